@@ -1,0 +1,45 @@
+# Each target sets itself up on a fresh machine: Python 3.11+, Java 17+ and Maven are all it asks for.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+FOR ?=
+
+.PHONY: help setup tools demo test bench lint lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.installed ## the virtual environment, from the lock file
+
+tools:
+	@command -v java >/dev/null || { echo "Java is missing: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"; exit 2; }
+	@command -v mvn >/dev/null || { echo "Maven is missing: install it (Debian: apt-get install maven)"; exit 2; }
+
+demo: setup tools ## the whole system with a simulated shop; FOR=180 stops after 180 seconds
+	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))
+
+test: setup tools ## every test
+	$(BIN)/python -m pytest
+
+bench: setup tools ## the benchmarks, with a table
+	$(BIN)/python -m benchmarks
+
+lint: setup ## ruff, mypy and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: setup ## write requirements.lock anew (needs uv)
+	uv pip compile --quiet --generate-hashes --all-extras --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+
+clean: ## remove the virtual environment and all local data
+	rm -rf $(VENV) .salesinsights

@@ -1,0 +1,1 @@
+"""Which tables exist and what they mean: the event contract, bronze, silver, gold, checks, freshness."""

@@ -1,0 +1,1 @@
+"""How we touch the world: Kafka, Delta Lake, DuckDB. Knows no business word such as "sale"."""

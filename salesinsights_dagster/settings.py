@@ -1,0 +1,109 @@
+"""The one place that reads the environment.
+
+Add here: a setting, with its default, its check and the remedy that its error names.
+Not here: anything that opens a file or a socket.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.kafka_connection import KafkaConnection
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SECONDS_A_DAY = 86_400
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the message names the variable and the remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs between two installations.
+
+    `kafka` is None when the environment names no cluster: then the local broker of this home is meant.
+    Seconds and rows are whole numbers above zero; `window_seconds` divides a day evenly.
+    """
+
+    home: Path
+    lake: str
+    kafka: KafkaConnection | None
+    topic: str = "shop.events"
+    window_seconds: int = 45
+    poll_seconds: int = 30
+    batch_rows: int = 200_000
+
+    @property
+    def input_folder(self) -> Path:
+        return self.home / "input"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def broker_home(self) -> Path:
+        return self.home / "kafka"
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read and check every setting.
+
+    Raises SettingsError for a value that can't be used.
+    """
+    env = os.environ if env is None else env
+    home = Path(env.get("SALESINSIGHTS_HOME") or CHECKOUT / ".salesinsights").expanduser().absolute()
+    window_seconds = _whole_number(env, "SALESINSIGHTS_WINDOW_SECONDS", 45)
+    if SECONDS_A_DAY % window_seconds:
+        raise SettingsError(
+            f"SALESINSIGHTS_WINDOW_SECONDS={window_seconds} does not divide a day evenly: "
+            "choose a divisor of 86400, such as 30, 45 or 60"
+        )
+    return Settings(
+        home=home,
+        lake=env.get("SALESINSIGHTS_LAKE") or str(home / "lake"),
+        kafka=_kafka(env),
+        topic=env.get("SALESINSIGHTS_TOPIC") or "shop.events",
+        window_seconds=window_seconds,
+        poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
+        batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
+    )
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
+        raise SettingsError(f"{name}={text!r} is not a whole number above zero: set one, or unset it for {default}")
+    return int(text)
+
+
+def _kafka(env: Mapping[str, str]) -> KafkaConnection | None:
+    servers = env.get("KAFKA_BOOTSTRAP_SERVERS")
+    security = {
+        name.removeprefix("KAFKA_").replace("_", ".").lower(): value
+        for name, value in env.items()
+        if value and name.startswith(("KAFKA_SASL_", "KAFKA_SSL_"))
+    }
+    protocol = env.get("KAFKA_SECURITY_PROTOCOL")
+    if protocol and protocol.upper() not in PROTOCOLS:
+        raise SettingsError(f"KAFKA_SECURITY_PROTOCOL={protocol!r} is unknown: set one of {', '.join(PROTOCOLS)}")
+    if not servers:
+        if protocol or security:
+            raise SettingsError(
+                "KAFKA_BOOTSTRAP_SERVERS is not set but KAFKA_ security settings are: set it to HOST:PORT"
+            )
+        return None
+    if security and not protocol:
+        raise SettingsError("KAFKA_SASL_* or KAFKA_SSL_* is set without KAFKA_SECURITY_PROTOCOL: set SASL_SSL or SSL")
+    _check_servers(servers)
+    return KafkaConnection(servers, {**security, **({"security.protocol": protocol.upper()} if protocol else {})})
+
+
+def _check_servers(servers: str) -> None:
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise SettingsError(f"KAFKA_BOOTSTRAP_SERVERS={servers!r}: {server.strip()!r} is not HOST:PORT")

@@ -1,0 +1,1 @@
+"""When what runs: sensors, schedules and the jobs that they start."""
