@@ -7,6 +7,8 @@ Not here: reading (`kafka_reader`), writing (`kafka_writer`), the environment (`
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+Option = str | int | float | bool
+
 
 @dataclass(frozen=True)
 class KafkaConnection:
@@ -18,7 +20,7 @@ class KafkaConnection:
     bootstrap_servers: str
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def options(self, **more: object) -> dict[str, object]:
+    def options(self, **more: Option) -> dict[str, Option]:
         """The configuration of one client; keyword names use `_` for librdkafka's `.`."""
         named = {name.replace("_", "."): value for name, value in more.items()}
         return {"bootstrap.servers": self.bootstrap_servers, **self.security, **named}

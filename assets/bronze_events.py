@@ -1,0 +1,175 @@
+"""Bronze: every Kafka message, byte for byte, and the offsets up to which they were read, in one commit.
+
+The lake is the only cursor: where the next batch starts, which topic it came from and the number of the last batch are
+kept as progress in the commit that holds the rows.
+
+Add here: what decides which offsets a batch covers. Not here: what the messages mean (`event_parser`).
+"""
+
+import hashlib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from assets.event_parser import parse_events
+from assets.tables import BRONZE_EVENTS
+from resources.kafka_reader import Chunk, TopicState
+from resources.lake import Lake, LakeTable, ProgressMovedError, again_on_conflict
+
+BATCH = "batch"
+"""The name under which every table keeps the number of the last batch that it covers."""
+
+INGESTED_AT = "batch/ingested_at"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class OffsetsLostError(RuntimeError):
+    """Kafka no longer has offsets that the lake has not read; the message names each lost range."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One committed bronze batch: its number, the offsets [start, end) per partition, and its parsed messages."""
+
+    number: int
+    source: str
+    start: Mapping[int, int]
+    end: Mapping[int, int]
+    events: pl.DataFrame
+    ingested_at: datetime
+
+
+def _next(topic: str, partition: int) -> str:
+    return f"kafka/{topic}/{partition}"
+
+
+def _first(topic: str, partition: int) -> str:
+    return f"kafka/{topic}/{partition}/start"
+
+
+def _identity(topic: str) -> str:
+    return f"kafka/{topic}/id"
+
+
+def _fingerprint(topic_id: str) -> int:
+    """A topic's id as the 63-bit number that a commit's progress can hold."""
+    return int.from_bytes(hashlib.sha256(topic_id.encode()).digest()[:8]) >> 1
+
+
+def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, int]:
+    """Where the next batch starts, per partition of the topic: where the last one ended.
+
+    Raises OffsetsLostError if the topic was recreated, or Kafka's first offset lies past that place, or its end
+    before it: then messages are gone that the lake never saw, and no run may pretend otherwise.
+    """
+    known = bronze.progress(_identity(topic))
+    if known is not None and known != _fingerprint(state.topic_id):
+        raise OffsetsLostError(_recreated(bronze, topic, state))
+    begun = known is not None
+    cursor = {partition: bronze.progress(_next(topic, partition)) for partition in state.end}
+    lost = [_lost(partition, cursor[partition], state, begun=begun) for partition in sorted(cursor)]
+    if any(lost):
+        raise OffsetsLostError(f"topic {topic} lost offsets that were never read: {', '.join(filter(None, lost))}")
+    return {partition: state.start[partition] if at is None else at for partition, at in cursor.items()}
+
+
+def _lost(partition: int, cursor: int | None, state: TopicState, *, begun: bool) -> str | None:
+    start, end = state.start[partition], state.end[partition]
+    if cursor is None:
+        return f"partition {partition} [0, {start})" if begun and start > 0 else None
+    if start > cursor:
+        return f"partition {partition} [{cursor}, {start})"
+    if end < cursor:
+        return f"partition {partition} ends at {end}, before {cursor} where the last batch ended"
+    return None
+
+
+def _recreated(bronze: LakeTable, topic: str, state: TopicState) -> str:
+    places = {partition: bronze.progress(_next(topic, partition)) for partition in state.end}
+    read = ", ".join(f"partition {partition} to {at}" for partition, at in places.items() if at is not None)
+    return (
+        f"topic {topic} was deleted and created again: what came after {read} in the old one is lost. "
+        "To go on with the new topic, give it another name and set SALESINSIGHTS_TOPIC"
+    )
+
+
+def commit_batch(lake: Lake, bronze: LakeTable, topic: str, state: TopicState, chunk: Chunk, now: datetime) -> Batch:
+    """Commit one chunk of messages and the offsets after it, through the handle that the offsets were read from.
+
+    A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at.
+    Raises ProgressMovedError if another run committed first.
+    """
+    number = (bronze.progress(BATCH) or 0) + 1
+    start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
+    events = parse_events(_bronze_rows(chunk.messages, topic, number, now))
+    rows = events.with_columns(event_date=_event_date())
+    progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
+    _append(lake, bronze, rows, progress)
+    return Batch(number, topic, start, chunk.reached, events, now)
+
+
+def _cursor(bronze: LakeTable, topic: str, partition: int, state: TopicState) -> int:
+    at = bronze.progress(_next(topic, partition))
+    return state.start[partition] if at is None else at
+
+
+def _progress(
+    topic: str, state: TopicState, number: int, start: Mapping[int, int], end: Mapping[int, int]
+) -> dict[str, int]:
+    return {
+        BATCH: number,
+        _identity(topic): _fingerprint(state.topic_id),
+        **{_first(topic, partition): offset for partition, offset in start.items()},
+        **{_next(topic, partition): offset for partition, offset in end.items()},
+    }
+
+
+def _append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
+    before = {name: bronze.progress(name) for name in progress}
+    handles = iter([bronze])
+
+    def append() -> None:
+        table = next(handles, None) or lake.table(BRONZE_EVENTS)
+        if {name: table.progress(name) for name in progress} != before:
+            raise ProgressMovedError(f"another run has committed batch {progress[BATCH]} or a later one")
+        table.append(rows, progress)
+
+    again_on_conflict(append)
+
+
+def last_batch(bronze: LakeTable, topic: str) -> Batch:
+    """The newest batch, read back from bronze: what a run does that starts after one was killed."""
+    number = bronze.progress(BATCH) or 0
+    rows = bronze.read(f"batch = {number}").drop("event_date").sort("partition", "offset")
+    source = rows["source"][0] if rows.height else topic
+    partitions = list(itertools.takewhile(lambda p: bronze.progress(_next(source, p)) is not None, itertools.count()))
+    return Batch(
+        number,
+        source,
+        {partition: bronze.progress(_first(source, partition)) or 0 for partition in partitions},
+        {partition: bronze.progress(_next(source, partition)) or 0 for partition in partitions},
+        parse_events(rows),
+        _EPOCH + timedelta(microseconds=bronze.progress(INGESTED_AT) or 0),
+    )
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def _bronze_rows(messages: pl.DataFrame, topic: str, number: int, now: datetime) -> pl.DataFrame:
+    return messages.with_columns(
+        source=pl.lit(topic),
+        ingested_at=pl.lit(now).cast(BRONZE_EVENTS.schema["ingested_at"]),
+        batch=pl.lit(number, pl.Int64),
+    )
+
+
+def _event_date() -> pl.Expr:
+    accepted = pl.col("reason").is_null()
+    return pl.when(accepted).then(pl.col("event_time").dt.date()).otherwise(pl.col("ingested_at").dt.date())

@@ -1,0 +1,222 @@
+"""From raw Kafka values to typed columns and a reason code, column by column.
+
+Values in the usual shape (a flat JSON object) are cut into one JSON token a field by regular expressions; the few
+others go through `json_tokens` one by one. From the tokens on, both take the same way.
+
+Why expressions may find the fields: in a flat object whose keys hold no backslash, the text `"price":` can only be a
+key, since a quote inside a string is always written with a backslash before it.
+
+Add here: how a field's token is read. Not here: which fields and reasons there are (`event_contract`).
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from assets.event_contract import (
+    AHEAD_OF_KAFKA,
+    EARLIEST,
+    EVENT_TYPES,
+    FIELDS,
+    INTEGERS,
+    LONGEST_TEXT,
+    MONEY,
+    OPTIONAL,
+    REASONS,
+    TEXTS,
+    UTC_MICROSECONDS,
+)
+from assets.json_tokens import tokens_of, unescape
+
+_WS = r"[ \t\r\n]*"
+_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+_KEY = r'"[^"\\\x00-\x1f]*"'
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_PAIR = f"{_KEY}{_WS}:{_WS}(?:{_STRING}|{_NUMBER}|true|false|null){_WS}"
+_FLAT_OBJECT = rf"\A{_WS}\{{{_WS}(?:{_PAIR}(?:,{_WS}{_PAIR})*)?\}}{_WS}\z"
+_ANY_KEY = f'"[^"\\\\]*"{_WS}:'
+
+_EVENT_TIME = (
+    r'\A"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
+    r'(?:\.[0-9]{1,9})?(?: UTC|Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"\z'
+)
+_INTEGER = r'\A(?:-?(?:0|[1-9][0-9]*)|"[0-9]+")\z'
+_PRICE = r'\A(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|"-?[0-9]+(?:\.[0-9]+)?")\z'
+_THREE_DECIMALS = r"\.[0-9]{3}"
+_ELEVEN_DIGITS = r"[1-9][0-9]{10}"
+
+
+def parse_events(messages: pl.DataFrame) -> pl.DataFrame:
+    """Read every value of `messages` by the event contract.
+
+    `messages` has at least `value` (binary) and `kafka_timestamp` (UTC); the answer has the same rows in the same
+    order, the same columns, the fields of the contract, and `reason` and `detail`, both null where the event is
+    accepted. The fields of a refused row are unspecified.
+    """
+    indexed = messages.with_row_index("_row")
+    tokens = _tokens(indexed.select("_row", "value"))
+    typed = indexed.join(tokens, on="_row", how="left", maintain_order="left").pipe(_typed)
+    problems = [*_structure_problems(), *_field_problems()]
+    return typed.with_columns(
+        reason=pl.coalesce(pl.when(found).then(pl.lit(reason)) for reason, _, found in problems),
+        detail=pl.coalesce(pl.when(found).then(detail) for _, detail, found in problems),
+    ).select(*messages.columns, *FIELDS, "reason", "detail")
+
+
+def _tokens(values: pl.DataFrame) -> pl.DataFrame:
+    """One row a value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
+    text = values.select("_row", _text=_decode(values["value"]))
+    flat = pl.col("_text").str.contains(_FLAT_OBJECT).fill_null(value=False)
+    usual = text.filter(flat).pipe(_flat_tokens)
+    others = values.join(usual.select("_row"), on="_row", how="anti", maintain_order="left")
+    return pl.concat([usual, _other_tokens(others)])
+
+
+def _decode(values: pl.Series) -> pl.Series:
+    """The values as text, null where the bytes are not UTF-8."""
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return pl.Series([_utf8_or_none(value) for value in values], dtype=pl.String)
+
+
+def _utf8_or_none(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _flat_tokens(text: pl.DataFrame) -> pl.DataFrame:
+    found = text.lazy().with_columns(_token(field) for field in FIELDS)
+    known = pl.sum_horizontal(pl.col(f"_{field}").is_not_null() for field in FIELDS)
+    keys = pl.col("_text").str.count_matches(f'"{_WS}:')
+    counted = found.with_columns(_more=keys != known).collect()
+    twice = counted.filter("_more").filter(_has_duplicate_key())["_row"]
+    duplicated = pl.col("_row").is_in(twice.implode())
+    return counted.select(
+        "_row",
+        pl.when(duplicated).then(pl.lit("duplicate_key")).alias("_problem"),
+        pl.lit(None, pl.String).alias("_problem_detail"),
+        *(f"_{field}" for field in FIELDS),
+    )
+
+
+def _token(field: str) -> pl.Expr:
+    return pl.col("_text").str.extract(f'"{field}"{_WS}:{_WS}({_STRING}|[^,}} \t\r\n]+)').alias(f"_{field}")
+
+
+def _has_duplicate_key() -> pl.Expr:
+    keys = pl.col("_text").str.extract_all(_ANY_KEY).list.eval(pl.element().str.replace(f"{_WS}:", ""))
+    return keys.list.n_unique() < keys.list.len()
+
+
+def _other_tokens(values: pl.DataFrame) -> pl.DataFrame:
+    rows = [(row, *tokens_of(value)) for row, value in values.iter_rows()]
+    names = ["_row", "_problem", "_problem_detail", *(f"_{field}" for field in FIELDS)]
+    schema = {name: pl.UInt32() if name == "_row" else pl.String() for name in names}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the contract's typed columns; null where the token is null, absent or can't be read."""
+    missing = [pl.col(f"_{field}").replace("null", None) for field in FIELDS]
+    frame = frame.with_columns(missing)
+    text = {field: _unescaped(frame[f"_{field}"]) for field in TEXTS}
+    return (
+        frame.lazy()
+        .with_columns(
+            _event_time(pl.col("_event_time")).alias("event_time"),
+            _unquoted("event_type")
+            .replace_strict(EVENT_TYPES, default=None, return_dtype=pl.String)
+            .alias("event_type"),
+            *(_unquoted(field).cast(pl.Int64, strict=False).alias(field) for field in INTEGERS),
+            _unquoted("price").cast(MONEY, strict=False).alias("price"),
+            *(values.alias(field) for field, values in text.items()),
+        )
+        .collect()
+    )
+
+
+def _unquoted(field: str) -> pl.Expr:
+    return pl.col(f"_{field}").str.strip_prefix('"').str.strip_suffix('"')
+
+
+def _unescaped(tokens: pl.Series) -> pl.Series:
+    """The strings that JSON string tokens stand for; an empty one is null, and so is one that can't be stored."""
+    strings = tokens.str.strip_prefix('"').str.strip_suffix('"')
+    escaped = tokens.filter(tokens.str.contains("\\", literal=True)).unique()
+    if len(escaped):
+        plain = pl.Series([unescape(token) for token in escaped], dtype=pl.String)
+        strings = strings.set(tokens.is_in(escaped.implode()), None).fill_null(
+            tokens.replace_strict(escaped, plain, default=None, return_dtype=pl.String)
+        )
+    return strings.replace("", None)
+
+
+def _event_time(token: pl.Expr) -> pl.Expr:
+    """UTC microseconds of a quoted time; digits past the microsecond are cut off."""
+    clock = pl.concat_str(token.str.slice(1, 10), pl.lit(" "), token.str.slice(12, 8))
+    seconds = clock.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    tail = token.str.slice(20)
+    fraction = tail.str.extract(r"^\.([0-9]+)").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
+    offset = tail.str.extract(r"([+-][0-9]{2}:?[0-9]{2})").str.replace(":", "")
+    minutes = offset.str.slice(1, 2).cast(pl.Int64) * 60 + offset.str.slice(3, 2).cast(pl.Int64)
+    ahead = pl.when(offset.str.starts_with("-")).then(-minutes).otherwise(minutes)
+    shift = pl.duration(microseconds=fraction.fill_null(0)) - pl.duration(minutes=ahead.fill_null(0))
+    readable = token.str.contains(_EVENT_TIME)
+    return pl.when(readable).then((seconds + shift).dt.replace_time_zone("UTC")).cast(UTC_MICROSECONDS)
+
+
+_Problem = tuple[str, pl.Expr, pl.Expr]
+"""A reason code, its detail, and where it holds. The first that holds is the row's reason."""
+
+
+def _structure_problems() -> Iterable[_Problem]:
+    problem, detail = pl.col("_problem"), pl.col("_problem_detail").fill_null("")
+    return [(reason, detail, problem == reason) for reason in REASONS]
+
+
+def _field_problems() -> Iterable[_Problem]:
+    yield from (_problem(field, "missing_field", pl.col(f"_{field}").is_null()) for field in FIELDS if _required(field))
+    yield from _event_time_problems()
+    yield _problem("event_type", "unknown_event_type", pl.col("event_type").is_null())
+    yield from (problem for field in INTEGERS for problem in _integer_problems(field))
+    yield from _price_problems()
+    yield from (problem for field in TEXTS for problem in _text_problems(field))
+
+
+def _required(field: str) -> bool:
+    return field not in OPTIONAL
+
+
+def _problem(field: str, reason: str, found: pl.Expr) -> _Problem:
+    shown = pl.col(f"_{field}").str.slice(0, 100)
+    return reason, pl.concat_str(pl.lit(f"{field}: "), shown.fill_null("null")), found
+
+
+def _event_time_problems() -> Iterable[_Problem]:
+    time = pl.col("event_time")
+    latest = pl.col("kafka_timestamp") + AHEAD_OF_KAFKA
+    yield _problem("event_time", "bad_event_time", time.is_null())
+    yield _problem("event_time", "event_time_out_of_range", (time < pl.lit(EARLIEST)) | (time > latest))
+
+
+def _integer_problems(field: str) -> Iterable[_Problem]:
+    token = pl.col(f"_{field}")
+    yield _problem(field, "bad_integer", ~token.str.contains(_INTEGER))
+    yield _problem(field, "integer_out_of_range", token.is_not_null() & pl.col(field).is_null())
+
+
+def _price_problems() -> Iterable[_Problem]:
+    token = pl.col("_price")
+    yield _problem("price", "bad_price", ~token.str.contains(_PRICE))
+    yield _problem("price", "price_too_precise", token.str.contains(_THREE_DECIMALS))
+    yield _problem("price", "price_out_of_range", token.str.contains(_ELEVEN_DIGITS) | pl.col("price").is_null())
+
+
+def _text_problems(field: str) -> Iterable[_Problem]:
+    token = pl.col(f"_{field}")
+    unstorable = pl.col(field).is_null() & (token.str.len_bytes() > len('""'))
+    yield _problem(field, "bad_text", ~token.str.starts_with('"') | unstorable)
+    yield _problem(field, "text_too_long", pl.col(field).str.len_chars() > LONGEST_TEXT)

@@ -1,0 +1,102 @@
+"""One pass of the stream: what Kafka holds now, through bronze, silver and gold.
+
+Each layer starts by asking its own table how far it is, so that a pass after a kill just goes on. Used alike by the
+Dagster run, the command line and the benchmarks. Add here: the order of the layers. Not here: what a layer does.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from assets.bronze_events import Batch, commit_batch, next_offsets
+from assets.gold import GoldDays, advance_gold
+from assets.silver_events import Outcome, advance_silver
+from assets.tables import BRONZE_EVENTS
+from resources.kafka_reader import KafkaReader
+from resources.lake import Lake
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one micro-batch did. `latency` holds, for each accepted purchase, the seconds from Kafka append to gold."""
+
+    outcome: Outcome
+    gold: GoldDays
+    latency: pl.Series
+    seconds: dict[str, float]
+
+    @property
+    def batch(self) -> Batch:
+        return self.outcome.batch
+
+
+@dataclass
+class Stages:
+    """Seconds spent in each stage of one micro-batch."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begun
+
+
+def stream(lake: Lake, reader: KafkaReader, clock: Clock, batch_rows: int, window_seconds: int) -> Iterator[Receipt]:
+    """Bring the lake to the topic's end as it is when this starts, in batches of at most `batch_rows` messages.
+
+    First finishes what an earlier run left undone. Raises what the layers raise; whatever is committed by then is
+    whole, and the next pass goes on from there.
+    """
+    resumed = _finish_last(lake, reader.topic, clock, window_seconds)
+    if resumed is not None:
+        yield resumed
+    bronze = lake.table(BRONZE_EVENTS)
+    state = reader.state()
+    start = next_offsets(bronze, reader.topic, state)
+    chunks = reader.read(start, state.end, batch_rows)
+    while True:
+        stages = Stages()
+        with stages.timed("read"):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        with stages.timed("bronze"):
+            batch = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
+        yield _refine(lake, reader.topic, batch, stages, clock, window_seconds)
+        bronze = lake.table(BRONZE_EVENTS)
+
+
+def _finish_last(lake: Lake, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:
+    stages = Stages()
+    with stages.timed("silver"):
+        outcome = advance_silver(lake, topic)
+    if outcome is None:
+        advance_gold(lake, window_seconds)
+        return None
+    return _gold(lake, outcome, stages, clock, window_seconds)
+
+
+def _refine(lake: Lake, topic: str, batch: Batch, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
+    with stages.timed("silver"):
+        outcome = advance_silver(lake, topic, batch)
+    if outcome is None:
+        raise AssertionError(f"silver covers batch {batch.number} already")
+    return _gold(lake, outcome, stages, clock, window_seconds)
+
+
+def _gold(lake: Lake, outcome: Outcome, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
+    with stages.timed("gold"):
+        gold = advance_gold(lake, window_seconds)
+    purchases = outcome.accepted.filter(pl.col("event_type") == "purchase")
+    latency = (pl.lit(clock()) - purchases["kafka_timestamp"]).dt.total_milliseconds() / 1_000
+    return Receipt(outcome, gold, purchases.select(latency.alias("latency")).to_series(), stages.seconds)

@@ -1,0 +1,204 @@
+"""Silver: each batch of bronze split, without remainder, into new events, duplicates and quarantine.
+
+Identity: the nine fields, or the event_id within its UTC day. The first copy is kept, in the order of batch, partition
+and offset, so that a rebuilt day holds the very rows that the live stream kept.
+
+Add here: what makes two messages the same event. Not here: what makes one unacceptable (`event_contract`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from assets.bronze_events import BATCH, Batch, last_batch
+from assets.event_contract import EVENT
+from assets.event_parser import parse_events
+from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import Lake, LakeTable, ProgressMovedError, TableLayout, again_on_conflict
+
+_BODY = tuple(EVENT)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one batch; `accepted`, `quarantined` and `duplicates` together are all its messages."""
+
+    batch: Batch
+    accepted: pl.DataFrame
+    quarantined: pl.DataFrame
+    duplicates: pl.DataFrame
+
+    @property
+    def days(self) -> list[date]:
+        return sorted(self.accepted["event_date"].unique())
+
+
+class MessagesUnaccountedError(AssertionError):
+    """A batch's messages are not the sum of accepted, quarantined and duplicates: nothing of it may be committed."""
+
+
+def advance_silver(lake: Lake, topic: str, fresh: Batch | None = None) -> Outcome | None:
+    """Bring quarantine, the ledger and silver to bronze's last batch; None if they are there already.
+
+    `fresh` saves reading that batch back when this run has just committed it. A replay adds no row: each of the three
+    tables holds the number of the batch that it covers in the commit of its rows. Silver is the last of them, so
+    whoever sees the batch in silver finds it in the other two.
+    Raises ProgressMovedError if another run does the same work at this moment.
+    """
+    silver = lake.table(SILVER_EVENTS)
+    batch = fresh or last_batch(lake.table(BRONZE_EVENTS), topic)
+    if batch.number == (silver.progress(BATCH) or 0):
+        return None
+    outcome = split(batch, silver)
+    if outcome.quarantined.height:
+        _append_once(lake, SILVER_QUARANTINE, outcome.quarantined, batch.number)
+    _append_once(lake, SILVER_BATCHES, ledger_rows(outcome), batch.number)
+    if not _append_once(lake, SILVER_EVENTS, outcome.accepted, batch.number):
+        raise ProgressMovedError(f"another run has brought silver to batch {batch.number}")
+    return outcome
+
+
+def _append_once(lake: Lake, layout: TableLayout, rows: pl.DataFrame, number: int) -> bool:
+    def append() -> bool:
+        table = lake.table(layout)
+        if (table.progress(BATCH) or 0) >= number:
+            return False
+        table.append(rows, {BATCH: number})
+        return True
+
+    return again_on_conflict(append)
+
+
+def split(batch: Batch, silver: LakeTable) -> Outcome:
+    """Sort a batch's messages into new events, quarantine and duplicates, against what silver holds.
+
+    Raises MessagesUnaccountedError if one is in none or two of them.
+    """
+    refused = pl.col("reason").is_not_null()
+    events = batch.events.sort("partition", "offset").with_columns(event_date=pl.col("event_time").dt.date())
+    readable = events.filter(~refused)
+    judged = judge_copies(readable, _stored_copies(readable, silver))
+    quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_copy")]).with_columns(
+        arrival_date=pl.col("ingested_at").dt.date()
+    )
+    duplicates = judged.filter("is_copy", ~refused)
+    outcome = Outcome(batch, judged.filter(~pl.col("is_copy"), ~refused), quarantined, duplicates)
+    if outcome.accepted.height + quarantined.height + duplicates.height != batch.events.height:
+        raise MessagesUnaccountedError(f"batch {batch.number}: its messages do not add up; nothing was committed")
+    return outcome
+
+
+def judge_copies(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Mark each later copy of an event with `is_copy`, and one whose event_id has another body with a reason.
+
+    `events` in arrival order; `stored` are silver rows that may be copies of them, at least the nine fields,
+    event_id and event_date. The answer is in arrival order.
+    """
+    ordered = events.with_row_index("_order")
+    unnamed = _judge_unnamed(ordered.filter(pl.col("event_id").is_null()), stored)
+    named = _judge_named(ordered.filter(pl.col("event_id").is_not_null()), stored)
+    return pl.concat([unnamed, named]).sort("_order").drop("_order")
+
+
+def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    known = stored.filter(pl.col("event_id").is_null()).select(_BODY).unique().with_columns(_stored=True)
+    joined = events.join(known, on=_BODY, how="left", nulls_equal=True, maintain_order="left")
+    later = ~pl.struct(_BODY).is_first_distinct()
+    return joined.with_columns(is_copy=later | pl.col("_stored").fill_null(value=False)).drop("_stored")
+
+
+def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    columns = ["event_date", "event_id", *_BODY]
+    known = stored.filter(pl.col("event_id").is_not_null()).select(columns).with_columns(_first=-1)
+    here = events.select(*columns, _first=pl.col("_order").cast(pl.Int64))
+    body = pl.struct(_BODY).alias("_body")
+    kept = (
+        pl.concat([known.cast({"_first": pl.Int64}), here])
+        .sort("_first", maintain_order=True)
+        .unique(["event_date", "event_id"], keep="first", maintain_order=True)
+        .select("event_date", "event_id", "_first", body)
+    )
+    joined = events.join(kept, on=["event_date", "event_id"], how="left", maintain_order="left")
+    is_copy = pl.col("_first") != pl.col("_order").cast(pl.Int64)
+    conflict = is_copy & pl.col("_body").ne_missing(pl.struct(_BODY))
+    return joined.with_columns(
+        is_copy=is_copy,
+        reason=pl.when(conflict).then(pl.lit("conflicting_duplicate")).otherwise("reason"),
+        detail=pl.when(conflict).then(pl.concat_str(pl.lit("event_id: "), "event_id")).otherwise("detail"),
+    ).select(*events.columns, "is_copy")
+
+
+def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
+    """The rows of silver that may be copies: of each day the batch's time range, or all named rows of the day."""
+    columns = ["event_date", "event_id", *_BODY]
+    spans = events.group_by("event_date").agg(
+        first=pl.col("event_time").min(),
+        last=pl.col("event_time").max(),
+        named=pl.col("event_id").is_not_null().any(),
+    )
+    if spans.is_empty():
+        return pl.DataFrame(schema={name: SILVER_EVENTS.schema[name] for name in columns})
+    return silver.read(" OR ".join(_span_predicate(span) for span in spans.iter_rows(named=True)), columns)
+
+
+def _span_predicate(span: Mapping[str, object]) -> str:
+    first, last = (f"TIMESTAMP '{span[side]:%Y-%m-%dT%H:%M:%S.%fZ}'" for side in ("first", "last"))
+    named = "OR event_id IS NOT NULL" if span["named"] else ""
+    return f"(event_date = DATE '{span['event_date']}' AND (event_time BETWEEN {first} AND {last} {named}))"
+
+
+def ledger_rows(outcome: Outcome) -> pl.DataFrame:
+    """One row per partition of the batch: its offsets, and how many messages had which outcome."""
+    batch = outcome.batch
+    ranges = pl.DataFrame(
+        {
+            "partition": list(batch.end),
+            "start_offset": [batch.start[p] for p in batch.end],
+            "end_offset": list(batch.end.values()),
+        },
+        schema={"partition": pl.Int32, "start_offset": pl.Int64, "end_offset": pl.Int64},
+    )
+    for name, rows in {
+        "messages": batch.events,
+        "accepted": outcome.accepted,
+        "quarantined": outcome.quarantined,
+        "duplicates": outcome.duplicates,
+    }.items():
+        counted = rows.group_by("partition").agg(pl.len().cast(pl.Int64).alias(name))
+        ranges = ranges.join(counted, on="partition", how="left", maintain_order="left").with_columns(
+            pl.col(name).fill_null(0)
+        )
+    days = outcome.accepted.group_by("partition").agg(days=pl.col("event_date").unique().sort())
+    return ranges.join(days, on="partition", how="left").with_columns(
+        batch=pl.lit(batch.number),
+        source=pl.lit(batch.source),
+        markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages"),
+        days=pl.col("days").fill_null([]),
+        ingested_at=pl.lit(batch.ingested_at),
+    )
+
+
+def rebuild_silver(lake: Lake, days: list[date]) -> int:
+    """Rebuild these days of silver from bronze; the number of rows that they hold now.
+
+    Takes in what the live stream has covered and no more, so that it can go on beside it. A replay changes no row.
+    """
+
+    def rebuild() -> int:
+        silver = lake.table(SILVER_EVENTS)
+        rows = silver_days(lake, days, silver.progress(BATCH) or 0)
+        silver.replace(rows, SILVER_EVENTS.on_days(days), {})
+        return rows.height
+
+    return again_on_conflict(rebuild)
+
+
+def silver_days(lake: Lake, days: list[date], last: int) -> pl.DataFrame:
+    """What silver should hold of these days, computed from bronze up to batch `last` alone."""
+    bronze = lake.table(BRONZE_EVENTS).read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
+    events = parse_events(bronze.drop("event_date").sort("batch", "partition", "offset"))
+    events = events.filter(pl.col("reason").is_null()).with_columns(event_date=pl.col("event_time").dt.date())
+    judged = judge_copies(events, events.clear())
+    return judged.filter(~pl.col("is_copy"), pl.col("reason").is_null()).select(SILVER_EVENTS.schema.names())

@@ -1,0 +1,172 @@
+"""Which tables there are: names, columns, partitions, and what one row stands for.
+
+Add here: a table or a column. Not here: how its rows come about (the module named like the table).
+"""
+
+import polars as pl
+
+from assets.event_contract import EVENT, UTC_MICROSECONDS
+from resources.lake import TableLayout
+
+REVENUE = pl.Decimal(18, 2)
+
+_PLACE = {"source": pl.String(), "partition": pl.Int32(), "offset": pl.Int64()}
+"""Where an event came from: the topic, its partition, and the message's offset."""
+
+BRONZE_EVENTS = TableLayout(
+    "bronze/events",
+    pl.Schema(
+        {
+            **_PLACE,
+            "kafka_timestamp": UTC_MICROSECONDS,
+            "key": pl.Binary(),
+            "value": pl.Binary(),
+            "ingested_at": UTC_MICROSECONDS,
+            "batch": pl.Int64(),
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "Every message as it came, byte for byte, under the day of its event (an unreadable one under its arrival day).",
+)
+
+SILVER_EVENTS = TableLayout(
+    "silver/events",
+    pl.Schema(
+        {
+            **EVENT,
+            "event_id": pl.String(),
+            **_PLACE,
+            "kafka_timestamp": UTC_MICROSECONDS,
+            "ingested_at": UTC_MICROSECONDS,
+            "batch": pl.Int64(),
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "One row per distinct event that meets the contract, typed, under the UTC day of its event_time.",
+)
+
+SILVER_QUARANTINE = TableLayout(
+    "silver/quarantine",
+    pl.Schema(
+        {
+            **_PLACE,
+            "kafka_timestamp": UTC_MICROSECONDS,
+            "value": pl.Binary(),
+            "reason": pl.String(),
+            "detail": pl.String(),
+            "ingested_at": UTC_MICROSECONDS,
+            "batch": pl.Int64(),
+            "arrival_date": pl.Date(),
+        }
+    ),
+    ("arrival_date",),
+    "One row per refused message, byte for byte, with the reason, under the day of its arrival.",
+)
+
+SILVER_BATCHES = TableLayout(
+    "silver/batches",
+    pl.Schema(
+        {
+            "batch": pl.Int64(),
+            **{name: kind for name, kind in _PLACE.items() if name != "offset"},
+            "start_offset": pl.Int64(),
+            "end_offset": pl.Int64(),
+            "messages": pl.Int64(),
+            "markers": pl.Int64(),
+            "accepted": pl.Int64(),
+            "quarantined": pl.Int64(),
+            "duplicates": pl.Int64(),
+            "days": pl.List(pl.Date()),
+            "ingested_at": UTC_MICROSECONDS,
+        }
+    ),
+    (),
+    "The ledger: one row per batch and Kafka partition, with the offsets [start, end) and what became of each message.",
+)
+
+_MEASURES = {
+    "units": pl.Int64(),
+    "orders": pl.Int64(),
+    "buyers": pl.Int64(),
+    "revenue": REVENUE,
+    "refunds": REVENUE,
+    "updated_at": UTC_MICROSECONDS,
+}
+
+PRODUCT_SALES = TableLayout(
+    "gold/product_sales",
+    pl.Schema(
+        {
+            "window_start": UTC_MICROSECONDS,
+            "window_end": UTC_MICROSECONDS,
+            "product_id": pl.Int64(),
+            "brand": pl.String(),
+            **_MEASURES,
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "Sales per product and window of event time.",
+)
+
+PRODUCT_SALES_DAILY = TableLayout(
+    "gold/product_sales_daily",
+    pl.Schema({"product_id": pl.Int64(), "brand": pl.String(), **_MEASURES, "event_date": pl.Date()}),
+    ("event_date",),
+    "Sales per product and UTC day.",
+)
+
+CUSTOMER_DAYS = TableLayout(
+    "gold/customer_days",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            "orders": pl.Int64(),
+            "units": pl.Int64(),
+            "revenue": REVENUE,
+            "refunds": REVENUE,
+            "first_order_at": UTC_MICROSECONDS,
+            "last_order_at": UTC_MICROSECONDS,
+            "updated_at": UTC_MICROSECONDS,
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "What a user bought on a UTC day: the sufficient statistics of lifetime value.",
+)
+
+CUSTOMER_VALUE = TableLayout(
+    "gold/customer_value",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            "orders": pl.Int64(),
+            "units": pl.Int64(),
+            "revenue": REVENUE,
+            "average_order_value": REVENUE,
+            "first_order_at": UTC_MICROSECONDS,
+            "last_order_at": UTC_MICROSECONDS,
+            "tenure_days": pl.Int64(),
+            "recency": pl.Int64(),
+            "frequency": pl.Int64(),
+            "monetary_value": REVENUE,
+            "as_of": pl.Date(),
+        }
+    ),
+    (),
+    "What each buyer was worth, to the last day on which anybody bought.",
+)
+
+TABLES = {
+    "bronze_events": BRONZE_EVENTS,
+    "silver_events": SILVER_EVENTS,
+    "silver_quarantine": SILVER_QUARANTINE,
+    "silver_batches": SILVER_BATCHES,
+    "product_sales": PRODUCT_SALES,
+    "product_sales_daily": PRODUCT_SALES_DAILY,
+    "customer_days": CUSTOMER_DAYS,
+    "customer_value": CUSTOMER_VALUE,
+}
+"""Each table under its name in SQL."""

@@ -1,0 +1,211 @@
+"""Reading exact ranges of offsets of one topic.
+
+A range is fixed before it is read and read to its end, whatever arrives meanwhile. Nothing is committed to Kafka and
+nothing is skipped: an offset that Kafka no longer has raises.
+
+Add here: what a reader must know of a topic. Not here: where a range starts (`assets.bronze_events`).
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import polars as pl
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from resources.kafka_connection import KafkaConnection, Option
+
+MESSAGES = pl.Schema(
+    {
+        "partition": pl.Int32(),
+        "offset": pl.Int64(),
+        "kafka_timestamp": pl.Datetime("us", "UTC"),
+        "key": pl.Binary(),
+        "value": pl.Binary(),
+    }
+)
+
+
+class KafkaUnavailableError(RuntimeError):
+    """Kafka did not answer; the message names the address and the remedy."""
+
+
+class TopicMissingError(RuntimeError):
+    """The topic does not exist (yet)."""
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """A topic now: its identity (a recreated topic has another), and per partition its first offset and its end.
+
+    The end is the last stable offset: everything below it is decided, so a range that ends there can be read whole.
+    """
+
+    topic_id: str
+    start: Mapping[int, int]
+    end: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Messages read in one go, and per partition the next offset to read after them."""
+
+    messages: pl.DataFrame
+    reached: Mapping[int, int]
+
+
+class KafkaReader:
+    """Reads one topic. `timeout` is how many seconds Kafka may be silent before that is an error."""
+
+    def __init__(self, connection: KafkaConnection, topic: str, timeout: float = 30) -> None:
+        self.topic = topic
+        self._connection = connection
+        self._timeout = timeout
+
+    def state(self) -> TopicState:
+        """Raises KafkaUnavailableError, TopicMissingError."""
+        admin = AdminClient(self._connection.options())
+        topic_id, partitions = self._describe(admin)
+        return TopicState(
+            topic_id,
+            self._offsets(admin, partitions, OffsetSpec.earliest()),
+            self._offsets(admin, partitions, OffsetSpec.latest()),
+        )
+
+    def read(self, start: Mapping[int, int], end: Mapping[int, int], rows: int) -> Iterator[Chunk]:
+        """Read [start, end) of each partition, in chunks of at most `rows` messages, in order within a partition.
+
+        Raises KafkaUnavailableError if Kafka stays silent, KafkaException for anything else that it answers.
+        """
+        consumer = Consumer(self._consumer_options())
+        try:
+            reading = _Reading(start, end)
+            consumer.assign([TopicPartition(self.topic, partition, start[partition]) for partition in reading.open])
+            while reading.open:
+                yield self._read_chunk(consumer, reading, rows)
+        finally:
+            consumer.close()
+
+    def _read_chunk(self, consumer: Consumer, reading: "_Reading", rows: int) -> Chunk:
+        deadline = time.monotonic() + self._timeout
+        while reading.open and reading.waiting < rows:
+            most = min(10_000, rows - reading.waiting, reading.left)
+            messages = consumer.consume(most, timeout=0.5)
+            if messages:
+                deadline = time.monotonic() + self._timeout
+            elif time.monotonic() > deadline:
+                raise self._silent("no message came")
+            for partition in reading.take(messages):
+                consumer.incremental_unassign([TopicPartition(self.topic, partition)])
+        return reading.chunk()
+
+    def _consumer_options(self) -> dict[str, Option]:
+        return self._connection.options(
+            group_id="salesinsights",
+            enable_auto_commit=False,
+            enable_auto_offset_store=False,
+            auto_offset_reset="error",
+            isolation_level="read_committed",
+            enable_partition_eof=True,
+            queued_max_messages_kbytes=65_536,
+            fetch_max_bytes=16_777_216,
+        )
+
+    def _describe(self, admin: AdminClient) -> tuple[str, list[int]]:
+        described = admin.describe_topics(TopicCollection([self.topic]), request_timeout=self._timeout)
+        try:
+            found = described[self.topic].result()
+        except KafkaException as error:
+            raise self._named(error) from error
+        return str(found.topic_id), [partition.id for partition in found.partitions]
+
+    def _offsets(self, admin: AdminClient, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
+        asked = {TopicPartition(self.topic, partition): spec for partition in partitions}
+        answers = admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout
+        )
+        try:
+            return {place.partition: answer.result().offset for place, answer in answers.items()}
+        except KafkaException as error:
+            raise self._named(error) from error
+
+    def _named(self, error: KafkaException) -> Exception:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return TopicMissingError(f"topic {self.topic} does not exist: create it, or set SALESINSIGHTS_TOPIC")
+        return self._silent(error.args[0].str())
+
+    def _silent(self, fact: str) -> KafkaUnavailableError:
+        address = self._connection.bootstrap_servers
+        return KafkaUnavailableError(
+            f"Kafka at {address} did not answer ({fact}): check that it runs (salesinsights kafka status) and "
+            "KAFKA_BOOTSTRAP_SERVERS"
+        )
+
+
+class _Reading:
+    """What has been read of a set of ranges and not yet been handed out."""
+
+    def __init__(self, start: Mapping[int, int], end: Mapping[int, int]) -> None:
+        self.open = {partition for partition in end if start[partition] < end[partition]}
+        self.waiting = 0
+        self._reached = dict(start)
+        self._end = end
+        self._frames: list[pl.DataFrame] = []
+
+    @property
+    def left(self) -> int:
+        """Offsets still to be read: at least as many as messages."""
+        return sum(self._end[partition] - self._reached[partition] for partition in self.open)
+
+    def take(self, messages: list[Message]) -> list[int]:
+        """Keep the messages that are inside their range; the partitions whose range is now read."""
+        for message in messages:
+            self._note_end(message)
+        frame = _frame([message for message in messages if message.error() is None])
+        last = frame.group_by("partition").agg(pl.col("offset").max())
+        self._reached.update((place, min(offset + 1, self._end[place])) for place, offset in last.iter_rows())
+        self._keep(frame.filter(pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0)))
+        done = [partition for partition in self.open if self._reached[partition] >= self._end[partition]]
+        self.open.difference_update(done)
+        return done
+
+    def chunk(self) -> Chunk:
+        messages = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=MESSAGES)
+        self._frames, self.waiting = [], 0
+        return Chunk(messages.rechunk(), dict(self._reached))
+
+    def _note_end(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(error)
+        # The end of the partition lies past transaction markers that no message stands for.
+        place, offset = cast("tuple[int, int]", (message.partition(), message.offset()))
+        self._reached[place] = min(max(self._reached[place], offset), self._end[place])
+
+    def _keep(self, frame: pl.DataFrame) -> None:
+        self.waiting += frame.height
+        self._frames.append(frame)
+
+
+def _frame(messages: list[Message]) -> pl.DataFrame:
+    columns = {
+        "partition": pl.Series([message.partition() for message in messages], dtype=pl.Int32),
+        "offset": pl.Series([message.offset() for message in messages], dtype=pl.Int64),
+        "kafka_timestamp": pl.Series([message.timestamp()[1] for message in messages], dtype=pl.Int64),
+        "key": pl.Series([message.key() for message in messages], dtype=pl.Binary),
+        "value": pl.Series([message.value() for message in messages], dtype=pl.Binary),
+    }
+    milliseconds = pl.from_epoch("kafka_timestamp", time_unit="ms").dt.replace_time_zone("UTC")
+    return pl.DataFrame(columns).with_columns(milliseconds).cast(MESSAGES)

@@ -1,0 +1,190 @@
+"""Delta Lake tables under one root: create, read, append and replace, each commit with its progress inside it.
+
+Progress is a number under a name (a Delta application transaction), kept in the same commit as the rows. A table is
+read and written through one handle, so that a writer who raced this one fails at the commit and changes nothing.
+
+Add here: a way to touch a table that every layer needs. Not here: which tables there are (`assets`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+PROPERTIES = {
+    "delta.checkpointInterval": "20",
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+}
+"""A checkpoint every 20 commits keeps loading flat; the log behind it and replaced files stay for a day."""
+
+_T = TypeVar("_T")
+
+
+class LakeError(RuntimeError):
+    """The lake can't be read or written; the message says what failed and what to do."""
+
+
+class ConcurrentCommitError(LakeError):
+    """Another writer committed first; this commit changed nothing."""
+
+
+class ProgressMovedError(LakeError):
+    """Another run has done this work meanwhile; there is nothing left to do here."""
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns."""
+
+    name: str
+    schema: pl.Schema
+    partition_by: tuple[str, ...] = ()
+    description: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def on_days(self, days: Iterable[date]) -> str:
+        """A literal partition predicate, so that a replacement conflicts only with writers of the same days."""
+        listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
+        return f"{self.partition_by[0]} IN ({listed})"
+
+
+class LakeTable:
+    """One table at one version. Reads see that version; a write moves the handle to the version that it made."""
+
+    def __init__(self, layout: TableLayout, delta: DeltaTable) -> None:
+        self.layout = layout
+        self._delta = delta
+
+    @property
+    def version(self) -> int:
+        return self._delta.version()
+
+    def progress(self, name: str) -> int | None:
+        """The number last committed under `name`, None if there is none."""
+        return self._delta.transaction_version(name)
+
+    def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows for which the SQL predicate `where` holds, in no particular order; statistics prune the files."""
+        names = list(columns or self.layout.schema)
+        reader = self._delta.scan(columns=names, predicate=where)
+        return pl.DataFrame(reader).cast(pl.Schema({name: self.layout.schema[name] for name in names})).select(names)
+
+    def files(self) -> pl.DataFrame:
+        """One row a data file: path, size_bytes, num_records, and each column's statistics and partition value."""
+        return pl.DataFrame(self._delta.get_add_actions(flatten=True))
+
+    def file_uris(self) -> list[str]:
+        return self._delta.file_uris()
+
+    def append(self, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
+        """Add `rows` and set `progress` in one commit; no rows is a commit too.
+
+        Raises ConcurrentCommitError if another writer moved one of these names since this handle was loaded, and
+        LakeError if the table can't be written. Either way nothing was added.
+        """
+        shaped, commit = self._shaped(rows), _commit(progress)
+        self._write(lambda: write_deltalake(self._delta, shaped, mode="append", commit_properties=commit))
+
+    def replace(self, rows: pl.DataFrame, where: str | None, progress: Mapping[str, int]) -> None:
+        """Put `rows` in the place of those for which `where` holds (None: of all), in one commit.
+
+        Raises like `append`. To replace by the same rows again changes no row.
+        """
+        shaped, commit = self._shaped(rows), _commit(progress)
+        self._write(
+            lambda: write_deltalake(self._delta, shaped, mode="overwrite", predicate=where, commit_properties=commit)
+        )
+
+    def compact(self, days: Iterable[date]) -> int:
+        """Merge the small files of these days; the number of files that this saved.
+
+        Raises ConcurrentCommitError if somebody replaced one of them meanwhile.
+        """
+        column = self.layout.partition_by[0]
+        filters = [(column, "in", [day.isoformat() for day in days])]
+        done = self._write(lambda: self._delta.optimize.compact(filters))
+        return done["numFilesRemoved"] - done["numFilesAdded"]
+
+    def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.select(self.layout.schema.names()).cast(self.layout.schema)
+
+    def _write(self, write: Callable[[], _T]) -> _T:
+        try:
+            return write()
+        except CommitFailedError as error:
+            raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error
+        except (DeltaError, OSError) as error:
+            raise LakeError(
+                f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists, is writable and "
+                "that its disk has space; then run again, nothing was half-written"
+            ) from error
+
+
+def _commit(progress: Mapping[str, int]) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
+
+
+def again_on_conflict(work: Callable[[], _T], attempts: int = 10) -> _T:
+    """Do `work`, which loads its handles anew each time, again while another writer's commit gets in its way."""
+    for _ in range(attempts - 1):
+        try:
+            return work()
+        except ConcurrentCommitError:
+            continue
+    return work()
+
+
+class Lake:
+    """All tables under one root, a folder or an object-store URI."""
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self._options = dict(storage_options or {}) or None
+
+    def uri(self, layout: TableLayout) -> str:
+        return f"{self.root.rstrip('/')}/{layout.name}"
+
+    def table(self, layout: TableLayout) -> LakeTable:
+        """The table at its newest version, created if it is not there yet.
+
+        Raises LakeError if it can't be read, or created.
+        """
+        try:
+            return LakeTable(layout, DeltaTable(self.uri(layout), storage_options=self._options))
+        except TableNotFoundError:
+            return self._create(layout)
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"{layout.name} can't be read at {self.uri(layout)}: {error}") from error
+
+    def _create(self, layout: TableLayout) -> LakeTable:
+        if "://" not in self.root:
+            self._make_folder(layout)
+        try:
+            delta = DeltaTable.create(
+                self.uri(layout),
+                Schema.from_arrow(layout.schema),
+                mode="ignore",
+                partition_by=list(layout.partition_by),
+                description=layout.description,
+                configuration={**PROPERTIES, **layout.properties},
+                storage_options=self._options,
+            )
+        except CommitFailedError:
+            delta = DeltaTable(self.uri(layout), storage_options=self._options)
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"{layout.name} can't be created at {self.uri(layout)}: {error}") from error
+        return LakeTable(layout, delta)
+
+    def _make_folder(self, layout: TableLayout) -> None:
+        try:
+            Path(self.uri(layout)).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LakeError(
+                f"the lake's folder can't be written: {error}. Make {self.root} writable, or set SALESINSIGHTS_LAKE"
+            ) from error
