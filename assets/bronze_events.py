@@ -34,7 +34,10 @@ class OffsetsLostError(RuntimeError):
 
 @dataclass(frozen=True)
 class Batch:
-    """One committed bronze batch: its number, the offsets [start, end) per partition, and its parsed messages."""
+    """One committed bronze batch: its number, the offsets [start, end) per partition, and its messages.
+
+    `events` has the columns of bronze and what `parse_events` adds.
+    """
 
     number: int
     source: str
@@ -106,10 +109,9 @@ def commit_batch(lake: Lake, bronze: LakeTable, topic: str, state: TopicState, c
     """
     number = (bronze.progress(BATCH) or 0) + 1
     start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
-    events = parse_events(_bronze_rows(chunk.messages, topic, number, now))
-    rows = events.with_columns(event_date=_event_date())
+    events = parse_events(_bronze_rows(chunk.messages, topic, number, now)).with_columns(event_date=_event_date())
     progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
-    _append(lake, bronze, rows, progress)
+    _append(lake, bronze, events, progress)
     return Batch(number, topic, start, chunk.reached, events, now)
 
 
@@ -145,7 +147,7 @@ def _append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: Mapping
 def last_batch(bronze: LakeTable, topic: str) -> Batch:
     """The newest batch, read back from bronze: what a run does that starts after one was killed."""
     number = bronze.progress(BATCH) or 0
-    rows = bronze.read(f"batch = {number}").drop("event_date").sort("partition", "offset")
+    rows = bronze.read(f"batch = {number}").sort("partition", "offset")
     source = rows["source"][0] if rows.height else topic
     partitions = list(itertools.takewhile(lambda p: bronze.progress(_next(source, p)) is not None, itertools.count()))
     return Batch(

@@ -31,8 +31,14 @@ class Outcome:
     duplicates: pl.DataFrame
 
     @property
-    def days(self) -> list[date]:
-        return sorted(self.accepted["event_date"].unique())
+    def counts(self) -> dict[str, int]:
+        """How many messages there were, and how many had which outcome."""
+        return {
+            "messages": self.batch.events.height,
+            "accepted": self.accepted.height,
+            "quarantined": self.quarantined.height,
+            "duplicates": self.duplicates.height,
+        }
 
 
 class MessagesUnaccountedError(AssertionError):
@@ -77,7 +83,7 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
     Raises MessagesUnaccountedError if one is in none or two of them.
     """
     refused = pl.col("reason").is_not_null()
-    events = batch.events.sort("partition", "offset").with_columns(event_date=pl.col("event_time").dt.date())
+    events = batch.events.sort("partition", "offset")
     readable = events.filter(~refused)
     judged = judge_copies(readable, _stored_copies(readable, silver))
     quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_copy")]).with_columns(
@@ -133,14 +139,17 @@ def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
 def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
     """The rows of silver that may be copies: of each day the batch's time range, or all named rows of the day."""
     columns = ["event_date", "event_id", *_BODY]
+    return silver.read(span_predicate(events), columns)
+
+
+def span_predicate(events: pl.DataFrame) -> str:
+    """The rows of silver that may equal one of `events`: per day those in its time range, and all named ones."""
     spans = events.group_by("event_date").agg(
         first=pl.col("event_time").min(),
         last=pl.col("event_time").max(),
         named=pl.col("event_id").is_not_null().any(),
     )
-    if spans.is_empty():
-        return pl.DataFrame(schema={name: SILVER_EVENTS.schema[name] for name in columns})
-    return silver.read(" OR ".join(_span_predicate(span) for span in spans.iter_rows(named=True)), columns)
+    return " OR ".join(_span_predicate(span) for span in spans.iter_rows(named=True)) or "false"
 
 
 def _span_predicate(span: Mapping[str, object]) -> str:
@@ -198,7 +207,6 @@ def rebuild_silver(lake: Lake, days: list[date]) -> int:
 def silver_days(lake: Lake, days: list[date], last: int) -> pl.DataFrame:
     """What silver should hold of these days, computed from bronze up to batch `last` alone."""
     bronze = lake.table(BRONZE_EVENTS).read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
-    events = parse_events(bronze.drop("event_date").sort("batch", "partition", "offset"))
-    events = events.filter(pl.col("reason").is_null()).with_columns(event_date=pl.col("event_time").dt.date())
+    events = parse_events(bronze.sort("batch", "partition", "offset")).filter(pl.col("reason").is_null())
     judged = judge_copies(events, events.clear())
     return judged.filter(~pl.col("is_copy"), pl.col("reason").is_null()).select(SILVER_EVENTS.schema.names())

@@ -161,12 +161,12 @@ CUSTOMER_VALUE = TableLayout(
 
 TABLES = {
     "bronze_events": BRONZE_EVENTS,
-    "silver_events": SILVER_EVENTS,
-    "silver_quarantine": SILVER_QUARANTINE,
     "silver_batches": SILVER_BATCHES,
+    "silver_quarantine": SILVER_QUARANTINE,
+    "silver_events": SILVER_EVENTS,
     "product_sales": PRODUCT_SALES,
     "product_sales_daily": PRODUCT_SALES_DAILY,
     "customer_days": CUSTOMER_DAYS,
     "customer_value": CUSTOMER_VALUE,
 }
-"""Each table under its name in SQL."""
+"""Each table under its name in SQL, in the order in which a micro-batch commits to them."""

@@ -56,12 +56,13 @@ def _lock(connection: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
     """The rows of one SELECT.
 
-    Raises SqlError with DuckDB's message.
+    Raises SqlError with DuckDB's message, and for any statement that could change something.
     """
     try:
+        statements = connection.extract_statements(sql)
+        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+            raise SqlError("exactly one SELECT can be asked: the tables are read-only")
         answer = connection.sql(sql)
-        if answer is None:
-            raise SqlError("only a query that returns rows can be asked")
         return pl.DataFrame(Table.from_arrow(answer))
     except duckdb.Error as error:
         raise SqlError(str(error)) from error

@@ -23,4 +23,5 @@ class KafkaConnection:
     def options(self, **more: Option) -> dict[str, Option]:
         """The configuration of one client; keyword names use `_` for librdkafka's `.`."""
         named = {name.replace("_", "."): value for name, value in more.items()}
-        return {"bootstrap.servers": self.bootstrap_servers, **self.security, **named}
+        # Failures are raised; at its default level librdkafka prints each attempt to stderr as well.
+        return {"bootstrap.servers": self.bootstrap_servers, "log_level": 2, **self.security, **named}

@@ -102,12 +102,12 @@ class LakeTable:
         )
 
     def compact(self, days: Iterable[date]) -> int:
-        """Merge the small files of these days; the number of files that this saved.
+        """Merge the small files of these days (of the whole table if it has no days); the number of files it saved.
 
         Raises ConcurrentCommitError if somebody replaced one of them meanwhile.
         """
-        column = self.layout.partition_by[0]
-        filters = [(column, "in", [day.isoformat() for day in days])]
+        listed = [day.isoformat() for day in days]
+        filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
         done = self._write(lambda: self._delta.optimize.compact(filters))
         return done["numFilesRemoved"] - done["numFilesAdded"]
 

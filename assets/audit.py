@@ -1,0 +1,53 @@
+"""The proof that nothing was lost or counted twice, from the first offset to gold.
+
+Add here: what an audit reports. Not here: what it looks for (`audit.sql`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from assets.bronze_events import BATCH
+from assets.sql_views import open_tables, sql_session
+from resources.duckdb_engine import query
+from resources.lake import Lake
+
+_TOTALS = """
+SELECT coalesce(max(batch), 0) AS batches, coalesce(sum(messages), 0) AS messages,
+       coalesce(sum(accepted), 0) AS accepted, coalesce(sum(quarantined), 0) AS quarantined,
+       coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(markers), 0) AS markers
+FROM silver_batches WHERE batch <= getvariable('silver_events_batch')
+"""
+
+_RANGES = """
+SELECT source, "partition", min(start_offset) AS start_offset, max(end_offset) AS end_offset
+FROM silver_batches WHERE batch <= getvariable('silver_events_batch') GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The findings (none is a pass), the totals of the ledger, its offsets, and the batch that each layer covers."""
+
+    findings: list[dict[str, str]]
+    totals: Mapping[str, int]
+    ranges: list[dict[str, object]]
+    covered: Mapping[str, int]
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings
+
+
+def audit(lake: Lake) -> Audit:
+    """Hold every layer to the ledger and gold to silver. May run beside the live stream."""
+    tables = open_tables(lake)
+    covered = {name: table.progress(BATCH) or 0 for name, table in tables.items()}
+    variables = {f"{name}_batch": batch for name, batch in covered.items()}
+    with sql_session(lake, tables, variables) as connection:
+        findings = query(connection, (Path(__file__).parent / "audit.sql").read_text())
+        totals = query(connection, _TOTALS).cast(pl.Int64).row(0, named=True)
+        ranges = query(connection, _RANGES).to_dicts()
+    return Audit(findings.to_dicts(), totals, ranges, covered)

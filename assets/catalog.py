@@ -1,0 +1,130 @@
+"""The tables as Dagster sees them: keys, lineage, groups, owners, schemas, freshness.
+
+Add here: what holds for the assets as such. Not here: how they are made (`lakehouse`, `customer_value`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from assets.columns import MEANINGS
+from assets.tables import (
+    BRONZE_EVENTS,
+    CUSTOMER_DAYS,
+    CUSTOMER_VALUE,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_QUARANTINE,
+)
+from resources.lake import TableLayout
+
+OWNERS = ["team:data-platform"]
+
+DAYS = dg.DailyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
+"""UTC days from the earliest event that the contract takes to tomorrow, for clocks that run ahead."""
+
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=10))
+"""For what every micro-batch writes."""
+
+FRESH_CUSTOMERS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=1), fail_window=timedelta(hours=6))
+"""For customer value, which follows on its own cadence and only after purchases."""
+
+SHOP_EVENTS = dg.AssetSpec(
+    ["kafka", "shop_events"],
+    description="The shop's event log: a Kafka topic, keyed by user. The shop writes it, and `salesinsights produce`.",
+    group_name="sources",
+    kinds={"kafka"},
+    owners=OWNERS,
+)
+
+_UPSTREAM: Mapping[str, Sequence[dg.AssetKey]] = {
+    BRONZE_EVENTS.name: [SHOP_EVENTS.key],
+    SILVER_EVENTS.name: [dg.AssetKey(["bronze", "events"])],
+    SILVER_QUARANTINE.name: [dg.AssetKey(["bronze", "events"])],
+    SILVER_BATCHES.name: [dg.AssetKey(["bronze", "events"])],
+    PRODUCT_SALES.name: [dg.AssetKey(["silver", "events"])],
+    PRODUCT_SALES_DAILY.name: [dg.AssetKey(["silver", "events"])],
+    CUSTOMER_DAYS.name: [dg.AssetKey(["silver", "events"])],
+    CUSTOMER_VALUE.name: [dg.AssetKey(["gold", "customer_days"])],
+}
+
+_DERIVED = {
+    "units": ("price",),
+    "revenue": ("price",),
+    "refunds": ("price",),
+    "orders": ("user_id", "user_session", "event_time"),
+    "buyers": ("user_id",),
+    "window_start": ("event_time",),
+    "window_end": ("event_time",),
+    "event_date": ("event_time",),
+    "first_order_at": ("event_time",),
+    "last_order_at": ("event_time",),
+    "updated_at": ("ingested_at",),
+}
+"""For the columns of gold that are computed: the columns of silver/events that they are computed from."""
+
+_CUSTOMER_DERIVED = {
+    "average_order_value": ("revenue", "orders"),
+    "tenure_days": ("event_date",),
+    "recency": ("event_date",),
+    "frequency": ("event_date",),
+    "monetary_value": ("revenue", "event_date"),
+    "as_of": ("event_date",),
+}
+
+
+def key_of(layout: TableLayout) -> dg.AssetKey:
+    return dg.AssetKey(layout.name.split("/"))
+
+
+def spec_of(layout: TableLayout) -> dg.AssetSpec:
+    """The asset of one table, without its code."""
+    layer = layout.name.split("/")[0]
+    streamed = layout is not CUSTOMER_VALUE
+    return dg.AssetSpec(
+        key_of(layout),
+        deps=_UPSTREAM[layout.name],
+        description=layout.description,
+        group_name=layer,
+        kinds={"deltalake", "duckdb" if layer == "gold" else "polars"},
+        owners=OWNERS,
+        metadata=_metadata(layout),
+        partitions_def=DAYS if layout.partition_by else None,
+        freshness_policy=FRESH if streamed else FRESH_CUSTOMERS,
+        skippable=streamed,
+    )
+
+
+def _metadata(layout: TableLayout) -> dict[str, object]:
+    columns = [dg.TableColumn(name, str(kind), description=MEANINGS[name]) for name, kind in layout.schema.items()]
+    return {
+        "dagster/table_name": layout.name,
+        "dagster/column_schema": dg.TableSchema(columns),
+        "dagster/column_lineage": dg.TableColumnLineage(_lineage(layout)),
+    }
+
+
+def _lineage(layout: TableLayout) -> dict[str, list[dg.TableColumnDep]]:
+    upstream = _UPSTREAM[layout.name][0]
+    if upstream == SHOP_EVENTS.key:
+        return {}
+    source, derived = _source(layout)
+    found: dict[str, list[dg.TableColumnDep]] = {}
+    for column in layout.schema:
+        names = [name for name in derived.get(column, (column,)) if name in source.schema]
+        if layout in (SILVER_EVENTS, SILVER_QUARANTINE) and not names:
+            names = ["value"]
+        if names:
+            found[column] = [dg.TableColumnDep(upstream, name) for name in names]
+    return found
+
+
+def _source(layout: TableLayout) -> tuple[TableLayout, Mapping[str, tuple[str, ...]]]:
+    if layout is CUSTOMER_VALUE:
+        return CUSTOMER_DAYS, _CUSTOMER_DERIVED
+    if layout.name.startswith("gold/"):
+        return SILVER_EVENTS, _DERIVED
+    return BRONZE_EVENTS, {}

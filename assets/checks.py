@@ -1,0 +1,109 @@
+"""What is checked after every micro-batch, each as a function from the lake to a verdict.
+
+Add here: a promise that a batch can be held to. Not here: the proof over the whole history (`audit`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import polars as pl
+
+from assets.bronze_events import BATCH
+from assets.event_contract import EVENT
+from assets.gold import purchases_of
+from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS
+from resources.lake import Lake
+
+LATENCY_LIMIT = 45.0
+"""Seconds from Kafka append to gold."""
+
+LAG_LIMIT = 60.0
+"""Seconds between the newest event that silver holds and the moment of the batch, while events arrive."""
+
+
+Figure = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a check passed, whether its failure is only a warning, and the figures that it went by."""
+
+    passed: bool
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    is_warning: bool = False
+
+
+def offsets_contiguous(lake: Lake, last_batches: int) -> Verdict:
+    """The newest batches start, in every partition, where the batch before ended."""
+    rows = _ledger(lake, last_batches + 1).sort("source", "partition", "batch")
+    before = pl.col("end_offset").shift(1).over("source", "partition")
+    torn = rows.with_columns(expected=before).filter(pl.col("expected") != pl.col("start_offset"))
+    return Verdict(torn.is_empty(), {"torn": str(torn.select("batch", "partition", "expected", "start_offset").rows())})
+
+
+def messages_accounted_for(lake: Lake, last_batches: int) -> Verdict:
+    """P3: messages read = accepted + quarantined + duplicates, in each of the newest batches."""
+    rows = _ledger(lake, last_batches)
+    parts = pl.col("accepted") + pl.col("quarantined") + pl.col("duplicates")
+    wrong = rows.filter((parts != pl.col("messages")) | (pl.col("markers") < 0))
+    totals = rows.select(pl.sum("messages", "accepted", "quarantined", "duplicates", "markers")).row(0, named=True)
+    return Verdict(wrong.is_empty(), {**totals, "wrong": str(wrong.select("batch", "partition").rows())})
+
+
+def _ledger(lake: Lake, last_batches: int) -> pl.DataFrame:
+    newest = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    return lake.table(SILVER_BATCHES).read(f"batch > {newest - last_batches} AND batch <= {newest}")
+
+
+def no_duplicate_events(lake: Lake, where: str) -> Verdict:
+    """No two rows of silver, among those for which `where` holds, are the same event."""
+    rows = lake.table(SILVER_EVENTS).read(where, ["event_date", "event_id", *EVENT])
+    named = rows.filter(pl.col("event_id").is_not_null())
+    unnamed = rows.filter(pl.col("event_id").is_null())
+    copies = named.height - named.select("event_date", "event_id").n_unique() if named.height else 0
+    copies += unnamed.height - unnamed.n_unique() if unnamed.height else 0
+    return Verdict(copies == 0, {"rows": rows.height, "duplicates": copies})
+
+
+def revenue_matches_silver(lake: Lake, days: list[date]) -> Verdict:
+    """Gold's revenue of each of these days is, to the cent, the sum of silver's purchase prices."""
+    gold = lake.table(PRODUCT_SALES).read(PRODUCT_SALES.on_days(days), ["event_date", "revenue"])
+    silver = purchases_of(lake.table(SILVER_EVENTS), days)
+    sums = (
+        silver.group_by("event_date")
+        .agg(silver=pl.col("price").sum())
+        .join(gold.group_by("event_date").agg(gold=pl.col("revenue").sum()), on="event_date", how="full", coalesce=True)
+    )
+    wrong = sums.filter(pl.col("silver").ne_missing(pl.col("gold"))).sort("event_date")
+    return Verdict(wrong.is_empty(), {"days": len(days), "wrong": str([str(day) for day in wrong["event_date"]])})
+
+
+def event_time_lag(newest_event: datetime | None, now: datetime) -> Verdict:
+    """The newest event is no older than LAG_LIMIT: the shop's clock, its producer and this stream keep up."""
+    if newest_event is None:
+        return Verdict(True, {"seconds": None})
+    seconds = (now - newest_event).total_seconds()
+    return Verdict(seconds <= LAG_LIMIT, {"seconds": round(seconds, 3), "limit": LAG_LIMIT}, is_warning=True)
+
+
+def consumer_lag(behind: Mapping[int, int], read: int) -> Verdict:
+    """Kafka holds no more unread offsets after a run than the run itself has read: the stream is not falling behind."""
+    total = sum(behind.values())
+    figures = {"offsets_behind": total, **{f"partition {p}": count for p, count in sorted(behind.items())}}
+    return Verdict(total <= max(read, 1_000), figures, is_warning=True)
+
+
+def payment_to_gold(latency: pl.Series) -> Verdict:
+    """Every purchase of the run was in gold within LATENCY_LIMIT of its Kafka append."""
+    slowest = latency.max() if latency.len() else None
+    within = not isinstance(slowest, float) or slowest <= LATENCY_LIMIT
+    return Verdict(within, {**percentiles(latency), "limit": LATENCY_LIMIT}, is_warning=True)
+
+
+def percentiles(latency: pl.Series) -> dict[str, float | int]:
+    """p50, p95, p99 and max in seconds, and how many; empty but for the count where there are none."""
+    if latency.is_empty():
+        return {"purchases": 0}
+    points = {f"p{point}": round(float(latency.quantile(point / 100) or 0), 3) for point in (50, 95, 99)}
+    return {**points, "max": round(float(str(latency.max())), 3), "purchases": latency.len()}

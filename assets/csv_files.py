@@ -1,0 +1,112 @@
+"""CSV files of events on their way into Kafka: each file once, whole or not at all.
+
+A file that is not a CSV of the data set's columns is refused whole; a row whose values break the contract is not: it
+travels on and ends in quarantine, where it can be seen.
+Add here: what makes a file publishable. Not here: the watched folder (`input_folder`).
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from assets.event_contract import FIELDS
+from assets.topics import events_topic, files_topic
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_topics import ensure_topic
+from resources.kafka_writer import Message, OnceWriter
+
+REQUIRED = ("event_time", "event_type", "product_id", "price", "user_id")
+
+
+class BrokenFileError(ValueError):
+    """The file can't be published; the message gives the file, the line and the reason."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What came of publishing one file. `rows` is 0 if it had been published before."""
+
+    file: str
+    sha256: str
+    rows: int
+    is_new: bool
+
+
+def publish_csv(
+    path: Path,
+    connection: KafkaConnection,
+    topic: str,
+    now: datetime,
+    on_row: Callable[[int], None] = lambda row: None,
+) -> Publication:
+    """Publish the rows of one CSV file as events, and that it was published, in one Kafka transaction.
+
+    A file is known by its name and content, so a repeat sends nothing. `on_row` hears of the progress, in rows.
+    Raises BrokenFileError (then nothing is visible), and KafkaException where Kafka fails.
+    """
+    events, files = events_topic(topic), files_topic(topic)
+    for needed in (events, files):
+        ensure_topic(connection, needed)
+    sha256 = _sha256(path)
+    sent = _Counter(on_row)
+    receipt = {"file": path.name, "sha256": sha256, "published_at": now.isoformat()}
+    writer = OnceWriter(connection, events.name, files.name)
+    is_new = writer.publish(f"{path.name}:{sha256}", sent.count(messages_of(path)), json.dumps(receipt).encode())
+    return Publication(path.name, sha256, sent.rows, is_new)
+
+
+def messages_of(path: Path) -> Iterator[Message]:
+    """Each row as key (the user_id) and value (a JSON object of strings, empty ones null).
+
+    Raises BrokenFileError at the first line that is not a row of the header's columns.
+    """
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines, strict=True)
+        try:
+            header = _header(path, next(rows, []))
+            user = header.index("user_id")
+            for row in rows:
+                if len(row) != len(header):
+                    raise BrokenFileError(f"{path.name}, line {rows.line_num}: {len(row)} columns, not {len(header)}")
+                event = {name: text or None for name, text in zip(header, row, strict=True)}
+                yield row[user].encode(), json.dumps(event, ensure_ascii=False).encode()
+        except UnicodeDecodeError as error:
+            raise BrokenFileError(f"{path.name}, after line {rows.line_num}: not UTF-8 ({error.reason})") from error
+        except csv.Error as error:
+            raise BrokenFileError(f"{path.name}, line {rows.line_num}: not CSV ({error})") from error
+
+
+def _header(path: Path, header: list[str]) -> list[str]:
+    missing = [name for name in REQUIRED if name not in header]
+    if missing:
+        raise BrokenFileError(
+            f"{path.name}, line 1: the header lacks {', '.join(missing)}; known are {', '.join(FIELDS)}"
+        )
+    if len(set(header)) < len(header):
+        raise BrokenFileError(f"{path.name}, line 1: a column stands twice in the header")
+    return header
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+class _Counter:
+    """Counts messages as they pass, and tells of every thousandth."""
+
+    def __init__(self, on_row: Callable[[int], None]) -> None:
+        self.rows = 0
+        self._on_row = on_row
+
+    def count(self, messages: Iterator[Message]) -> Iterator[Message]:
+        for message in messages:
+            self.rows += 1
+            if self.rows % 1_000 == 0:
+                self._on_row(self.rows)
+            yield message
+        self._on_row(self.rows)

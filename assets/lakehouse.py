@@ -1,0 +1,180 @@
+"""The daily assets, made by one step: by the stream for the days that a batch touches, or by a backfill for its days.
+
+Add here: what Dagster is told about a run. Not here: what a run does (`micro_batch`, and the module of each table).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import dagster as dg
+
+from assets import checks, pictures
+from assets.bronze_events import next_offsets
+from assets.catalog import key_of, spec_of
+from assets.compaction import compact
+from assets.gold import DAILY, rebuild_gold
+from assets.micro_batch import Receipt, stream
+from assets.run_summary import RunSummary
+from assets.silver_events import rebuild_silver
+from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.kafka_reader import KafkaReader
+from resources.lake import Lake, ProgressMovedError, TableLayout
+
+DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE, *DAILY)
+STREAMED = (*DAYS_OF_STREAM, SILVER_BATCHES)
+
+_UPSTREAM = {SILVER_EVENTS.name: BRONZE_EVENTS, **{layout.name: SILVER_EVENTS for layout in DAILY}}
+
+CHECKS = {
+    "offsets_contiguous": BRONZE_EVENTS,
+    "consumer_lag": BRONZE_EVENTS,
+    "messages_accounted_for": SILVER_BATCHES,
+    "no_duplicate_events": SILVER_EVENTS,
+    "event_time_lag": SILVER_EVENTS,
+    "revenue_matches_silver": PRODUCT_SALES,
+    "payment_to_gold_seconds": PRODUCT_SALES,
+}
+"""Each check and the table that it is shown at."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a run needs besides the lake: how to open the topic, the time, and the sizes."""
+
+    open_reader: Callable[[], KafkaReader]
+    clock: Callable[[], datetime]
+    batch_rows: int
+    window_seconds: int
+
+
+@dg.multi_asset(
+    name="micro_batch",
+    specs=[spec_of(layout) for layout in STREAMED],
+    check_specs=[dg.AssetCheckSpec(name, asset=key_of(layout)) for name, layout in CHECKS.items()],
+    can_subset=True,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def micro_batch(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Without partitions: one pass of the stream. With partitions: those days anew, from bronze."""
+    if context.has_partition_key or context.has_partition_key_range:
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+        selected = [layout for layout in DAYS_OF_STREAM if key_of(layout) in context.selected_asset_keys]
+        yield from _rebuild(context, lake, shop, days, selected)
+    else:
+        yield from _stream(context, lake, shop)
+
+
+def _stream(
+    context: dg.AssetExecutionContext, lake: Lake, shop: Stream
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    reader = shop.open_reader()
+    summary = RunSummary()
+    try:
+        for receipt in stream(lake, reader, shop.clock, shop.batch_rows, shop.window_seconds):
+            summary.add(receipt)
+            context.log.info(_line(receipt))
+    except ProgressMovedError as other:
+        context.log.info(f"{other}; this run does nothing more")
+        return
+    if summary.batches:
+        yield from _materializations(lake, summary)
+        yield from _check_results(lake, reader, shop, summary)
+        context.log.info(f"compaction saved {compact(lake, summary.rows)} files")
+
+
+def _line(receipt: Receipt) -> str:
+    outcome, seconds = receipt.outcome, sum(receipt.seconds.values())
+    return (
+        f"batch {receipt.batch.number}: {receipt.batch.events.height} messages, {outcome.accepted.height} accepted, "
+        f"{outcome.quarantined.height} quarantined, {outcome.duplicates.height} duplicates, {seconds:.2f} s"
+    )
+
+
+def _materializations(lake: Lake, summary: RunSummary) -> Iterator[dg.AssetMaterialization]:
+    figures = summary.figures()
+    ledger = summary.batches * len(summary.end)
+    yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata={**figures, "dagster/row_count": ledger})
+    for layout in DAYS_OF_STREAM:
+        for day, rows in sorted(summary.rows[layout.name].items()):
+            picture = _picture(lake, day) if layout is PRODUCT_SALES else {}
+            metadata = {**figures, "dagster/row_count": rows, **picture}
+            yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
+
+
+def _picture(lake: Lake, day: date) -> dict[str, dg.MetadataValue]:
+    sales = lake.table(PRODUCT_SALES).read(PRODUCT_SALES.on_days([day]), ["product_id", "brand", "revenue", "units"])
+    return {"top_products": dg.MetadataValue.md(pictures.inline(pictures.draw_top_products(sales, day)))}
+
+
+def _check_results(
+    lake: Lake, reader: KafkaReader, shop: Stream, summary: RunSummary
+) -> Iterator[dg.AssetCheckEvaluation]:
+    state = reader.state()
+    unread = next_offsets(lake.table(BRONZE_EVENTS), reader.topic, state)
+    behind = {partition: state.end[partition] - at for partition, at in unread.items()}
+    verdicts = {
+        "offsets_contiguous": checks.offsets_contiguous(lake, summary.batches),
+        "consumer_lag": checks.consumer_lag(behind, summary.outcomes["messages"]),
+        "messages_accounted_for": checks.messages_accounted_for(lake, summary.batches),
+        "no_duplicate_events": checks.no_duplicate_events(lake, " OR ".join(summary.spans)),
+        "event_time_lag": checks.event_time_lag(summary.newest_event, shop.clock()),
+        "revenue_matches_silver": checks.revenue_matches_silver(lake, sorted(summary.rows[PRODUCT_SALES.name])),
+        "payment_to_gold_seconds": checks.payment_to_gold(summary.latency),
+    }
+    return (_check_result(name, verdict) for name, verdict in verdicts.items())
+
+
+def _check_result(name: str, verdict: checks.Verdict) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        passed=verdict.passed,
+        asset_key=key_of(CHECKS[name]),
+        check_name=name,
+        severity=dg.AssetCheckSeverity.WARN if verdict.is_warning else dg.AssetCheckSeverity.ERROR,
+        metadata=verdict.figures,
+    )
+
+
+def _rebuild(
+    context: dg.AssetExecutionContext, lake: Lake, shop: Stream, days: Sequence[date], selected: Iterable[TableLayout]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    for layout in selected:
+        make = _maker(layout, lake, shop)
+        held, upstream = _rows_per_day(lake, layout), _rows_per_day(lake, _UPSTREAM.get(layout.name, layout))
+        for day in days:
+            is_empty = day not in held and day not in upstream
+            rows = held.get(day, 0) if make is None or is_empty else make(day)
+            metadata = {"dagster/row_count": rows}
+            yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
+        context.log.info(f"{layout.name}: {len(days)} days")
+    yield from _rebuilt_checks(context, lake, list(days))
+
+
+def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], int] | None:
+    """What makes one day of a table anew; None for bronze and quarantine, which are what came."""
+    if layout is SILVER_EVENTS:
+        return lambda day: rebuild_silver(lake, [day])
+    if layout in DAILY:
+        return lambda day: rebuild_gold(lake, layout, [day], shop.window_seconds)[day]
+    return None
+
+
+def _rows_per_day(lake: Lake, layout: TableLayout) -> dict[date, int]:
+    files = lake.table(layout).files()
+    if files.is_empty():
+        return {}
+    day = f"partition.{layout.partition_by[0]}"
+    return dict(files.group_by(day).agg(rows=files["num_records"].sum()).iter_rows())
+
+
+def _rebuilt_checks(
+    context: dg.AssetExecutionContext, lake: Lake, days: list[date]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    verdicts = {
+        "no_duplicate_events": lambda: checks.no_duplicate_events(lake, SILVER_EVENTS.on_days(days)),
+        "revenue_matches_silver": lambda: checks.revenue_matches_silver(lake, days),
+    }
+    wanted = {key.name for key in context.selected_asset_check_keys}
+    return (_check_result(name, verdict()) for name, verdict in verdicts.items() if name in wanted)

@@ -1,0 +1,67 @@
+"""Every table as a view for read-only SQL, all of one moment.
+
+Add here: what an analyst's session sees. Not here: DuckDB's locks (`resources.duckdb_engine`).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import duckdb
+
+from assets.tables import TABLES
+from resources.duckdb_engine import duckdb_session
+from resources.lake import Lake, LakeTable, TableLayout
+
+_SQL_TYPES = {
+    "Int32": "INTEGER",
+    "Int64": "BIGINT",
+    "String": "VARCHAR",
+    "Binary": "BLOB",
+    "Date": "DATE",
+    "List(Date)": "DATE[]",
+    "Datetime(time_unit='us', time_zone='UTC')": "TIMESTAMPTZ",
+}
+
+
+def open_tables(lake: Lake) -> dict[str, LakeTable]:
+    """A handle of each table, the last to be committed first: what one of them holds is then in those before it."""
+    return {name: lake.table(layout) for name, layout in reversed(TABLES.items())}
+
+
+@contextmanager
+def sql_session(
+    lake: Lake,
+    tables: Mapping[str, LakeTable] | None = None,
+    variables: Mapping[str, int] | None = None,
+    memory_limit: str = "2GB",
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A locked DuckDB in which each table of the lake is a view."""
+    opened = tables or open_tables(lake)
+    views = [_view(name, table) for name, table in opened.items()]
+    with duckdb_session(variables=variables, setup=views, folders=[lake.root], memory_limit=memory_limit) as connection:
+        yield connection
+
+
+def _view(name: str, table: LakeTable) -> str:
+    files = table.file_uris()
+    body = _files_body(table.layout, files) if files else _empty_body(table.layout)
+    return f"CREATE VIEW {name} AS {body}"
+
+
+def _files_body(layout: TableLayout, files: list[str]) -> str:
+    columns = ", ".join(f'"{column}"' for column in layout.schema)
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    days = ", ".join(f"{column}: DATE" for column in layout.partition_by)
+    hive = f", hive_partitioning = true, hive_types = {{{days}}}" if days else ""
+    return f"SELECT {columns} FROM read_parquet([{listed}]{hive})"  # noqa: S608
+
+
+def _empty_body(layout: TableLayout) -> str:
+    columns = ", ".join(f'NULL::{_sql_type(str(kind))} AS "{column}"' for column, kind in layout.schema.items())
+    return f"SELECT {columns} WHERE false"
+
+
+def _sql_type(kind: str) -> str:
+    if kind.startswith("Decimal("):
+        return kind.replace("precision=", "").replace("scale=", "").upper()
+    return _SQL_TYPES[kind]

@@ -1,0 +1,16 @@
+"""Which Kafka topics there are, and how they are created where they are missing.
+
+Add here: a topic. Not here: what its messages mean (`event_contract`).
+"""
+
+from resources.kafka_topics import Topic
+
+
+def events_topic(name: str) -> Topic:
+    """The shop's events. Kafka's own clock stamps them, since lateness and latency are measured from it."""
+    return Topic(name, partitions=3, config={"message.timestamp.type": "LogAppendTime"})
+
+
+def files_topic(name: str) -> Topic:
+    """Beside the topic of events: one message per CSV file that was published to it, kept for ever."""
+    return Topic(f"{name}.files", partitions=1, config={"cleanup.policy": "compact"})

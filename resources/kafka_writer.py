@@ -1,0 +1,69 @@
+"""Writing to Kafka: one named set of messages, all of it once or nothing.
+
+Add here: a way to write that more than one caller needs. Not here: what the messages say.
+"""
+
+from collections.abc import Iterable
+
+from confluent_kafka import Producer
+
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import KafkaReader
+
+Message = tuple[bytes | None, bytes]
+"""A key and a value."""
+
+
+class OnceWriter:
+    """Publishes named sets of messages to `topic`, each exactly once; `ledger` is the topic that says which."""
+
+    def __init__(self, connection: KafkaConnection, topic: str, ledger: str, timeout: float = 30) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._ledger = KafkaReader(connection, ledger, timeout)
+        self._timeout = timeout
+
+    def publish(self, name: str, messages: Iterable[Message], receipt: bytes) -> bool:
+        """Publish the messages and the receipt in one transaction; False, and nothing sent, if that was done before.
+
+        Two writers of one name exclude each other: the later one fences the earlier one off. If anything raises,
+        a reader of committed messages sees none of them.
+        """
+        producer = Producer(self._options(name))
+        producer.init_transactions(self._timeout)
+        # Only now is every earlier transaction of this name decided.
+        if self._is_published(name.encode()):
+            return False
+        producer.begin_transaction()
+        try:
+            for key, value in messages:
+                self._send(producer, self._topic, key, value)
+            self._send(producer, self._ledger.topic, name.encode(), receipt)
+            producer.commit_transaction()
+        except BaseException:
+            producer.abort_transaction(self._timeout)
+            raise
+        return True
+
+    def _options(self, name: str) -> dict[str, str | int | float | bool]:
+        return self._connection.options(
+            transactional_id=f"salesinsights/{self._topic}/{name}",
+            transaction_timeout_ms=900_000,
+            compression_type="lz4",
+            linger_ms=20,
+            queue_buffering_max_messages=200_000,
+        )
+
+    def _send(self, producer: Producer, topic: str, key: bytes | None, value: bytes) -> None:
+        while True:
+            try:
+                producer.produce(topic, value, key)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                return
+
+    def _is_published(self, name: bytes) -> bool:
+        state = self._ledger.state()
+        chunks = self._ledger.read(state.start, state.end, rows=100_000)
+        return any(name in chunk.messages["key"].to_list() for chunk in chunks)

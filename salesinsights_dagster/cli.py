@@ -1,0 +1,59 @@
+"""The command `salesinsights`.
+
+Add here: a command's name. Not here: what it does (`commands`, and the package of each part).
+"""
+
+import importlib
+from typing import Any
+
+import click
+
+from salesinsights_dagster.commands.errors import exit_with_remedy
+
+COMMANDS = {
+    "audit": "salesinsights_dagster.commands.audit",
+    "demo": "salesinsights_dagster.commands.demo",
+    "dev": "salesinsights_dagster.commands.dev",
+    "ingest": "salesinsights_dagster.commands.ingest",
+    "kafka": "salesinsights_dagster.broker.commands",
+    "produce": "salesinsights_dagster.commands.produce",
+    "replay": "salesinsights_dagster.replayer",
+    "simulate": "salesinsights_dagster.simulator.commands",
+    "sql": "salesinsights_dagster.commands.sql",
+}
+"""Each command and the module that holds it; a module is loaded only when its command is asked for."""
+
+
+class LazyGroup(click.Group):
+    """Loads a command when it is named, and turns what it raises into one line with the remedy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with exit_with_remedy():
+            return super().invoke(ctx)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="salesinsights")
+def main() -> None:
+    """Sales per product within 45 seconds of the payment, customer lifetime value, and every event kept.
+
+    \b
+    A first look:
+      salesinsights kafka start       a local Kafka
+      salesinsights simulate          a simulated shop that sends events to it
+      salesinsights ingest            one pass from Kafka to gold, without Dagster
+      salesinsights sql "SELECT * FROM product_sales_daily ORDER BY revenue DESC LIMIT 20"
+      salesinsights dev               Dagster: the web UI, the sensor that polls Kafka, the schedules
+
+    Settings come from the environment: SALESINSIGHTS_HOME (where everything is kept), KAFKA_BOOTSTRAP_SERVERS (a
+    cluster of your own), and others that docs/settings.md lists.
+    """

@@ -1,0 +1,51 @@
+"""Expected failures, as one line with the remedy on stderr and exit code 2.
+
+Add here: an error that the person at the terminal can do something about. Not here: bugs, which keep their traceback.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from confluent_kafka import KafkaException
+
+
+class Failure(click.ClickException):
+    """A failure that was foreseen."""
+
+    exit_code = 2
+
+
+@contextmanager
+def exit_with_remedy() -> Iterator[None]:
+    """Turn the errors that name a remedy into a message; let every other one through."""
+    try:
+        yield
+    except KafkaException as error:
+        raise Failure(f"Kafka refused: {error.args[0].str()}") from error
+    except Exception as error:
+        if isinstance(error, _foreseen()):
+            raise Failure(str(error)) from error
+        raise
+
+
+def _foreseen() -> tuple[type[Exception], ...]:
+    # Loaded only when something went wrong: these modules take a second.
+    from assets.bronze_events import OffsetsLostError
+    from assets.csv_files import BrokenFileError
+    from resources.duckdb_engine import SqlError
+    from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
+    from resources.lake import LakeError
+    from salesinsights_dagster.broker import BrokerError
+    from salesinsights_dagster.settings import SettingsError
+
+    return (
+        BrokenFileError,
+        BrokerError,
+        KafkaUnavailableError,
+        LakeError,
+        OffsetsLostError,
+        SettingsError,
+        SqlError,
+        TopicMissingError,
+    )

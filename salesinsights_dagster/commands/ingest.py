@@ -1,0 +1,63 @@
+"""`salesinsights ingest`: micro-batches until the lag is zero, in this process.
+
+Add here: what the receipt shows. Not here: the batches (`assets.micro_batch`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from salesinsights_dagster.commands.terminal import terminal
+from salesinsights_dagster.settings import load_settings
+
+if TYPE_CHECKING:
+    from assets.checks import Figure
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
+def ingest(as_json: bool) -> None:
+    """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
+    from assets.compaction import compact
+    from assets.gold import customer_value_is_behind, refresh_customer_value
+    from assets.micro_batch import stream
+    from assets.run_summary import RunSummary
+    from resources.lake import Lake, ProgressMovedError
+    from salesinsights_dagster.definitions import stream_of
+    from sensors.kafka_sensor import unread_offsets
+
+    settings = load_settings()
+    lake, shop, summary = Lake(settings.lake), stream_of(settings), RunSummary()
+    reader = shop.open_reader()
+    with _progress(unread_offsets(lake, shop)) as advance:
+        try:
+            for receipt in stream(lake, reader, shop.clock, shop.batch_rows, shop.window_seconds):
+                summary.add(receipt)
+                advance(receipt.batch.events.height)
+        except ProgressMovedError as other:
+            click.echo(f"{other}; stopped here", err=True)
+        compact(lake, summary.rows)
+        if customer_value_is_behind(lake):
+            refresh_customer_value(lake)
+    days = sorted({day.isoformat() for rows in summary.rows.values() for day in rows})
+    figures = summary.figures()
+    click.echo(json.dumps({**figures, "days": days}) if as_json else _text(figures, days))
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=terminal(), transient=True, disable=not terminal().is_terminal) as progress:
+        task = progress.add_task("messages", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _text(figures: "Mapping[str, Figure]", days: list[str]) -> str:
+    span = f"{len(days)} ({days[0]} to {days[-1]})" if days else "none"
+    shown = {**figures, "days": span}
+    width = max(len(name) for name in shown)
+    return "\n".join(f"{name:<{width}}  {figure}" for name, figure in shown.items())

@@ -1,0 +1,105 @@
+"""Dagster as a program: web UI, daemon and code server, started and stopped together.
+
+Add here: what concerns these processes. Not here: what they load (`definitions`).
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from salesinsights_dagster.settings import CHECKOUT, Settings
+
+INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
+
+
+class DagsterStartError(RuntimeError):
+    """Dagster did not come up; the message names its log and the remedy."""
+
+
+@dataclass(frozen=True)
+class DagsterProcess:
+    """A running `dagster dev` in a process group of its own."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    @classmethod
+    def start(cls, settings: Settings, port: int, env: Mapping[str, str], log: Path | None = None) -> "DagsterProcess":
+        """Start it on 127.0.0.1; the output goes to `log`, by default dagster.log in Dagster's home."""
+        home = settings.dagster_home
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(INSTANCE_SETTINGS, home / "dagster.yaml")
+        log = log or home / "dagster.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                _command(port),
+                cwd=CHECKOUT,
+                env={**env, "DAGSTER_HOME": str(home), "SALESINSIGHTS_HOME": str(settings.home)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_restore_signals,
+            )
+        return cls(process, f"http://127.0.0.1:{port}", log)
+
+    def await_ready(self, wait_seconds: float = 90) -> None:
+        """Return once the web server answers.
+
+        Raises DagsterStartError if it ends or stays silent.
+        """
+        deadline = time.monotonic() + wait_seconds
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise DagsterStartError(f"Dagster did not come up at {self.url}: see {self.log}; is the port free?")
+            time.sleep(0.5)
+
+    def stop(self, wait_seconds: float = 30) -> None:
+        """End the whole group: politely, then for good."""
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if not self._group_is_alive():
+                break
+            os.killpg(self.process.pid, sign)
+            self._await_end(wait_seconds)
+        self.process.wait()
+
+    def _await_end(self, wait_seconds: float) -> None:
+        deadline = time.monotonic() + wait_seconds
+        while self._group_is_alive() and time.monotonic() < deadline:
+            self.process.poll()
+            time.sleep(0.2)
+
+    def _group_is_alive(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/server_info", timeout=2) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def _command(port: int) -> list[str]:
+    dagster = Path(sys.executable).with_name("dagster")
+    options = ["--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    return [str(dagster), "dev", *options]
+
+
+def _restore_signals() -> None:
+    """A parent in a shell's background ignores SIGINT, and Dagster's children would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

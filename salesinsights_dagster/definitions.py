@@ -1,0 +1,59 @@
+"""The code location: what Dagster loads.
+
+Add here: a policy over all assets, or a resource. Not here: an asset, a sensor, or the environment.
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from assets.catalog import SHOP_EVENTS
+from assets.customer_value import customer_value
+from assets.input_folder import Inbox, InputFolder
+from assets.lakehouse import Stream, micro_batch
+from resources.kafka_reader import KafkaReader
+from resources.lake import Lake
+from salesinsights_dagster.broker import find_kafka
+from salesinsights_dagster.settings import Settings, load_settings
+from sensors.customer_schedule import customer_schedule
+from sensors.input_sensor import input_sensor
+from sensors.jobs import CUSTOMERS, PUBLISH, STREAM
+from sensors.kafka_sensor import build_kafka_sensor
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything that Dagster is to know, for these settings."""
+    return dg.Definitions(
+        assets=[SHOP_EVENTS, micro_batch, customer_value],
+        jobs=[STREAM, CUSTOMERS, PUBLISH],
+        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor],
+        schedules=[customer_schedule],
+        resources={"lake": Lake(settings.lake), "shop": stream_of(settings), "inbox": inbox_of(settings)},
+        executor=dg.in_process_executor,
+    )
+
+
+def stream_of(settings: Settings) -> Stream:
+    """The topic of these settings; Kafka is looked for when it is opened, so that a location loads without it."""
+    return Stream(
+        open_reader=lambda: KafkaReader(find_kafka(settings), settings.topic),
+        clock=utc_now,
+        batch_rows=settings.batch_rows,
+        window_seconds=settings.window_seconds,
+    )
+
+
+def inbox_of(settings: Settings) -> Inbox:
+    """The watched folder of these settings."""
+    return Inbox(InputFolder(settings.input_folder), settings.topic, lambda: find_kafka(settings), utc_now)
+
+
+def utc_now() -> datetime:
+    """The system's clock; everything below gets the time passed in."""
+    return datetime.now(UTC)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Loaded by workspace.yaml."""
+    return build_definitions(load_settings())

@@ -1,0 +1,20 @@
+"""Whether a job has a run that has not ended: what keeps a sensor from starting a second one.
+
+Add here: a question about runs that several sensors ask. Not here: a sensor.
+"""
+
+import dagster as dg
+
+UNENDED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def run_in_flight(instance: dg.DagsterInstance, job_name: str) -> str | None:
+    """The short id of a run of the job that has not ended, if there is one."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=UNENDED), limit=1)
+    return runs[0].run_id[:8] if runs else None

@@ -1,0 +1,29 @@
+"""The sensor that watches the input folder.
+
+Add here: what decides whether files are published. Not here: publishing (`assets.input_folder`).
+"""
+
+import time
+
+import dagster as dg
+
+from assets.input_folder import Inbox
+from sensors.in_flight import run_in_flight
+from sensors.jobs import PUBLISH
+
+
+@dg.sensor(
+    name="input_folder",
+    job=PUBLISH,
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Publishes each CSV file that is put into the input folder, once it has stopped growing.",
+)
+def input_sensor(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]) -> dg.RunRequest | dg.SkipReason:
+    """One run for all files that are whole."""
+    running = run_in_flight(context.instance, PUBLISH.name)
+    if running:
+        return dg.SkipReason(f"run {running} is still publishing")
+    if not inbox.folder.ready(time.time()):
+        return dg.SkipReason(f"no whole CSV file in {inbox.folder.path}")
+    return dg.RunRequest()

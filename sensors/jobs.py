@@ -1,0 +1,37 @@
+"""The jobs that sensors and schedules start.
+
+Add here: a job. Not here: what it makes (`assets`), or when it is started (the sensor's own module).
+"""
+
+import dagster as dg
+
+from assets.catalog import key_of
+from assets.input_folder import publish_input_files
+from assets.lakehouse import STREAMED
+from assets.tables import CUSTOMER_VALUE
+
+STREAM = dg.define_asset_job(
+    "stream",
+    selection=dg.AssetSelection.assets(*(key_of(layout) for layout in STREAMED)),
+    description="One pass of the stream: what Kafka holds now, through bronze, silver and gold.",
+    executor_def=dg.in_process_executor,
+    tags={"salesinsights/kind": "stream"},
+)
+
+CUSTOMERS = dg.define_asset_job(
+    "customers",
+    selection=dg.AssetSelection.assets(key_of(CUSTOMER_VALUE)),
+    description="Every buyer's value, from customer_days.",
+    executor_def=dg.in_process_executor,
+    tags={"salesinsights/kind": "customers"},
+)
+
+
+@dg.job(
+    name="publish",
+    description="Publishes the CSV files of the input folder to Kafka, each exactly once.",
+    executor_def=dg.in_process_executor,
+    tags={"salesinsights/kind": "publish"},
+)
+def PUBLISH() -> None:  # noqa: N802
+    publish_input_files()

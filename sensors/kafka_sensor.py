@@ -1,0 +1,61 @@
+"""The sensor that polls Kafka and starts a pass of the stream when there is something to read.
+
+It decides and nothing more: the lake is the cursor, so a request carries no offsets and needs no run key.
+Add here: what decides whether the stream runs. Not here: what a run reads (`assets.bronze_events`).
+"""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from assets.bronze_events import next_offsets
+from assets.lakehouse import Stream
+from assets.tables import BRONZE_EVENTS
+from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
+from resources.lake import Lake
+from sensors.in_flight import run_in_flight
+from sensors.jobs import STREAM
+
+DAEMON_LOOP_SECONDS = 5
+"""The daemon looks at its sensors this often, so an interval that it misses by a hair costs that much."""
+
+
+def unread_offsets(lake: Lake, shop: Stream) -> int:
+    """How many offsets Kafka holds that the lake has not read.
+
+    Raises KafkaUnavailableError, TopicMissingError, OffsetsLostError.
+    """
+    reader = shop.open_reader()
+    state = reader.state()
+    start = next_offsets(lake.table(BRONZE_EVENTS), reader.topic, state)
+    return sum(state.end[partition] - at for partition, at in start.items())
+
+
+def decide(in_flight: str | None, unread: Callable[[], int]) -> dg.RunRequest | dg.SkipReason:
+    """One run, or the reason for none. `unread` is asked only when no run is in flight."""
+    if in_flight:
+        return dg.SkipReason(f"stream run {in_flight} is still in flight")
+    try:
+        count = unread()
+    except (KafkaUnavailableError, TopicMissingError) as absent:
+        return dg.SkipReason(str(absent))
+    return dg.RunRequest() if count else dg.SkipReason("the lake has read everything that Kafka holds")
+
+
+def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
+    """The sensor, polling every `poll_seconds`."""
+
+    @dg.sensor(
+        name="kafka",
+        job=STREAM,
+        # Half a daemon loop earlier, so that a tick is not put off by a whole loop for being a moment too soon.
+        minimum_interval_seconds=max(1, poll_seconds - DAEMON_LOOP_SECONDS // 2),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Every {poll_seconds} seconds: starts the stream if Kafka holds events that were not read yet.",
+    )
+    def kafka_sensor(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
+    ) -> dg.RunRequest | dg.SkipReason:
+        return decide(run_in_flight(context.instance, STREAM.name), lambda: unread_offsets(lake, shop))
+
+    return kafka_sensor
