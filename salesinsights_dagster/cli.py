@@ -11,17 +11,17 @@ import click
 from salesinsights_dagster.commands.errors import exit_with_remedy
 
 COMMANDS = {
-    "audit": "salesinsights_dagster.commands.audit",
-    "demo": "salesinsights_dagster.commands.demo",
-    "dev": "salesinsights_dagster.commands.dev",
-    "ingest": "salesinsights_dagster.commands.ingest",
-    "kafka": "salesinsights_dagster.broker.commands",
-    "produce": "salesinsights_dagster.commands.produce",
-    "replay": "salesinsights_dagster.replayer",
-    "simulate": "salesinsights_dagster.simulator.commands",
-    "sql": "salesinsights_dagster.commands.sql",
+    "audit": "salesinsights_dagster.commands.audit:audit",
+    "demo": "salesinsights_dagster.commands.demo:demo",
+    "dev": "salesinsights_dagster.commands.dev:dev",
+    "ingest": "salesinsights_dagster.commands.ingest:ingest",
+    "kafka": "salesinsights_dagster.broker.commands:kafka",
+    "produce": "salesinsights_dagster.commands.produce:produce",
+    "replay": "salesinsights_dagster.replayer:replay_command",
+    "simulate": "salesinsights_dagster.simulator.commands:simulate",
+    "sql": "salesinsights_dagster.commands.sql:sql",
 }
-"""Each command and the module that holds it; a module is loaded only when its command is asked for."""
+"""Each command and where it is; a module is loaded only when its command is asked for."""
 
 
 class LazyGroup(click.Group):
@@ -33,7 +33,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -1,0 +1,1 @@
+"""A simulated cosmetics shop: whole months as files, or live traffic into Kafka."""

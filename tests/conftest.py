@@ -1,0 +1,68 @@
+"""What tests of several packages share: a lake in a temporary folder, the in-process broker, the real one, the data."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.lakehouse import Stream
+from resources.lake import Lake
+from tests.resources.mock_kafka import MockKafka, MockTopicReader
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def mock_kafka() -> MockKafka:
+    return MockKafka()
+
+
+@pytest.fixture
+def topic(request: pytest.FixtureRequest) -> str:
+    """A topic of the test's own."""
+    return f"shop.{request.node.name[:80].translate({ord(c): '-' for c in '[]/: '})}"
+
+
+@pytest.fixture
+def clock() -> Callable[[], datetime]:
+    """A clock that starts now and moves by a second whenever it is looked at."""
+    start = datetime.now(UTC)
+    ticks = iter(range(1_000_000))
+    return lambda: start + timedelta(seconds=next(ticks))
+
+
+@pytest.fixture
+def shop(mock_kafka: MockKafka, topic: str, clock: Callable[[], datetime]) -> Stream:
+    return Stream(lambda: MockTopicReader(mock_kafka.connection, topic), clock, batch_rows=1_000, window_seconds=45)
+
+
+@pytest.fixture(scope="session")
+def real_rows() -> list[Path]:
+    """The real CSV files, where they are."""
+    files = sorted(SHARED_DATA.glob("2019-*.csv"))
+    if not files:
+        pytest.skip(f"the real rows are not at {SHARED_DATA}")
+    return files
+
+
+def event(**fields: object) -> bytes:
+    """A good event as JSON, with these fields in the place of its own; a field that is None is left out."""
+    usual = {
+        "event_time": "2019-10-01 00:00:00 UTC",
+        "event_type": "purchase",
+        "product_id": 5773203,
+        "category_id": 1487580005134238553,
+        "category_code": None,
+        "brand": "runail",
+        "price": 2.62,
+        "user_id": 463240011,
+        "user_session": "26dd6e6e-4dac-4778-8d2c-92e149dab885",
+    }
+    return json.dumps({name: value for name, value in {**usual, **fields}.items() if value is not None}).encode()

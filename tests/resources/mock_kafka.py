@@ -1,0 +1,39 @@
+"""librdkafka's in-process broker as a fixture's Kafka, and a reader that can do without what it lacks.
+
+The mock broker knows no topic ids and creates topics by itself; it has four partitions a topic and keeps about 5 MB of
+each. Beside it, tests of the real broker hold the real reader to the same behaviour.
+"""
+
+from collections.abc import Iterable
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import KafkaReader
+
+
+class MockKafka:
+    """A broker inside this process, for as long as the object lives."""
+
+    def __init__(self) -> None:
+        self._broker = Producer({"test.mock.num.brokers": 1, "log_level": 2})
+        address = next(iter(self._broker.list_topics(timeout=10).brokers.values()))
+        self.connection = KafkaConnection(f"{address.host}:{address.port}")
+
+    def publish(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
+        """Append the values to one partition, in order."""
+        producer = Producer(self.connection.options())
+        for value in values:
+            producer.produce(topic, value, b"1", partition)
+        assert producer.flush(20) == 0
+
+
+class MockTopicReader(KafkaReader):
+    """The real reader, with a topic id that the test chooses."""
+
+    topic_id = "first"
+
+    def _describe(self, admin: AdminClient) -> tuple[str, list[int]]:
+        partitions = admin.list_topics(self.topic, timeout=10).topics[self.topic].partitions
+        return self.topic_id, sorted(partitions)
