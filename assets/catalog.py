@@ -99,7 +99,8 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
 
 
 def _metadata(layout: TableLayout) -> dict[str, object]:
-    columns = [dg.TableColumn(name, str(kind), description=MEANINGS[name]) for name, kind in layout.schema.items()]
+    types = layout.column_types()
+    columns = [dg.TableColumn(name, kind, description=MEANINGS[name]) for name, kind in types.items()]
     return {
         "dagster/table_name": layout.name,
         "dagster/column_schema": dg.TableSchema(columns),

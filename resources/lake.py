@@ -6,6 +6,7 @@ read and written through one handle, so that a writer who raced this one fails a
 Add here: a way to touch a table that every layer needs. Not here: which tables there are (`assets`).
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -48,10 +49,19 @@ class TableLayout:
     description: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
 
+    def column_types(self) -> dict[str, str]:
+        """Each column's type under Delta Lake's name for it, such as `decimal(18,2)` or `timestamp`."""
+        fields = json.loads(Schema.from_arrow(self.schema).to_json())["fields"]
+        return {field["name"]: _type_name(field["type"]) for field in fields}
+
     def on_days(self, days: Iterable[date]) -> str:
         """A literal partition predicate, so that a replacement conflicts only with writers of the same days."""
         listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
         return f"{self.partition_by[0]} IN ({listed})"
+
+
+def _type_name(kind: str | dict[str, str]) -> str:
+    return kind if isinstance(kind, str) else f"{kind['type']}<{kind['elementType']}>"
 
 
 class LakeTable:

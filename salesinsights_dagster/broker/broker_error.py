@@ -1,0 +1,13 @@
+"""What goes wrong with the local broker.
+
+Add here: a kind of failure that a caller has to tell apart from the others.
+Not here: the texts; each stands where its fact is found.
+"""
+
+
+class BrokerError(RuntimeError):
+    """The local broker can't do what was asked; the message holds the fact and the remedy."""
+
+
+class PortTakenError(BrokerError):
+    """Another program took the port between our look and the broker's bind."""

@@ -1,0 +1,33 @@
+"""Ports of this machine.
+
+Add here: a question about a local port.
+Not here: who listens on it (`broker_record`).
+"""
+
+import socket
+
+LOCALHOST = "127.0.0.1"
+
+
+def free_ports(preferred: int) -> tuple[int, int]:
+    """The preferred port, or a free one where it is taken, and a second free port."""
+    with socket.socket() as first, socket.socket() as second:
+        return _bind(first, preferred), _bind(second, 0)
+
+
+def accepts(port: int) -> bool:
+    """Whether something listens on this port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOCALHOST, port)) == 0
+
+
+def _bind(probe: socket.socket, preferred: int) -> int:
+    # As the broker binds: a port that a stopped broker's connections linger on is not taken.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((LOCALHOST, preferred))
+    except OSError:
+        probe.bind((LOCALHOST, 0))
+    port: int = probe.getsockname()[1]
+    return port
