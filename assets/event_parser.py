@@ -1,7 +1,8 @@
 """From raw Kafka values to typed columns and a reason code, column by column.
 
-Values in the usual shape (a flat JSON object) are cut into one JSON token a field by regular expressions; the few
-others go through `json_tokens` one by one. From the tokens on, both take the same way.
+Values are cut into one JSON token a field, in three ways: those with the keys of the batch's first value, in the same
+order, by one regular expression; other flat JSON objects by one expression a field; the few others by `json_tokens`,
+one by one. From the tokens on, all take the same way.
 
 Why expressions may find the fields: in a flat object whose keys hold no backslash, the text `"price":` can only be a
 key, since a quote inside a string is always written with a backslash before it.
@@ -32,9 +33,19 @@ _WS = r"[ \t\r\n]*"
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
 _KEY = r'"[^"\\\x00-\x1f]*"'
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-_PAIR = f"{_KEY}{_WS}:{_WS}(?:{_STRING}|{_NUMBER}|true|false|null){_WS}"
+_VALUE = f"{_STRING}|{_NUMBER}|true|false|null"
+_PAIR = f"{_KEY}{_WS}:{_WS}(?:{_VALUE}){_WS}"
 _FLAT_OBJECT = rf"\A{_WS}\{{{_WS}(?:{_PAIR}(?:,{_WS}{_PAIR})*)?\}}{_WS}\z"
 _ANY_KEY = f'"[^"\\\\]*"{_WS}:'
+
+_TOKENS = pl.Schema(
+    {
+        "_row": pl.UInt32(),
+        "_problem": pl.String(),
+        "_problem_detail": pl.String(),
+        **{f"_{field}": pl.String() for field in FIELDS},
+    }
+)
 
 _EVENT_TIME = (
     r'\A"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]'
@@ -66,10 +77,11 @@ def parse_events(messages: pl.DataFrame) -> pl.DataFrame:
 def _tokens(values: pl.DataFrame) -> pl.DataFrame:
     """One row a value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
     text = values.select("_row", _text=_decode(values["value"]))
-    flat = pl.col("_text").str.contains(_FLAT_OBJECT).fill_null(value=False)
-    usual = text.filter(flat).pipe(_flat_tokens)
-    others = values.join(usual.select("_row"), on="_row", how="anti", maintain_order="left")
-    return pl.concat([usual, _other_tokens(others)])
+    alike = _alike_tokens(text)
+    rest = text.join(alike, on="_row", how="anti")
+    flat = rest.filter(pl.col("_text").str.contains(_FLAT_OBJECT)).pipe(_flat_tokens)
+    others = rest.join(flat, on="_row", how="anti").select("_row").join(values, on="_row")
+    return pl.concat([alike, flat, _other_tokens(others)])
 
 
 def _decode(values: pl.Series) -> pl.Series:
@@ -85,6 +97,27 @@ def _utf8_or_none(value: bytes | None) -> str | None:
         return None if value is None else value.decode()
     except UnicodeDecodeError:
         return None
+
+
+def _alike_tokens(text: pl.DataFrame) -> pl.DataFrame:
+    """The tokens of the values that have the first one's keys, in its order; no rows if it is not a flat object."""
+    keys = _keys(text["_text"].head(1))
+    known = [key for key in keys if key in FIELDS]
+    if not known or len(set(keys)) < len(keys) or not all(key.replace("_", "").isalnum() for key in keys):
+        return pl.DataFrame(schema=_TOKENS)
+    pairs = (f'"{key}"{_WS}:{_WS}({f"?<{key}>" if key in known else "?:"}{_VALUE}){_WS}' for key in keys)
+    pattern = rf"\A{_WS}\{{{_WS}{f',{_WS}'.join(pairs)}\}}{_WS}\z"
+    found = text.select("_row", _found=pl.col("_text").str.extract_groups(pattern)).unnest("_found")
+    tokens = found.filter(pl.col(known[0]).is_not_null()).rename({key: f"_{key}" for key in known})
+    absent = [pl.lit(None, pl.String).alias(name) for name in _TOKENS if name not in tokens.columns]
+    return tokens.with_columns(absent).select(_TOKENS.names())
+
+
+def _keys(first: pl.Series) -> list[str]:
+    """The keys of a flat object, in order, doubles included; none where the text is anything else."""
+    flat = first.filter(first.str.contains(_FLAT_OBJECT))
+    keys = flat.str.extract_all(_ANY_KEY).explode().str.strip_suffix(":").str.strip_chars(" \t\r\n")
+    return keys.str.strip_chars('"').drop_nulls().to_list()
 
 
 def _flat_tokens(text: pl.DataFrame) -> pl.DataFrame:
@@ -113,9 +146,7 @@ def _has_duplicate_key() -> pl.Expr:
 
 def _other_tokens(values: pl.DataFrame) -> pl.DataFrame:
     rows = [(row, *tokens_of(value)) for row, value in values.iter_rows()]
-    names = ["_row", "_problem", "_problem_detail", *(f"_{field}" for field in FIELDS)]
-    schema = {name: pl.UInt32() if name == "_row" else pl.String() for name in names}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=_TOKENS, orient="row")
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:

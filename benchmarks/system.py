@@ -1,0 +1,80 @@
+"""A system of its own for a benchmark: a home in a temporary folder, a broker, and commands run against them.
+
+Add here: what several benchmarks start or measure alike. Not here: a benchmark.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assets.topics import events_topic
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_topics import ensure_topic
+from salesinsights_dagster.broker import LocalBroker, find_kafka
+from salesinsights_dagster.settings import Settings, load_settings
+
+COMMAND = str(Path(sys.executable).with_name("salesinsights"))
+
+
+@dataclass(frozen=True)
+class System:
+    """A home with a running broker and the topic in it."""
+
+    settings: Settings
+    connection: KafkaConnection
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a finished command used: wall and CPU seconds, peak memory in MB, and what it printed."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    output: str
+
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.output)
+        return found
+
+
+@contextmanager
+def fresh_system() -> Iterator[System]:
+    """A broker and an empty lake, gone afterwards; the broker's jars are shared with the checkout's own home."""
+    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESINSIGHTS_"))}
+        libs = load_settings({}).broker_home / "libs"
+        env["SALESINSIGHTS_HOME"] = folder
+        settings = load_settings(env)
+        broker = LocalBroker(settings.broker_home, libs)
+        broker.start()
+        try:
+            connection = find_kafka(settings)
+            ensure_topic(connection, events_topic(settings.topic))
+            yield System(settings, connection, env)
+        finally:
+            broker.stop()
+
+
+def run_measured(arguments: Sequence[str], env: Mapping[str, str]) -> Usage:
+    """Run a command to its end. Raises CalledProcessError if it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    process = subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE)
+    output = process.stdout.read() if process.stdout else b""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(arguments), output)
+    del before
+    return Usage(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output.decode())

@@ -1,0 +1,82 @@
+"""How fast a backlog is drained: events waiting in Kafka, one `ingest`, beside the parse rate of the same bytes.
+
+Add here: figures about a backlog. Not here: a live stream (`latency`).
+"""
+
+import io
+import time
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+from confluent_kafka import Producer
+
+from assets.event_contract import UTC_MICROSECONDS
+from assets.event_parser import parse_events
+from benchmarks.system import COMMAND, System, fresh_system, run_measured
+from salesinsights_dagster.simulator.live import encode
+from salesinsights_dagster.simulator.shop import Shop
+
+SAMPLE = 200_000
+
+
+def run(events: int) -> dict[str, object]:
+    """The figures of one backlog of about so many events."""
+    with fresh_system() as system:
+        values = _publish(system, events)
+        parse, strict = _parse_rates(values)
+        del values
+        used = run_measured([COMMAND, "ingest", "--json"], system.env)
+        receipt = used.json()
+        audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
+    rate = receipt["messages"] / used.wall
+    return {
+        "events": receipt["messages"],
+        "events/s": round(rate),
+        "wall seconds": round(used.wall, 1),
+        "CPU seconds": round(used.cpu, 1),
+        "peak memory MB": round(used.peak_mb),
+        "raw parse (Polars read_ndjson), events/s": round(parse),
+        "strict parse (parse_events), events/s": round(strict),
+        "ingest / raw parse": round(rate / parse, 3),
+        **{name: figure for name, figure in receipt.items() if name.startswith("seconds/")},
+        "audit": "passed" if audit["passed"] else audit["findings"],
+    }
+
+
+def _publish(system: System, events: int) -> list[bytes]:
+    """Put the events of the last half hour into Kafka; a sample of their values."""
+    shop, seconds = Shop(seed=1), 10.0
+    producer = Producer(system.connection.options(linger_ms=50, compression_type="lz4"))
+    rate, sent, sample = events / 1_800, 0, list[bytes]()
+    start = datetime.now(UTC) - timedelta(seconds=1_900)
+    while sent < events:
+        keys, values = encode(shop.live(start, seconds, rate))
+        for key, value in zip(keys, values, strict=True):
+            _produce(producer, system.settings.topic, key, value)
+        sent, start = sent + len(values), start + timedelta(seconds=seconds)
+        sample += values[: max(SAMPLE - len(sample), 0)]
+    producer.flush()
+    return sample
+
+
+def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
+    while True:
+        try:
+            producer.produce(topic, value, key)
+        except BufferError:
+            producer.poll(0.1)
+        else:
+            return
+
+
+def _parse_rates(values: list[bytes]) -> tuple[float, float]:
+    """Events per second of Polars' own reader, and of the strict parser, over the same bytes."""
+    joined = b"\n".join(values)
+    begun = time.perf_counter()
+    rows = pl.read_ndjson(io.BytesIO(joined)).height
+    raw = rows / (time.perf_counter() - begun)
+    stamps = pl.Series([datetime.now(UTC)] * len(values)).cast(UTC_MICROSECONDS)
+    messages = pl.DataFrame({"value": pl.Series(values, dtype=pl.Binary), "kafka_timestamp": stamps})
+    begun = time.perf_counter()
+    parse_events(messages)
+    return raw, len(values) / (time.perf_counter() - begun)
