@@ -102,14 +102,14 @@ def _recreated(bronze: LakeTable, topic: str, state: TopicState) -> str:
 
 
 def commit_batch(lake: Lake, bronze: LakeTable, topic: str, state: TopicState, chunk: Chunk, now: datetime) -> Batch:
-    """Commit one chunk of messages and the offsets after it, through the handle that the offsets were read from.
+    """Commit one chunk of parsed messages and the offsets after it, through the handle that the offsets came from.
 
     A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at.
     Raises ProgressMovedError if another run committed first.
     """
     number = (bronze.progress(BATCH) or 0) + 1
     start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
-    events = parse_events(_bronze_rows(chunk.messages, topic, number, now)).with_columns(event_date=_event_date())
+    events = _bronze_rows(chunk.messages, topic, number, now)
     progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
     _append(lake, bronze, events, progress)
     return Batch(number, topic, start, chunk.reached, events, now)
@@ -169,7 +169,7 @@ def _bronze_rows(messages: pl.DataFrame, topic: str, number: int, now: datetime)
         source=pl.lit(topic),
         ingested_at=pl.lit(now).cast(BRONZE_EVENTS.schema["ingested_at"]),
         batch=pl.lit(number, pl.Int64),
-    )
+    ).with_columns(event_date=_event_date())
 
 
 def _event_date() -> pl.Expr:

@@ -4,10 +4,10 @@ A touched day is computed anew and replaces its partition, so a replay changes n
 belongs. Add here: how gold follows silver. Not here: what a measure means (the `.sql` files).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -43,10 +43,13 @@ def sql_of(layout: TableLayout) -> str:
     return (Path(__file__).parent / f"{layout.name.removeprefix('gold/')}.sql").read_text()
 
 
-def compute(layout: TableLayout, source: Mapping[str, pl.DataFrame], window_seconds: int) -> pl.DataFrame:
-    """One gold table from the frames that its query names."""
+@contextmanager
+def gold_queries(
+    source: Mapping[str, pl.DataFrame], window_seconds: int
+) -> Iterator[Callable[[TableLayout], pl.DataFrame]]:
+    """A function that computes a gold table from the frames that its query names."""
     with duckdb_session(source, {"window_seconds": window_seconds}) as connection:
-        return query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
+        yield lambda layout: query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
 
 
 def purchases_of(silver: LakeTable, days: Iterable[date]) -> pl.DataFrame:
@@ -59,23 +62,23 @@ def advance_gold(lake: Lake, window_seconds: int) -> GoldDays:
 
     A replay computes the same rows. Raises ProgressMovedError if another run came further meanwhile.
     """
-    done = [again_on_conflict(partial(_advance, lake, layout, window_seconds)) for layout in DAILY]
-    days = sorted(set().union(*(rows for rows in done)))
-    return GoldDays(days, {layout.name: rows for layout, rows in zip(DAILY, done, strict=True)})
+    done: dict[str, dict[date, int]] = {}
+    again_on_conflict(lambda: done.update(_advance(lake, window_seconds)))
+    return GoldDays(sorted(set().union(*done.values())), done)
 
 
-def _advance(lake: Lake, layout: TableLayout, window_seconds: int) -> dict[date, int]:
-    table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
-    covered, last = table.progress(BATCH) or 0, silver.progress(BATCH) or 0
-    if covered > last:
-        raise ProgressMovedError(f"another run has brought {layout.name} to batch {covered}")
-    if covered == last:
-        return {}
-    days = _touched(lake.table(SILVER_BATCHES), covered, last)
-    if not days:
-        table.append(pl.DataFrame(schema=layout.schema), {BATCH: last})
-        return {}
-    return _replace(table, silver, days, window_seconds, {BATCH: last})
+def _advance(lake: Lake, window_seconds: int) -> Iterator[tuple[str, dict[date, int]]]:
+    """Yield each table that was brought forward, and the rows that it now holds of each day."""
+    tables, silver = [lake.table(layout) for layout in DAILY], lake.table(SILVER_EVENTS)
+    last = silver.progress(BATCH) or 0
+    covered = {table.layout.name: table.progress(BATCH) or 0 for table in tables}
+    if max(covered.values()) > last:
+        raise ProgressMovedError(f"another run has brought gold to batch {max(covered.values())}")
+    behind = [table for table in tables if covered[table.layout.name] < last]
+    if behind:
+        days = _touched(lake.table(SILVER_BATCHES), min(covered.values()), last)
+        for table, rows in _replace(behind, silver, days, window_seconds, {BATCH: last}):
+            yield table.layout.name, rows
 
 
 def _touched(ledger: LakeTable, covered: int, last: int) -> list[date]:
@@ -84,12 +87,18 @@ def _touched(ledger: LakeTable, covered: int, last: int) -> list[date]:
 
 
 def _replace(
-    table: LakeTable, silver: LakeTable, days: list[date], window_seconds: int, progress: Mapping[str, int]
-) -> dict[date, int]:
-    rows = compute(table.layout, {"purchases": purchases_of(silver, days)}, window_seconds)
-    table.replace(rows, table.layout.on_days(days), progress)
-    counted = dict(rows.group_by("event_date").len().iter_rows())
-    return {day: counted.get(day, 0) for day in days}
+    tables: Sequence[LakeTable], silver: LakeTable, days: list[date], window_seconds: int, progress: Mapping[str, int]
+) -> Iterator[tuple[LakeTable, dict[date, int]]]:
+    if not days:
+        for table in tables:
+            table.append(pl.DataFrame(schema=table.layout.schema), progress)
+        return
+    with gold_queries({"purchases": purchases_of(silver, days)}, window_seconds) as compute:
+        for table in tables:
+            rows = compute(table.layout)
+            table.replace(rows, table.layout.on_days(days), progress)
+            counted = dict(rows.group_by("event_date").len().iter_rows())
+            yield table, {day: counted.get(day, 0) for day in days}
 
 
 def rebuild_gold(lake: Lake, layout: TableLayout, days: list[date], window_seconds: int) -> dict[date, int]:
@@ -100,7 +109,8 @@ def rebuild_gold(lake: Lake, layout: TableLayout, days: list[date], window_secon
 
     def rebuild() -> dict[date, int]:
         table = lake.table(layout)
-        return _replace(table, lake.table(SILVER_EVENTS), days, window_seconds, {})
+        ((_, rows),) = _replace([table], lake.table(SILVER_EVENTS), days, window_seconds, {})
+        return rows
 
     return again_on_conflict(rebuild)
 
@@ -110,7 +120,8 @@ def refresh_customer_value(lake: Lake) -> int:
 
     def refresh() -> int:
         table, days = lake.table(CUSTOMER_VALUE), lake.table(CUSTOMER_DAYS)
-        rows = compute(CUSTOMER_VALUE, {"customer_days": days.read()}, 1)
+        with gold_queries({"customer_days": days.read()}, window_seconds=1) as compute:
+            rows = compute(CUSTOMER_VALUE)
         table.replace(rows, None, {BATCH: days.progress(BATCH) or 0})
         return rows.height
 

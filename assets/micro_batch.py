@@ -13,10 +13,12 @@ from datetime import datetime
 import polars as pl
 
 from assets.bronze_events import Batch, commit_batch, next_offsets
+from assets.event_parser import parse_events
 from assets.gold import GoldDays, advance_gold
 from assets.silver_events import Outcome, advance_silver
 from assets.tables import BRONZE_EVENTS
-from resources.kafka_reader import KafkaReader
+from resources.ahead import one_ahead
+from resources.kafka_reader import Chunk, KafkaReader
 from resources.lake import Lake
 
 Clock = Callable[[], datetime]
@@ -63,17 +65,25 @@ def stream(lake: Lake, reader: KafkaReader, clock: Clock, batch_rows: int, windo
     bronze = lake.table(BRONZE_EVENTS)
     state = reader.state()
     start = next_offsets(bronze, reader.topic, state)
-    chunks = reader.read(start, state.end, batch_rows)
+    for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows))):
+        stages = Stages(seconds)
+        with stages.timed("bronze"):
+            batch = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
+        yield _refine(lake, reader.topic, batch, stages, clock, window_seconds)
+        bronze = lake.table(BRONZE_EVENTS)
+
+
+def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]:
+    """Each chunk with its messages parsed, and the seconds that reading and parsing took."""
     while True:
         stages = Stages()
         with stages.timed("read"):
             chunk = next(chunks, None)
         if chunk is None:
             return
-        with stages.timed("bronze"):
-            batch = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
-        yield _refine(lake, reader.topic, batch, stages, clock, window_seconds)
-        bronze = lake.table(BRONZE_EVENTS)
+        with stages.timed("parse"):
+            parsed = Chunk(parse_events(chunk.messages), chunk.reached)
+        yield parsed, stages.seconds
 
 
 def _finish_last(lake: Lake, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:

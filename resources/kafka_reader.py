@@ -118,6 +118,10 @@ class KafkaReader:
             isolation_level="read_committed",
             enable_partition_eof=True,
             queued_max_messages_kbytes=65_536,
+            queued_min_messages=200_000,
+            # At its default a full queue would pause the fetching for a whole second.
+            fetch_queue_backoff_ms=10,
+            max_partition_fetch_bytes=4_194_304,
             fetch_max_bytes=16_777_216,
         )
 
