@@ -1,0 +1,117 @@
+"""What a micro-batch costs on an empty lake, on one of many rows, and after many commits: CPU seconds, as ratios.
+
+Kafka is left out, so that nothing but the lake's own work is counted. Add here: something that grows with history.
+Not here: speed as such (`throughput`, `latency`).
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import polars as pl
+
+from assets.compaction import compact
+from assets.micro_batch import stream
+from assets.run_summary import RunSummary
+from assets.tables import BRONZE_EVENTS
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
+from resources.lake import Lake
+from salesinsights_dagster.simulator.live import encode
+from salesinsights_dagster.simulator.shop import Shop
+
+BATCH = 20_000
+MEASURED = 9
+MONTHS = ((2019, 10), (2019, 11), (2019, 12), (2020, 1), (2020, 2))
+LIVE = datetime(2026, 1, 1, tzinfo=UTC)
+POLL = timedelta(seconds=30)
+
+
+class HandFed(KafkaReader):
+    """A topic of one partition that holds just the values that it was given last."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaConnection("none:1"), "shop.events")
+        self._end = 0
+        self._messages = pl.DataFrame(schema=MESSAGES)
+
+    def feed(self, values: list[bytes], now: datetime) -> None:
+        offsets = pl.int_range(self._end, self._end + len(values), eager=True)
+        frame = pl.DataFrame({"offset": offsets, "value": pl.Series(values, dtype=pl.Binary)})
+        constant = {"partition": pl.lit(0), "kafka_timestamp": pl.lit(now), "key": pl.lit(b"1")}
+        self._messages = frame.with_columns(**constant).select(MESSAGES.names()).cast(MESSAGES)
+        self._end += len(values)
+
+    def state(self) -> TopicState:
+        return TopicState("hand-fed", {0: 0}, {0: self._end})
+
+    def read(self, start: Mapping[int, int], end: Mapping[int, int], rows: int) -> Iterator[Chunk]:
+        yield Chunk(self._messages, dict(end))
+
+
+class Bench:
+    """A lake, what feeds it, and the time of its next batch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lake = Lake(str(folder))
+        self._reader = HandFed()
+        self._shop = Shop(seed=2)
+        self._now = LIVE
+
+    def batch(self, events: int) -> float:
+        """One micro-batch of about so many live events; the CPU seconds that it took, all threads together."""
+        _, values = encode(self._shop.live(self._now, POLL.total_seconds(), events / POLL.total_seconds()))
+        self._now += POLL
+        return self._process(values, self._now)
+
+    def load_history(self, rows: int) -> None:
+        """So many events of five past months."""
+        for year, month in MONTHS:
+            for day in self._shop.month(year, month, rows // len(MONTHS)):
+                self._process(encode(day)[1], self._now)
+
+    def _process(self, values: list[bytes], now: datetime) -> float:
+        self._reader.feed(values, now)
+        summary = RunSummary()
+        begun = time.process_time()
+        for receipt in stream(self.lake, self._reader, lambda: now, 10**9, 45):
+            summary.add(receipt)
+        compact(self.lake, summary.rows)
+        return time.process_time() - begun
+
+    def measure(self) -> float:
+        """The median of MEASURED batches of BATCH events."""
+        return median(self.batch(BATCH) for _ in range(MEASURED))
+
+    def sizes(self) -> dict[str, int]:
+        """Rows and files of bronze, and the entries of its log folder."""
+        log = Path(self.lake.uri(BRONZE_EVENTS)) / "_delta_log"
+        files = self.lake.table(BRONZE_EVENTS).files()
+        return {"bronze rows": int(files["num_records"].sum()), "files": files.height, "log": len(list(log.iterdir()))}
+
+
+def run(rows: int, commits: int) -> list[dict[str, object]]:
+    """One line per lake: empty, with `rows` of history, and after `commits` micro-batches."""
+    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
+        empty, full, old = (Bench(Path(folder) / name) for name in ("empty", "full", "old"))
+        for bench in (empty, full, old):
+            bench.batch(BATCH)
+        full.load_history(rows)
+        for _ in range(commits):
+            old.batch(20)
+        base = empty.measure()
+        measured = {"empty": base, f"{rows:,} rows": full.measure(), f"after {commits:,} commits": old.measure()}
+        again = empty.measure()
+        lakes = dict(zip(measured, (empty, full, old), strict=True))
+        return [
+            {
+                "lake": name,
+                "CPU s a batch": round(cpu, 3),
+                "ratio": round(cpu / min(base, again), 2),
+                **lakes[name].sizes(),
+            }
+            for name, cpu in measured.items()
+        ]
