@@ -1,0 +1,80 @@
+"""How long a payment takes from its Kafka append to gold: real broker, real sensor and daemon, a shop at full rate.
+
+An observer outside the product looks at gold's table several times a second and notes when each batch is first there.
+Add here: figures about the live stream. Not here: a backlog (`throughput`).
+"""
+
+import subprocess
+import threading
+import time
+from datetime import UTC, datetime
+
+import polars as pl
+
+from assets.bronze_events import BATCH
+from assets.checks import percentiles
+from assets.tables import PRODUCT_SALES, SILVER_EVENTS
+from benchmarks.system import COMMAND, fresh_system, run_measured
+from resources.lake import Lake
+from salesinsights_dagster.dagster_process import DagsterProcess
+from salesinsights_dagster.demo import free_port
+
+LOOK_SECONDS = 0.25
+DRAIN_SECONDS = 75
+
+
+class Observer(threading.Thread):
+    """Notes the moment at which each batch is first seen in gold."""
+
+    def __init__(self, lake: Lake) -> None:
+        super().__init__(daemon=True)
+        self.seen: dict[int, datetime] = {}
+        self._lake = lake
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        last = 0
+        while not self._over.wait(LOOK_SECONDS):
+            now_at = self._lake.table(PRODUCT_SALES).progress(BATCH) or 0
+            self.seen.update({batch: datetime.now(UTC) for batch in range(last + 1, now_at + 1)})
+            last = now_at
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def run(rate: int, seconds: int) -> dict[str, object]:
+    """The percentiles of append-to-gold over so many seconds of a shop with `rate` events a second."""
+    with fresh_system() as system:
+        lake = Lake(system.settings.lake)
+        dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
+        observer = Observer(lake)
+        try:
+            dagster.await_ready()
+            observer.start()
+            subprocess.run(
+                [COMMAND, "simulate", "--rate", str(rate), "--for", str(seconds)], env=system.env, check=True
+            )
+            time.sleep(DRAIN_SECONDS)
+        finally:
+            observer.stop()
+            dagster.stop()
+        audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
+        waited = _waits(lake, observer.seen)
+    figures = percentiles(waited)
+    return {
+        "events": audit["messages"],
+        "batches": audit["batches"],
+        **figures,
+        "not in gold": audit["covered"]["silver_events"] - audit["covered"]["product_sales"],
+        "audit": "passed" if audit["passed"] else audit["findings"],
+    }
+
+
+def _waits(lake: Lake, seen: dict[int, datetime]) -> pl.Series:
+    """Seconds from append to gold of each purchase, rounded up by at most LOOK_SECONDS."""
+    bought = lake.table(SILVER_EVENTS).read("event_type = 'purchase'", ["batch", "kafka_timestamp"])
+    moments = pl.DataFrame({"batch": list(seen), "seen": list(seen.values())}).cast({"batch": pl.Int64})
+    waits = bought.join(moments, on="batch", how="left").select(pl.col("seen") - pl.col("kafka_timestamp"))
+    return waits.to_series().dt.total_milliseconds() / 1_000
