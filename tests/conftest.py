@@ -1,14 +1,16 @@
 """What tests of several packages share: a lake in a temporary folder, the in-process broker, the real one, the data."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from assets.lakehouse import Stream
+from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
+from salesinsights_dagster.broker import LocalBroker
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -66,3 +68,14 @@ def event(**fields: object) -> bytes:
         "user_session": "26dd6e6e-4dac-4778-8d2c-92e149dab885",
     }
     return json.dumps({name: value for name, value in {**usual, **fields}.items() if value is not None}).encode()
+
+
+@pytest.fixture(scope="session")
+def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaConnection]:
+    """Apache Kafka itself, for the whole session."""
+    folder = tmp_path_factory.mktemp("kafka")
+    broker = LocalBroker(folder / "home", libs=folder / "libs")
+    servers = broker.start().bootstrap_servers
+    assert servers is not None
+    yield KafkaConnection(servers)
+    broker.stop()

@@ -1,0 +1,158 @@
+from collections import Counter
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch
+from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS
+from resources.lake import Lake, ProgressMovedError
+from sensors.jobs import STREAM
+from tests.assets.test_micro_batch import rows
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+TWO_DAYS = [event(), event(event_time="2019-10-03 12:00:00 UTC"), b"junk"]
+
+
+def execute(lake: Lake, shop: Stream, instance: dg.DagsterInstance, **arguments: Any) -> dg.ExecuteInProcessResult:
+    defs = dg.Definitions(assets=[micro_batch], jobs=[STREAM], resources={"lake": lake, "shop": shop})
+    return defs.resolve_job_def(STREAM.name).execute_in_process(instance=instance, **arguments)
+
+
+def partitions(result: dg.ExecuteInProcessResult) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    for happened in result.all_events:
+        if happened.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            materialization = happened.step_materialization_data.materialization
+            found.setdefault(materialization.asset_key.to_user_string(), []).append(materialization.partition)
+    return found
+
+
+def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def a_range(start: str, end: str) -> dict[str, str]:
+    return {"dagster/asset_partition_range_start": start, "dagster/asset_partition_range_end": end}
+
+
+@pytest.fixture
+def instance() -> Any:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def test_exactly_the_touched_days_are_materialized(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+
+    found = partitions(execute(lake, shop, instance))
+
+    today = shop.clock().date().isoformat()
+    assert found["bronze/events"] == ["2019-10-01", "2019-10-03", today]
+    assert found["silver/quarantine"] == [today]
+    assert found["gold/product_sales"] == found["silver/events"] == ["2019-10-01", "2019-10-03"]
+    assert found["silver/batches"] == [None]
+
+
+def test_every_check_runs_and_passes_but_for_the_age_of_the_events(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+
+    found = verdicts(execute(lake, shop, instance))
+
+    assert found == {name: name != "event_time_lag" for name in CHECKS}
+
+
+def test_metadata_shows_counts_offsets_seconds_latency_and_a_picture(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    execute(lake, shop, instance)
+
+    newest = instance.get_latest_materialization_event(dg.AssetKey(["gold", "product_sales"]))
+
+    assert newest is not None
+    assert newest.asset_materialization is not None
+    metadata = newest.asset_materialization.metadata
+    expected = {"messages": 3, "accepted": 2, "quarantined": 1, "duplicates": 0, "dagster/row_count": 1}
+    assert {name: metadata[name].value for name in expected} == expected
+    assert metadata["offsets/0"].value == "[0, 3)"
+    assert str(metadata["top_products"].value).startswith("![top products](data:image/png;base64,iVBOR")
+    assert {"seconds/bronze", "payment_to_gold/p99"} <= metadata.keys()
+
+
+def test_a_pass_without_news_materializes_nothing(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    execute(lake, shop, instance)
+
+    assert partitions(execute(lake, shop, instance)) == {}
+
+
+def test_a_run_that_lost_the_race_does_nothing(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, monkeypatch: Any
+) -> None:
+    def beaten(*_: object) -> None:
+        raise ProgressMovedError("another run has committed batch 1")
+
+    mock_kafka.publish(topic, TWO_DAYS)
+    monkeypatch.setattr("assets.micro_batch.commit_batch", beaten)
+
+    result = execute(lake, shop, instance)
+
+    assert result.success
+    assert partitions(result) == {}
+
+
+def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    execute(lake, shop, instance)
+    before = rows(lake, SILVER_EVENTS), rows(lake, PRODUCT_SALES)
+
+    result = execute(lake, shop, instance, tags=a_range("2019-10-01", "2019-10-03"))
+
+    days = ["2019-10-01", "2019-10-02", "2019-10-03"]
+    assert partitions(result) == {layout.name: days for layout in DAYS_OF_STREAM}
+    assert verdicts(result) == dict.fromkeys(
+        ["offsets_contiguous", "messages_accounted_for", "no_duplicate_events", "revenue_matches_silver"], True
+    )
+    assert before[0].equals(rows(lake, SILVER_EVENTS))
+    assert before[1].equals(rows(lake, PRODUCT_SALES))
+
+
+def test_a_backfill_repairs_a_day_of_gold(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    execute(lake, shop, instance)
+    right = rows(lake, PRODUCT_SALES)
+    lake.table(PRODUCT_SALES).replace(right.clear(), "true", {})
+
+    execute(lake, shop, instance, tags=a_range("2019-10-01", "2019-10-03"))
+
+    assert right.equals(rows(lake, PRODUCT_SALES))
+
+
+def test_asset_keys_groups_and_lineage_stay_what_others_rely_on() -> None:
+    specs = {spec.key.to_user_string(): spec for spec in micro_batch.specs}
+
+    lineage = {key: sorted(dep.asset_key.to_user_string() for dep in spec.deps) for key, spec in specs.items()}
+    assert lineage == {
+        "bronze/events": ["kafka/shop_events"],
+        "silver/events": ["bronze/events"],
+        "silver/quarantine": ["bronze/events"],
+        "silver/batches": ["bronze/events"],
+        "gold/product_sales": ["silver/events"],
+        "gold/product_sales_daily": ["silver/events"],
+        "gold/customer_days": ["silver/events"],
+    }
+    assert Counter(spec.group_name for spec in specs.values()) == {"bronze": 1, "silver": 3, "gold": 3}
+    assert all(spec.owners and spec.description and spec.freshness_policy for spec in specs.values())
+    assert all(spec.partitions_def for key, spec in specs.items() if key != SILVER_BATCHES.name)

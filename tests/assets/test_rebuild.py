@@ -1,0 +1,89 @@
+import random
+from datetime import date
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from assets.gold import DAILY, rebuild_gold, refresh_customer_value
+from assets.lakehouse import Stream
+from assets.silver_events import rebuild_silver
+from assets.tables import CUSTOMER_VALUE, SILVER_EVENTS
+from resources.lake import Lake
+from tests.assets.test_micro_batch import rows, run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)
+
+
+def shuffled_events(seed: int) -> list[bytes]:
+    """Two days of purchases and views in a random order, with copies, conflicts and bad rows among them."""
+    chance = random.Random(seed)
+    events = [
+        event(
+            event_time=f"2019-10-0{chance.randint(1, 2)} {chance.randint(0, 23):02}:00:{chance.randint(0, 59):02} UTC",
+            event_type=chance.choice(["view", "purchase"]),
+            product_id=chance.randint(1, 20),
+            price=chance.randint(-50, 900) / 100,
+            user_id=chance.randint(1, 9),
+            event_id=chance.choice([None, None, None, "a", "b", "c"]),
+        )
+        for _ in range(300)
+    ]
+    return [*chance.choices(events, k=400), b"{", event(price="x")]
+
+
+def test_a_rebuilt_day_has_the_rows_of_the_stream(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    for seed in range(3):
+        mock_kafka.publish(topic, shuffled_events(seed), partition=seed)
+        run(lake, shop)
+    streamed = {layout.name: rows(lake, layout) for layout in (SILVER_EVENTS, *DAILY)}
+    assert streamed[SILVER_EVENTS.name].height > 300
+
+    for day in (FIRST, SECOND):
+        rebuild_silver(lake, [day])
+        for layout in DAILY:
+            rebuild_gold(lake, layout, [day], shop.window_seconds)
+
+    for layout in (SILVER_EVENTS, *DAILY):
+        assert_frame_equal(rows(lake, layout), streamed[layout.name])
+
+
+def test_a_rebuild_leaves_the_stream_where_it_was(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [event()])
+    run(lake, shop)
+    rebuild_silver(lake, [FIRST])
+    mock_kafka.publish(topic, [event(), event(user_id=2)])
+
+    (receipt,) = run(lake, shop)
+
+    assert receipt.outcome.counts == {"messages": 2, "accepted": 1, "quarantined": 0, "duplicates": 1}
+
+
+def test_customer_value_follows_the_literature(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    times = ["2019-10-01 10:00:00", "2019-10-01 10:00:00", "2019-10-05 08:00:00", "2019-10-11 23:59:59"]
+    prices = ["10.00", "5.00", "20.00", "7.00"]
+    mine = [
+        event(event_time=f"{t} UTC", price=p, product_id=n) for n, (t, p) in enumerate(zip(times, prices, strict=True))
+    ]
+    mock_kafka.publish(topic, [*mine, event(event_time="2019-10-21 00:00:00 UTC", user_id=2, price=1)])
+    run(lake, shop)
+
+    assert refresh_customer_value(lake) == 2
+
+    first, second = rows(lake, CUSTOMER_VALUE).sort("user_id", descending=True).to_dicts()
+    measures = ("orders", "units", "tenure_days", "recency", "frequency")
+    assert [first[name] for name in measures] == [3, 4, 20, 10, 2]
+    assert [str(first[name]) for name in ("revenue", "average_order_value", "monetary_value")] == [
+        "42.00",
+        "14.00",
+        "13.50",
+    ]
+    assert (second["frequency"], second["recency"], second["monetary_value"]) == (0, 0, None)
+    assert rows(lake, CUSTOMER_VALUE)["as_of"].unique().to_list() == [date(2019, 10, 21)]
+
+
+def test_an_empty_day_rebuilds_to_nothing(lake: Lake) -> None:
+    assert rebuild_silver(lake, [FIRST]) == 0
+    assert rebuild_gold(lake, DAILY[0], [FIRST], 45) == {FIRST: 0}
+    assert isinstance(rows(lake, SILVER_EVENTS), pl.DataFrame)

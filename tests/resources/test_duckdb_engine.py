@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from resources.duckdb_engine import SqlError, duckdb_session, query
+
+
+def test_frames_and_variables_are_seen() -> None:
+    with duckdb_session({"t": pl.DataFrame({"a": [1, 2]})}, {"factor": 10}) as connection:
+        answer = query(connection, "SELECT a * getvariable('factor') AS b FROM t ORDER BY a")
+
+    assert_frame_equal(answer, pl.DataFrame({"b": [10, 20]}), check_dtypes=False)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY (SELECT 1) TO '{folder}/stolen.csv'",
+        "SELECT 1; SELECT 2",
+        "CREATE TABLE t AS SELECT 1",
+        "SELECT * FROM read_csv('/etc/hostname')",
+        "SET enable_external_access = true",
+        "INSTALL httpfs",
+        "ATTACH '{folder}/other.db'",
+        "SELEC 1",
+        "",
+    ],
+)
+def test_nothing_but_one_select_over_the_given_is_answered(statement: str, tmp_path: Path) -> None:
+    with duckdb_session(folders=[str(tmp_path)]) as connection, pytest.raises(SqlError):
+        query(connection, statement.format(folder=tmp_path))
+
+    assert list(tmp_path.iterdir()) == []

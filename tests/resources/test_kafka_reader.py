@@ -1,0 +1,46 @@
+import polars as pl
+import pytest
+
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import KafkaReader, KafkaUnavailableError
+from tests.resources.mock_kafka import MockKafka, MockTopicReader
+
+
+def read(reader: KafkaReader, start: dict[int, int], end: dict[int, int], rows: int = 1_000) -> list[pl.DataFrame]:
+    return [chunk.messages for chunk in reader.read(start, end, rows)]
+
+
+def test_exactly_the_range_is_read(mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [b"%d" % number for number in range(10)], partition=1)
+    reader = MockTopicReader(mock_kafka.connection, topic)
+
+    (messages,) = read(reader, {0: 0, 1: 3}, {0: 0, 1: 7})
+
+    assert messages.select("partition", "offset", "value").rows() == [(1, n, b"%d" % n) for n in range(3, 7)]
+
+
+def test_chunks_are_bounded_and_say_where_they_end(mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [b"x"] * 25)
+    reader = MockTopicReader(mock_kafka.connection, topic)
+
+    chunks = list(reader.read({0: 0, 1: 0}, {0: 25, 1: 0}, 10))
+
+    assert [chunk.messages.height for chunk in chunks] == [10, 10, 5]
+    assert [chunk.reached for chunk in chunks] == [{0: 10, 1: 0}, {0: 20, 1: 0}, {0: 25, 1: 0}]
+
+
+def test_a_value_may_be_missing(mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [None, b""])
+    reader = MockTopicReader(mock_kafka.connection, topic)
+
+    (messages,) = read(reader, {0: 0}, {0: 2})
+
+    assert messages["value"].to_list()[0] is None
+    assert messages.height == 2
+
+
+def test_a_broker_that_is_down_is_named_with_the_remedy() -> None:
+    reader = KafkaReader(KafkaConnection("127.0.0.1:1"), "shop.events", timeout=1)
+
+    with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1 did not answer .*salesinsights kafka status"):
+        reader.state()

@@ -1,0 +1,95 @@
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from resources.lake import ConcurrentCommitError, Lake, LakeError, TableLayout, again_on_conflict
+
+LAYOUT = TableLayout("bronze/things", pl.Schema({"number": pl.Int64(), "event_date": pl.Date()}), ("event_date",))
+FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)
+
+
+def things(*numbers: int, day: date = FIRST) -> pl.DataFrame:
+    return pl.DataFrame({"number": numbers, "event_date": [day] * len(numbers)}, schema=LAYOUT.schema)
+
+
+def held(lake: Lake) -> pl.DataFrame:
+    return lake.table(LAYOUT).read().sort("event_date", "number")
+
+
+def test_rows_and_progress_are_one_commit(lake: Lake) -> None:
+    lake.table(LAYOUT).append(things(1, 2), {"batch": 7})
+
+    assert_frame_equal(held(lake), things(1, 2))
+    assert lake.table(LAYOUT).progress("batch") == 7
+    assert lake.table(LAYOUT).progress("other") is None
+
+
+def test_a_stale_handle_commits_nothing(lake: Lake) -> None:
+    winner, loser = lake.table(LAYOUT), lake.table(LAYOUT)
+    winner.append(things(1), {"batch": 1})
+
+    with pytest.raises(ConcurrentCommitError):
+        loser.append(things(2), {"batch": 1})
+
+    assert_frame_equal(held(lake), things(1))
+
+
+def test_an_empty_append_moves_the_progress(lake: Lake) -> None:
+    lake.table(LAYOUT).append(things(), {"batch": 1})
+
+    assert lake.table(LAYOUT).progress("batch") == 1
+    assert held(lake).is_empty()
+
+
+def test_a_replacement_touches_only_its_days(lake: Lake) -> None:
+    lake.table(LAYOUT).append(pl.concat([things(1, 2), things(3, day=SECOND)]), {})
+
+    lake.table(LAYOUT).replace(things(9), LAYOUT.on_days([FIRST]), {})
+
+    assert_frame_equal(held(lake), pl.concat([things(9), things(3, day=SECOND)]))
+
+
+def test_progress_and_rows_survive_checkpoints_and_compaction(lake: Lake) -> None:
+    for number in range(45):
+        lake.table(LAYOUT).append(things(number), {"batch": number, "first": 1} if number == 0 else {"batch": number})
+
+    saved = lake.table(LAYOUT).compact([FIRST])
+
+    log = Path(lake.uri(LAYOUT)) / "_delta_log"
+    assert list(log.glob("*.checkpoint.parquet"))
+    assert saved == 44
+    assert (lake.table(LAYOUT).progress("batch"), lake.table(LAYOUT).progress("first")) == (44, 1)
+    assert_frame_equal(held(lake), things(*range(45)))
+
+
+def test_reading_takes_a_predicate_and_columns(lake: Lake) -> None:
+    lake.table(LAYOUT).append(pl.concat([things(1, 2), things(3, day=SECOND)]), {})
+
+    found = lake.table(LAYOUT).read(f"number > 1 AND {LAYOUT.on_days([FIRST])}", ["number"])
+
+    assert_frame_equal(found, pl.DataFrame({"number": [2]}))
+
+
+def test_a_conflict_is_tried_again_and_then_raised() -> None:
+    tries = []
+
+    def work() -> int:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConcurrentCommitError("busy")
+        return len(tries)
+
+    assert again_on_conflict(work) == 3
+    tries.clear()
+    with pytest.raises(ConcurrentCommitError):
+        again_on_conflict(work, attempts=2)
+
+
+def test_a_lake_that_is_a_file_names_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("not a folder")
+
+    with pytest.raises(LakeError, match="SALESINSIGHTS_LAKE"):
+        Lake(str(tmp_path / "lake")).table(LAYOUT)

@@ -1,0 +1,75 @@
+"""The command line against the real broker, with the real rows where they are."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from resources.kafka_connection import KafkaConnection
+from salesinsights_dagster.cli import COMMANDS, main
+
+COMMAND = Path(sys.executable).with_name("salesinsights")
+
+
+def salesinsights(home: Path, *arguments: str, kafka: str = "") -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "SALESINSIGHTS_HOME": str(home), "KAFKA_BOOTSTRAP_SERVERS": kafka}
+    return subprocess.run([COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself_and_stands_in_the_readme(command: str) -> None:
+    shown = CliRunner().invoke(main, [command, "--help"])
+
+    assert shown.exit_code == 0
+    assert f"salesinsights {command}" in (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_without_kafka_the_remedy_is_one_line(tmp_path: Path) -> None:
+    done = salesinsights(tmp_path, "ingest")
+
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines() == [
+        "Error: No Kafka runs: start one with `salesinsights kafka start`, or set KAFKA_BOOTSTRAP_SERVERS"
+    ]
+
+
+def test_sql_is_read_only_and_knows_every_table_of_an_empty_lake(tmp_path: Path) -> None:
+    counted = salesinsights(
+        tmp_path, "sql", "SELECT count(*) AS n FROM product_sales, silver_quarantine", "--format", "json"
+    )
+    refused = salesinsights(tmp_path, "sql", "DROP VIEW product_sales")
+
+    assert json.loads(counted.stdout) == [{"n": 0}]
+    assert (refused.returncode, "read-only" in refused.stderr) == (2, True)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+def test_the_real_rows_come_out_right(tmp_path: Path, real_kafka: KafkaConnection, real_rows: list[Path]) -> None:
+    servers, files = real_kafka.bootstrap_servers, [str(path) for path in real_rows]
+
+    published = salesinsights(tmp_path, "produce", *files, kafka=servers)
+    receipt = salesinsights(tmp_path, "ingest", "--json", kafka=servers)
+    again = salesinsights(tmp_path, "produce", "--json", *files, kafka=servers)
+    nothing = salesinsights(tmp_path, "ingest", "--json", kafka=servers)
+
+    assert published.returncode == receipt.returncode == 0, published.stderr + receipt.stderr
+    assert {name: json.loads(receipt.stdout)[name] for name in ("messages", "accepted", "duplicates")} == {
+        "messages": 2997,
+        "accepted": 2851,
+        "duplicates": 146,
+    }
+    assert [json.loads(line)["published_now"] for line in again.stdout.splitlines()] == [False, False, False]
+    assert json.loads(nothing.stdout)["batches"] == 0
+    query = """
+        SELECT (SELECT count(*) FROM silver_events) AS events, (SELECT sum(revenue) FROM product_sales) AS revenue,
+               (SELECT count(*) FROM silver_events WHERE event_type = 'purchase') AS purchases
+    """
+    answer = salesinsights(tmp_path, "sql", query, "--format", "json")
+    assert json.loads(answer.stdout) == [{"events": 2851, "revenue": "989.15", "purchases": 257}]
+    audited = salesinsights(tmp_path, "audit", "--json")
+    assert (audited.returncode, json.loads(audited.stdout)["passed"]) == (0, True)

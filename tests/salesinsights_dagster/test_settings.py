@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from salesinsights_dagster.settings import SettingsError, load_settings
+
+
+def test_everything_has_a_default() -> None:
+    settings = load_settings({})
+
+    assert settings.kafka is None
+    assert (settings.topic, settings.window_seconds, settings.poll_seconds) == ("shop.events", 45, 30)
+    assert settings.lake == str(settings.home / "lake")
+
+
+def test_home_moves_everything() -> None:
+    settings = load_settings({"SALESINSIGHTS_HOME": "/srv/si"})
+
+    assert (settings.home, settings.lake) == (Path("/srv/si"), "/srv/si/lake")
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"SALESINSIGHTS_WINDOW_SECONDS": "7.5"}, "SALESINSIGHTS_WINDOW_SECONDS='7.5' is not a whole number"),
+        ({"SALESINSIGHTS_WINDOW_SECONDS": "7000"}, "does not divide a day evenly: choose"),
+        ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
+        ({"SALESINSIGHTS_BATCH_ROWS": "-3"}, "SALESINSIGHTS_BATCH_ROWS"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "broker"}, "'broker' is not HOST:PORT"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "a:9092,b:0"}, "'b:0' is not HOST:PORT"),
+        ({"KAFKA_SASL_PASSWORD": "secret"}, "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "a:1", "KAFKA_SASL_PASSWORD": "secret"}, "set SASL_SSL or SSL"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "a:1", "KAFKA_SECURITY_PROTOCOL": "TLS"}, "'TLS' is unknown: set one of"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_the_remedy(env: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        load_settings(env)
+
+    assert "secret" not in str(raised.value)
+
+
+def test_security_passes_through_and_stays_out_of_the_repr() -> None:
+    kafka = load_settings(
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": "broker:9093",
+            "KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "KAFKA_SASL_PASSWORD": "secret",
+            "KAFKA_SSL_CA_LOCATION": "/ca.pem",
+        }
+    ).kafka
+
+    assert kafka is not None
+    assert (
+        kafka.options(group_id="g").items()
+        >= {
+            "bootstrap.servers": "broker:9093",
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.password": "secret",
+            "ssl.ca.location": "/ca.pem",
+            "group.id": "g",
+        }.items()
+    )
+    assert "secret" not in repr(kafka)

@@ -1,0 +1,71 @@
+import dagster as dg
+import pytest
+
+from assets.bronze_events import OffsetsLostError
+from assets.lakehouse import Stream
+from assets.micro_batch import stream
+from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
+from resources.lake import Lake
+from sensors.in_flight import run_in_flight
+from sensors.kafka_sensor import build_kafka_sensor, decide, unread_offsets
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+
+def skipped_because(decision: dg.RunRequest | dg.SkipReason) -> str | None:
+    return decision.skip_message if isinstance(decision, dg.SkipReason) else None
+
+
+def test_lag_starts_one_run_without_offsets_in_it() -> None:
+    decision = decide(None, lambda: 5)
+
+    assert isinstance(decision, dg.RunRequest)
+    assert (decision.run_key, decision.run_config) == (None, {})
+
+
+def test_no_lag_is_a_reason() -> None:
+    assert skipped_because(decide(None, lambda: 0)) == "the lake has read everything that Kafka holds"
+
+
+def test_a_run_in_flight_is_a_reason_and_kafka_is_not_asked() -> None:
+    def unasked() -> int:
+        raise AssertionError
+
+    assert skipped_because(decide("1234abcd", unasked)) == "stream run 1234abcd is still in flight"
+
+
+@pytest.mark.parametrize("absent", [KafkaUnavailableError("no answer"), TopicMissingError("no topic")])
+def test_an_absent_kafka_is_a_reason(absent: Exception) -> None:
+    def unread() -> int:
+        raise absent
+
+    assert skipped_because(decide(None, unread)) == str(absent)
+
+
+def test_lost_offsets_fail_the_tick() -> None:
+    def unread() -> int:
+        raise OffsetsLostError("partition 0 [3, 9)")
+
+    with pytest.raises(OffsetsLostError):
+        decide(None, unread)
+
+
+def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [event(), event(user_id=2)])
+    before = unread_offsets(lake, shop)
+    list(stream(lake, shop.open_reader(), shop.clock, shop.batch_rows, shop.window_seconds))
+
+    assert (before, unread_offsets(lake, shop)) == (2, 0)
+
+
+def test_an_unended_run_is_found_by_its_job() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_run(dg.DagsterRun("stream", run_id="12345678-0000", status=dg.DagsterRunStatus.STARTED))
+        instance.add_run(dg.DagsterRun("other", run_id="87654321-0000", status=dg.DagsterRunStatus.SUCCESS))
+
+        assert run_in_flight(instance, "stream") == "12345678"
+        assert run_in_flight(instance, "other") is None
+
+
+def test_the_sensor_runs_from_the_start() -> None:
+    assert build_kafka_sensor(30).default_status is dg.DefaultSensorStatus.RUNNING
