@@ -10,6 +10,7 @@ key, since a quote inside a string is always written with a backslash before it.
 Add here: how a field's token is read. Not here: which fields and reasons there are (`event_contract`).
 """
 
+import re
 from collections.abc import Iterable
 
 import polars as pl
@@ -37,6 +38,10 @@ _VALUE = f"{_STRING}|{_NUMBER}|true|false|null"
 _PAIR = f"{_KEY}{_WS}:{_WS}(?:{_VALUE}){_WS}"
 _FLAT_OBJECT = rf"\A{_WS}\{{{_WS}(?:{_PAIR}(?:,{_WS}{_PAIR})*)?\}}{_WS}\z"
 _ANY_KEY = f'"[^"\\\\]*"{_WS}:'
+
+_MOST_KEYS = 64
+_PLAIN_KEY = re.compile(r"\w{1,64}", re.ASCII)
+"""What may go into an expression that is made from a message: no message may make one too large to compile."""
 
 _TOKENS = pl.Schema(
     {
@@ -103,7 +108,7 @@ def _alike_tokens(text: pl.DataFrame) -> pl.DataFrame:
     """The tokens of the values that have the first one's keys, in its order; no rows if it is not a flat object."""
     keys = _keys(text["_text"].head(1))
     known = [key for key in keys if key in FIELDS]
-    if not known or len(set(keys)) < len(keys) or not all(key.replace("_", "").isalnum() for key in keys):
+    if not known or len(keys) > _MOST_KEYS or len(set(keys)) < len(keys) or not all(map(_PLAIN_KEY.fullmatch, keys)):
         return pl.DataFrame(schema=_TOKENS)
     pairs = (f'"{key}"{_WS}:{_WS}({f"?<{key}>" if key in known else "?:"}{_VALUE}){_WS}' for key in keys)
     pattern = rf"\A{_WS}\{{{_WS}{f',{_WS}'.join(pairs)}\}}{_WS}\z"
@@ -153,6 +158,7 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the contract's typed columns; null where the token is null, absent or can't be read."""
     missing = [pl.col(f"_{field}").replace("null", None) for field in FIELDS]
     frame = frame.with_columns(missing)
+    frame = frame.with_columns(_plain(frame[f"_{field}"]) for field in FIELDS if field not in TEXTS)
     text = {field: _unescaped(frame[f"_{field}"]) for field in TEXTS}
     return (
         frame.lazy()
@@ -171,6 +177,16 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _unquoted(field: str) -> pl.Expr:
     return pl.col(f"_{field}").str.strip_prefix('"').str.strip_suffix('"')
+
+
+def _plain(tokens: pl.Series) -> pl.Series:
+    """The tokens with the escapes of their strings resolved; those that no table could hold stay as they are."""
+    escaped = tokens.filter(tokens.str.contains("\\", literal=True)).unique()
+    if escaped.is_empty():
+        return tokens
+    texts = [unescape(token) for token in escaped]
+    plain = [token if text is None else f'"{text}"' for token, text in zip(escaped, texts, strict=True)]
+    return tokens.replace(escaped, pl.Series(plain, dtype=pl.String))
 
 
 def _unescaped(tokens: pl.Series) -> pl.Series:
