@@ -28,7 +28,7 @@ from tests.assets.row_parser import Event, parse_row
 # More examples, other ones each time: EVENT_PARSER_EXAMPLES=20000 python -m pytest tests/assets/test_event_parser.py
 EXAMPLES = int(os.environ.get("EVENT_PARSER_EXAMPLES", "0"))
 RANDOM_MESSAGES = settings(
-    max_examples=EXAMPLES or 100,
+    max_examples=EXAMPLES or 75,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,

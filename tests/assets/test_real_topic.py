@@ -90,7 +90,8 @@ def test_retention_past_the_cursor_names_the_lost_range(
     publish(real_kafka, topic, event())
     run(lake, shop)
     publish(real_kafka, topic, *(event(user_id=user) for user in range(9)))
-    AdminClient(real_kafka.options()).delete_records([TopicPartition(topic, 0, 7)])[TopicPartition(topic, 0)].result()
+    admin = AdminClient(real_kafka.options())
+    admin.delete_records([TopicPartition(topic, 0, 7)])[TopicPartition(topic, 0)].result(20)
 
     with pytest.raises(OffsetsLostError, match=r"partition 0 \[1, 7\)"):
         run(lake, shop)
