@@ -101,18 +101,21 @@ def _recreated(bronze: LakeTable, topic: str, state: TopicState) -> str:
     )
 
 
-def commit_batch(lake: Lake, bronze: LakeTable, topic: str, state: TopicState, chunk: Chunk, now: datetime) -> Batch:
+def commit_batch(
+    lake: Lake, bronze: LakeTable, topic: str, state: TopicState, chunk: Chunk, now: datetime
+) -> tuple[Batch, LakeTable]:
     """Commit one chunk of parsed messages and the offsets after it, through the handle that the offsets came from.
 
-    A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at.
+    A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at. The next
+    batch goes through the handle that is returned: one that is loaded anew might skip a batch of another run.
     Raises ProgressMovedError if another run committed first.
     """
     number = (bronze.progress(BATCH) or 0) + 1
     start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
     events = _bronze_rows(chunk.messages, topic, number, now)
     progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
-    _append(lake, bronze, events, progress)
-    return Batch(number, topic, start, chunk.reached, events, now)
+    written = _append(lake, bronze, events, progress)
+    return Batch(number, topic, start, chunk.reached, events, now), written
 
 
 def _cursor(bronze: LakeTable, topic: str, partition: int, state: TopicState) -> int:
@@ -131,17 +134,18 @@ def _progress(
     }
 
 
-def _append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
+def _append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: Mapping[str, int]) -> LakeTable:
     before = {name: bronze.progress(name) for name in progress}
     handles = iter([bronze])
 
-    def append() -> None:
+    def append() -> LakeTable:
         table = next(handles, None) or lake.table(BRONZE_EVENTS)
         if {name: table.progress(name) for name in progress} != before:
             raise ProgressMovedError(f"another run has committed batch {progress[BATCH]} or a later one")
         table.append(rows, progress)
+        return table
 
-    again_on_conflict(append)
+    return again_on_conflict(append)
 
 
 def last_batch(bronze: LakeTable, topic: str) -> Batch:

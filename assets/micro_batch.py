@@ -59,18 +59,18 @@ def stream(lake: Lake, reader: KafkaReader, clock: Clock, batch_rows: int, windo
     First finishes what an earlier run left undone. Raises what the layers raise; whatever is committed by then is
     whole, and the next pass goes on from there.
     """
+    # Loaded first: a batch that another run commits from now on makes this one's commit fail, and is not skipped.
+    bronze = lake.table(BRONZE_EVENTS)
     resumed = _finish_last(lake, reader.topic, clock, window_seconds)
     if resumed is not None:
         yield resumed
-    bronze = lake.table(BRONZE_EVENTS)
     state = reader.state()
     start = next_offsets(bronze, reader.topic, state)
     for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows))):
         stages = Stages(seconds)
         with stages.timed("bronze"):
-            batch = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
+            batch, bronze = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
         yield _refine(lake, reader.topic, batch, stages, clock, window_seconds)
-        bronze = lake.table(BRONZE_EVENTS)
 
 
 def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]:

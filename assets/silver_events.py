@@ -41,6 +41,10 @@ class Outcome:
         }
 
 
+class BatchSkippedError(AssertionError):
+    """A batch between silver's last one and this one is missing: to go on would lose it."""
+
+
 class MessagesUnaccountedError(AssertionError):
     """A batch's messages are not the sum of accepted, quarantined and duplicates: nothing of it may be committed."""
 
@@ -51,12 +55,17 @@ def advance_silver(lake: Lake, topic: str, fresh: Batch | None = None) -> Outcom
     `fresh` saves reading that batch back when this run has just committed it. A replay adds no row: each of the three
     tables holds the number of the batch that it covers in the commit of its rows. Silver is the last of them, so
     whoever sees the batch in silver finds it in the other two.
-    Raises ProgressMovedError if another run does the same work at this moment.
+    Raises ProgressMovedError if another run does the same work at this moment, BatchSkippedError if a batch is missing.
     """
     silver = lake.table(SILVER_EVENTS)
     batch = fresh or last_batch(lake.table(BRONZE_EVENTS), topic)
-    if batch.number == (silver.progress(BATCH) or 0):
+    covered = silver.progress(BATCH) or 0
+    if batch.number == covered:
         return None
+    if batch.number != covered + 1:
+        raise BatchSkippedError(
+            f"silver is at batch {covered}: batch {batch.number} can't be the next; nothing was done"
+        )
     outcome = split(batch, silver)
     if outcome.quarantined.height:
         _append_once(lake, SILVER_QUARANTINE, outcome.quarantined, batch.number)

@@ -82,6 +82,14 @@ class KafkaReader:
             self._offsets(admin, partitions, OffsetSpec.latest()),
         )
 
+    def undecided(self) -> int:
+        """How many offsets lie past an open transaction, where a reader of committed messages can't look yet."""
+        admin = AdminClient(self._connection.options())
+        _, partitions = self._describe(admin)
+        decided = self._offsets(admin, partitions, OffsetSpec.latest())
+        written = self._offsets(admin, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+        return sum(written[partition] - decided[partition] for partition in partitions)
+
     def read(self, start: Mapping[int, int], end: Mapping[int, int], rows: int) -> Iterator[Chunk]:
         """Read [start, end) of each partition, in chunks of at most `rows` messages, in order within a partition.
 
@@ -133,11 +141,15 @@ class KafkaReader:
             raise self._named(error) from error
         return str(found.topic_id), [partition.id for partition in found.partitions]
 
-    def _offsets(self, admin: AdminClient, partitions: list[int], spec: OffsetSpec) -> dict[int, int]:
+    def _offsets(
+        self,
+        admin: AdminClient,
+        partitions: list[int],
+        spec: OffsetSpec,
+        isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    ) -> dict[int, int]:
         asked = {TopicPartition(self.topic, partition): spec for partition in partitions}
-        answers = admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout
-        )
+        answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=self._timeout)
         try:
             return {place.partition: answer.result().offset for place, answer in answers.items()}
         except KafkaException as error:

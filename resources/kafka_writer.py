@@ -3,6 +3,7 @@
 Add here: a way to write that more than one caller needs. Not here: what the messages say.
 """
 
+import time
 from collections.abc import Iterable
 
 from confluent_kafka import Producer
@@ -10,8 +11,15 @@ from confluent_kafka import Producer
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 
+TRANSACTION_SECONDS = 900
+"""How long a transaction may last before Kafka ends it: the most that a broker's defaults allow."""
+
 Message = tuple[bytes | None, bytes]
 """A key and a value."""
+
+
+class UndecidedTransactionError(RuntimeError):
+    """What was published before can't be told yet; the message says for how long."""
 
 
 class OnceWriter:
@@ -27,7 +35,8 @@ class OnceWriter:
         """Publish the messages and the receipt in one transaction; False, and nothing sent, if that was done before.
 
         Two writers of one name exclude each other: the later one fences the earlier one off. If anything raises,
-        a reader of committed messages sees none of them.
+        a reader of committed messages sees none of them. Raises UndecidedTransactionError while another publication
+        keeps the ledger from being read.
         """
         producer = Producer(self._options(name))
         producer.init_transactions(self._timeout)
@@ -48,7 +57,7 @@ class OnceWriter:
     def _options(self, name: str) -> dict[str, str | int | float | bool]:
         return self._connection.options(
             transactional_id=f"salesinsights/{self._topic}/{name}",
-            transaction_timeout_ms=900_000,
+            transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
             compression_type="lz4",
             linger_ms=20,
             queue_buffering_max_messages=200_000,
@@ -64,6 +73,18 @@ class OnceWriter:
                 return
 
     def _is_published(self, name: bytes) -> bool:
+        self._await_decided()
         state = self._ledger.state()
         chunks = self._ledger.read(state.start, state.end, rows=100_000)
         return any(name in chunk.messages["key"].to_list() for chunk in chunks)
+
+    def _await_decided(self) -> None:
+        """An open transaction of another name hides what was published after it; a repeat would go unnoticed."""
+        deadline = time.monotonic() + self._timeout
+        while self._ledger.undecided():
+            if time.monotonic() > deadline:
+                raise UndecidedTransactionError(
+                    f"another publication to {self._topic} is still open, or was killed: wait for it, or for Kafka to "
+                    f"end it ({TRANSACTION_SECONDS // 60} minutes at most), and try again; nothing was sent"
+                )
+            time.sleep(0.2)

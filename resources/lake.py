@@ -170,7 +170,10 @@ class Lake:
         except TableNotFoundError:
             return self._create(layout)
         except (DeltaError, OSError) as error:
-            raise LakeError(f"{layout.name} can't be read at {self.uri(layout)}: {error}") from error
+            raise LakeError(
+                f"{layout.name} can't be read at {self.uri(layout)}: {error}. "
+                "Check that folder, or set SALESINSIGHTS_LAKE"
+            ) from error
 
     def _create(self, layout: TableLayout) -> LakeTable:
         if "://" not in self.root:

@@ -35,6 +35,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from assets.csv_files import BrokenFileError
     from resources.duckdb_engine import SqlError
     from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
+    from resources.kafka_writer import UndecidedTransactionError
     from resources.lake import LakeError
     from salesinsights_dagster.broker import BrokerError
     from salesinsights_dagster.settings import SettingsError
@@ -48,4 +49,5 @@ def _foreseen() -> tuple[type[Exception], ...]:
         SettingsError,
         SqlError,
         TopicMissingError,
+        UndecidedTransactionError,
     )

@@ -12,10 +12,9 @@ from pathlib import Path
 import click
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from resources.kafka_writer import TRANSACTION_SECONDS
 from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.settings import load_settings
-
-LONGEST_TRANSACTION_SECONDS = 900
 
 
 @click.command()
@@ -73,9 +72,9 @@ def _check_rate(path: Path, rate: int | None) -> None:
         return
     with path.open("rb") as lines:
         seconds = sum(1 for _ in lines) / rate
-    if seconds > LONGEST_TRANSACTION_SECONDS:
+    if seconds > TRANSACTION_SECONDS:
         raise click.BadParameter(
             f"{path.name} would take {seconds:,.0f} s at {rate} rows/s, and its transaction may last "
-            f"{LONGEST_TRANSACTION_SECONDS} s: choose a higher rate, or use `salesinsights replay`",
+            f"{TRANSACTION_SECONDS} s: choose a higher rate, or use `salesinsights replay`",
             param_hint="--rate",
         )
