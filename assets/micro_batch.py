@@ -19,7 +19,7 @@ from assets.silver_events import Outcome, advance_silver
 from assets.tables import BRONZE_EVENTS
 from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader
-from resources.lake import Lake
+from resources.lake import Lake, ProgressMovedError
 
 Clock = Callable[[], datetime]
 
@@ -100,7 +100,7 @@ def _refine(lake: Lake, topic: str, batch: Batch, stages: Stages, clock: Clock, 
     with stages.timed("silver"):
         outcome = advance_silver(lake, topic, batch)
     if outcome is None:
-        raise AssertionError(f"silver covers batch {batch.number} already")
+        raise ProgressMovedError(f"another run has brought silver to batch {batch.number}")
     return _gold(lake, outcome, stages, clock, window_seconds)
 
 

@@ -1,0 +1,21 @@
+"""What the fault tests share: a feed of the test's own topic, and processes that wait to be killed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.feed import Feed
+from tests.faults.killed_run import Standby
+from tests.resources.mock_kafka import MockKafka
+
+
+@pytest.fixture
+def feed(mock_kafka: MockKafka, topic: str) -> Feed:
+    return Feed(mock_kafka.connection, topic)
+
+
+@pytest.fixture(scope="module")
+def standby() -> Iterator[Standby]:
+    waiting = Standby()
+    yield waiting
+    waiting.close()

@@ -1,0 +1,80 @@
+"""Runs at the same time, or cut short, in an order that the test decides.
+
+Add here: a way to hold or end a run at a point. Not here: what the runs do.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+PATIENCE = 30
+"""Seconds after which a run that nobody meets gives up."""
+
+
+class CrashError(Exception):
+    """Stands for the end of the process: the product catches no such thing."""
+
+
+def together(*runs: Callable[[], Any]) -> list[Any]:
+    """What each run returned, or the exception that it raised; all of them begin at once."""
+    with ThreadPoolExecutor(len(runs)) as pool:
+        futures = [pool.submit(run) for run in runs]
+        return [future.exception() or future.result() for future in futures]
+
+
+def kinds(outcomes: list[Any]) -> list[str]:
+    """The type of each outcome, by name."""
+    return sorted(type(outcome).__name__ for outcome in outcomes)
+
+
+def meet_before(patch: pytest.MonkeyPatch, owner: object, function: str) -> None:
+    """The first two calls of the function wait for each other before they do anything."""
+    barrier, calls, real = threading.Barrier(2), itertools.count(), getattr(owner, function)
+
+    def met(*arguments: Any, **named: Any) -> Any:
+        if next(calls) < barrier.parties:
+            barrier.wait(PATIENCE)
+        return real(*arguments, **named)
+
+    patch.setattr(owner, function, met)
+
+
+def once_before(patch: pytest.MonkeyPatch, owner: object, function: str, deed: Callable[[], object]) -> None:
+    """The first time that the function is called, do the deed before it."""
+    calls, real = itertools.count(), getattr(owner, function)
+
+    def delayed(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == 0:
+            deed()
+        return real(*arguments, **named)
+
+    patch.setattr(owner, function, delayed)
+
+
+def once_after(patch: pytest.MonkeyPatch, owner: object, function: str, deed: Callable[[], object]) -> None:
+    """The first time that the function is called, do the deed after it, before its caller goes on."""
+    calls, real = itertools.count(), getattr(owner, function)
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        returned = real(*arguments, **named)
+        if next(calls) == 0:
+            deed()
+        return returned
+
+    patch.setattr(owner, function, interrupted)
+
+
+def crash_before(patch: pytest.MonkeyPatch, owner: object, function: str, run: Callable[[], object]) -> None:
+    """Do the run, and end it where it calls the function for the first time."""
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise CrashError(function)
+
+    with patch.context() as only_here:
+        only_here.setattr(owner, function, crash)
+        with pytest.raises(CrashError):
+            run()

@@ -1,0 +1,164 @@
+"""A process that runs the stream once and meets a fault at a named point: a SIGKILL, or a disk that is full.
+
+The faults are put in from outside; the product has no hooks for them. The order comes as one line of JSON on stdin,
+so that a process can be started, and have its imports done, before it is needed.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assets import micro_batch
+from assets.micro_batch import stream
+from assets.tables import (
+    BRONZE_EVENTS,
+    CUSTOMER_DAYS,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_QUARANTINE,
+)
+from resources.kafka_connection import KafkaConnection
+from resources.lake import ConcurrentCommitError, Lake, LakeError, LakeTable
+from tests.resources.mock_kafka import MockTopicReader
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMITS = (
+    BRONZE_EVENTS,
+    SILVER_QUARANTINE,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+    CUSTOMER_DAYS,
+)
+Write = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a process is to do: run the stream of this topic into the lake at `root`, with this fault at this table.
+
+    `room` is how many bytes of a file still fit on a disk that is full.
+    """
+
+    servers: str
+    topic: str
+    root: str
+    fault: str
+    table: str = ""
+    room: int = 0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended: its exit code (minus the signal that ended it), and what it said on stderr."""
+
+    exit_code: int
+    said: str
+
+
+class Standby:
+    """A process that waits for its order; there is always one, with its imports done."""
+
+    def __init__(self) -> None:
+        self._next = self._start()
+
+    def run(self, order: Order) -> Ending:
+        """Have a process do this, to its end."""
+        process, self._next = self._next, self._start()
+        _, said = process.communicate(json.dumps(asdict(order)), timeout=60)
+        return Ending(process.returncode, said)
+
+    def close(self) -> None:
+        self._next.kill()
+        self._next.communicate()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "tests.faults.killed_run"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_before(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
+    die()
+
+
+def kill_after(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
+    write(table, *arguments)
+    die()
+
+
+def kill_uncommitted(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
+    """Die when the data files are written and the commit is not: a folder stands where the commit would go."""
+    obstacle = log_of(table) / f"{table.version + 1:020}.json"
+    obstacle.mkdir()
+    try:
+        write(table, *arguments)
+    except ConcurrentCommitError:
+        obstacle.rmdir()
+        die()
+
+
+def fill_disk(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
+    """From here on no file takes more than the order's bytes: what a full disk does."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (order.room, resource.RLIM_INFINITY))
+    write(table, *arguments)
+
+
+AT_COMMIT = {
+    "kill before": kill_before,
+    "kill uncommitted": kill_uncommitted,
+    "kill after": kill_after,
+    "fill disk": fill_disk,
+}
+
+
+def log_of(table: LakeTable) -> Path:
+    return Path(table._delta.table_uri.removeprefix("file://")) / "_delta_log"
+
+
+def arm(order: Order) -> None:
+    if order.fault == "kill after read":
+        setattr(micro_batch, "commit_batch", die)  # noqa: B010
+        return
+    for name in ("append", "replace"):
+        setattr(LakeTable, name, faulty(getattr(LakeTable, name), order))
+
+
+def faulty(write: Write, order: Order) -> Write:
+    def at_commit(table: LakeTable, *arguments: Any) -> None:
+        if table.layout.name == order.table:
+            return AT_COMMIT[order.fault](write, order, table, *arguments)
+        return write(table, *arguments)
+
+    return at_commit
+
+
+def main() -> None:
+    order = Order(**json.loads(sys.stdin.readline()))
+    arm(order)
+    reader = MockTopicReader(KafkaConnection(order.servers), order.topic)
+    try:
+        for _ in stream(Lake(order.root), reader, lambda: datetime.now(UTC), 10_000, 45):
+            pass
+    except LakeError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""Every guard, seen at work and seen missing: the same scenario ends well with it, and in harm without it.
+
+Add here: a guard, the scenario that needs it, and how it is switched off.
+Not here: how a fault is made (`interleaving`), what is right (`oracle`).
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+import pytest
+
+from assets import bronze_events, micro_batch, silver_events
+from assets.bronze_events import BATCH
+from assets.lakehouse import Stream
+from assets.silver_events import rebuild_silver
+from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
+from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
+from tests.assets.test_micro_batch import run
+from tests.faults.feed import DAYS, Feed
+from tests.faults.interleaving import CrashError, crash_before, kinds, meet_before, once_after, once_before, together
+from tests.faults.oracle import assert_lake_holds
+from tests.resources.mock_kafka import MockTopicReader
+
+
+@dataclass
+class World:
+    """A lake, the stream into it, and the feed that it reads."""
+
+    lake: Lake
+    shop: Stream
+    feed: Feed
+    patch: pytest.MonkeyPatch
+
+    def run(self) -> object:
+        return run(self.lake, self.shop)
+
+    def outcome(self) -> str:
+        """What a run comes to: `list`, or the name of the error that stops it."""
+        (kind,) = kinds(together(self.run))
+        return kind
+
+    def assert_right(self) -> None:
+        assert_lake_holds(self.lake, self.feed.log)
+
+
+@pytest.fixture
+def world(lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(lake, shop, feed, monkeypatch)
+
+
+Deed = Callable[[World], None]
+
+
+def crash_right_after_a_commit(world: World) -> None:
+    world.feed.publish()
+    append = LakeTable.append
+
+    def append_and_crash(*arguments: Any) -> None:
+        append(*arguments)
+        raise CrashError
+
+    with world.patch.context() as only_here:
+        only_here.setattr(LakeTable, "append", append_and_crash)
+        together(world.run)
+    world.run()
+    world.assert_right()
+
+
+def another_run_commits_the_same_offsets_first(world: World) -> None:
+    world.feed.publish()
+    once_before(world.patch, micro_batch, "commit_batch", world.run)
+    together(world.run)
+    world.assert_right()
+
+
+def race_at_silver(world: World) -> None:
+    world.feed.publish()
+    crash_before(world.patch, micro_batch, "_refine", world.run)
+    meet_before(world.patch, silver_events, "_append_once")
+    together(world.run, world.run)
+    world.assert_right()
+
+
+def three_batches(world: World) -> None:
+    for _ in range(3):
+        world.feed.publish()
+        world.run()
+    world.assert_right()
+
+
+def rebuild_while_a_batch_is_unfinished(world: World) -> None:
+    world.feed.publish()
+    world.run()
+    world.feed.publish()
+    crash_before(world.patch, micro_batch, "_refine", world.run)
+    rebuild_silver(world.lake, [date.fromisoformat(day) for day in DAYS])
+    world.run()
+    world.assert_right()
+
+
+def another_run_leaves_a_batch_unfinished(world: World) -> None:
+    def other_run_ends_after_bronze() -> None:
+        world.feed.publish()
+        crash_before(world.patch, micro_batch, "_refine", world.run)
+        world.feed.publish()
+
+    world.feed.publish()
+    world.run()
+    once_after(world.patch, micro_batch, "_finish_last", other_run_ends_after_bronze)
+    together(world.run)
+    world.run()
+    world.assert_right()
+
+
+def retention_passes_the_cursor(world: World) -> None:
+    world.feed.publish()
+    world.run()
+    world.feed.publish()
+    state = world.shop.open_reader().state()
+    world.patch.setattr(MockTopicReader, "state", lambda reader: replace(state, start=state.end))
+    assert world.outcome() == "OffsetsLostError"
+
+
+def another_topic_has_the_name(world: World) -> None:
+    world.feed.publish()
+    world.run()
+    world.feed.publish()
+    world.patch.setattr(MockTopicReader, "topic_id", "second")
+    assert world.outcome() == "OffsetsLostError"
+
+
+def a_message_is_neither_kept_nor_refused(world: World) -> None:
+    world.feed.publish()
+    judge = silver_events.judge_copies
+    world.patch.setattr(silver_events, "judge_copies", lambda events, stored: judge(events[1:], stored))
+    assert world.outcome() == "MessagesUnaccountedError"
+    assert world.lake.table(SILVER_BATCHES).version == 0
+
+
+def commit_rows_and_progress_apart(world: World) -> None:
+    append = LakeTable.append
+    world.patch.setattr(LakeTable, "append", lambda table, rows, progress: append(table, rows, {}))
+
+
+def retry_bronze_without_looking(world: World) -> None:
+    def append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: dict[str, int]) -> None:
+        handles = iter([bronze])
+        again_on_conflict(lambda: (next(handles, None) or lake.table(BRONZE_EVENTS)).append(rows, progress))
+
+    world.patch.setattr(bronze_events, "_append", append)
+
+
+def commit_bronze_through_another_handle(world: World) -> None:
+    def append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: dict[str, int]) -> None:
+        lake.table(BRONZE_EVENTS).append(rows, progress)
+
+    world.patch.setattr(bronze_events, "_append", append)
+
+
+def append_to_silver_without_looking(world: World) -> None:
+    def append(lake: Lake, layout: TableLayout, rows: pl.DataFrame, number: int) -> bool:
+        again_on_conflict(lambda: lake.table(layout).append(rows, {BATCH: number}))
+        return True
+
+    world.patch.setattr(silver_events, "_append_once", append)
+
+
+def forget_what_silver_holds(world: World) -> None:
+    stored = silver_events._stored_copies
+    world.patch.setattr(silver_events, "_stored_copies", lambda *arguments: stored(*arguments).clear())
+
+
+def judge_messages_one_by_one(world: World) -> None:
+    judge = silver_events.judge_copies
+
+    def alone(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+        return pl.concat([judge(row, stored) for row in events.iter_slices(1)])
+
+    world.patch.setattr(silver_events, "judge_copies", alone)
+
+
+def add_to_gold(world: World) -> None:
+    def add(table: LakeTable, rows: pl.DataFrame, where: str, progress: dict[str, int]) -> None:
+        table.append(rows, progress)
+
+    world.patch.setattr(LakeTable, "replace", add)
+
+
+def rebuild_from_all_of_bronze(world: World) -> None:
+    whole = silver_events.silver_days
+    world.patch.setattr(silver_events, "silver_days", lambda lake, days, last: whole(lake, days, 2**31))
+
+
+def take_no_offset_for_lost(world: World) -> None:
+    world.patch.setattr(bronze_events, "_lost", lambda *arguments, **named: None)
+
+
+def take_every_topic_for_the_same(world: World) -> None:
+    world.patch.setattr(bronze_events, "_fingerprint", lambda topic_id: 1)
+
+
+def mutate(world: World, module: ModuleType, function: str, guard: str, without: str) -> None:
+    """Put the function's own source in its place, with the guard written otherwise."""
+    source, mutant = inspect.getsource(getattr(module, function)), dict[str, Any]()
+    assert guard in source, "the guard is written in another way now: name it here"
+    exec(source.replace(guard, without), vars(module), mutant)  # noqa: S102
+    world.patch.setattr(module, function, mutant[function])
+
+
+def let_sums_be_wrong(world: World) -> None:
+    mutate(world, silver_events, "split", "!= batch.events.height", "< 0")
+
+
+def look_at_bronze_late(world: World) -> None:
+    look, commit = micro_batch.next_offsets, micro_batch.commit_batch
+    world.patch.setattr(micro_batch, "next_offsets", lambda bronze, *more: look(world.lake.table(BRONZE_EVENTS), *more))
+    world.patch.setattr(
+        micro_batch, "commit_batch", lambda lake, bronze, *more: commit(lake, lake.table(BRONZE_EVENTS), *more)
+    )
+
+
+def look_at_bronze_late_and_pass_over_batches(world: World) -> None:
+    look_at_bronze_late(world)
+    mutate(world, silver_events, "advance_silver", "batch.number != covered + 1", "False")
+
+
+GUARDS: list[tuple[Deed, Deed, str]] = [
+    (crash_right_after_a_commit, commit_rows_and_progress_apart, "bronze/events"),
+    (another_run_commits_the_same_offsets_first, retry_bronze_without_looking, "bronze/events"),
+    (another_run_commits_the_same_offsets_first, commit_bronze_through_another_handle, "bronze/events"),
+    (race_at_silver, append_to_silver_without_looking, "silver/quarantine"),
+    (three_batches, forget_what_silver_holds, "silver/quarantine"),
+    (three_batches, judge_messages_one_by_one, "silver/quarantine"),
+    (three_batches, add_to_gold, "gold/product_sales"),
+    (rebuild_while_a_batch_is_unfinished, rebuild_from_all_of_bronze, "silver/batches"),
+    (retention_passes_the_cursor, take_no_offset_for_lost, "list"),
+    (another_topic_has_the_name, take_every_topic_for_the_same, "list"),
+    (another_run_leaves_a_batch_unfinished, look_at_bronze_late, "batch 3 can't be the next"),
+    (another_run_leaves_a_batch_unfinished, look_at_bronze_late_and_pass_over_batches, "silver/quarantine"),
+    (a_message_is_neither_kept_nor_refused, let_sums_be_wrong, "list"),
+]
+"""The scenario, how its guard is switched off, and where the harm then shows."""
+
+
+@pytest.mark.parametrize("scenario", list(dict.fromkeys(scenario for scenario, _, _ in GUARDS)))
+def test_with_its_guard_it_ends_well(world: World, scenario: Deed) -> None:
+    scenario(world)
+
+
+@pytest.mark.parametrize(("scenario", "switch_off", "harm"), GUARDS)
+def test_without_its_guard_it_ends_in_harm(world: World, scenario: Deed, switch_off: Deed, harm: str) -> None:
+    switch_off(world)
+    with pytest.raises(AssertionError, match=harm):
+        scenario(world)

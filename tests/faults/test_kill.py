@@ -1,0 +1,85 @@
+"""A SIGKILL at every point of the stream, on three batches running; afterwards it is as if there had been none.
+
+One lake lives through all of them, so that a kill also meets a long history, with checkpoints in it.
+"""
+
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from assets.lakehouse import Stream
+from assets.micro_batch import stream
+from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY
+from resources.lake import Lake, LakeTable
+from tests.assets.test_lakehouse import execute, partitions
+from tests.assets.test_micro_batch import run
+from tests.faults.feed import Feed
+from tests.faults.interleaving import crash_before
+from tests.faults.killed_run import COMMITS, Order, Standby
+from tests.faults.oracle import assert_lake_holds, held
+from tests.resources.mock_kafka import MockKafka, MockTopicReader
+
+NAMES = [layout.name for layout in COMMITS]
+POINTS = [("kill after read", ""), *((moment, name) for name in NAMES for moment in ("kill before", "kill after"))]
+
+
+@dataclass
+class Survivor:
+    """A lake, its topic, and the feed that fills it."""
+
+    kafka: MockKafka
+    topic: str
+    lake: Lake
+    feed: Feed
+
+    def killed(self, standby: Standby, fault: str, table: str) -> int:
+        servers = self.kafka.connection.bootstrap_servers
+        return standby.run(Order(servers, self.topic, self.lake.root, fault, table)).exit_code
+
+    def finish(self) -> None:
+        reader = MockTopicReader(self.kafka.connection, self.topic)
+        for _ in stream(self.lake, reader, lambda: datetime.now(UTC), 10_000, 45):
+            pass
+
+
+@pytest.fixture(scope="module")
+def survivor(mock_kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Survivor:
+    lake = Lake(str(tmp_path_factory.mktemp("survivor")))
+    return Survivor(mock_kafka, "shop.kills", lake, Feed(mock_kafka.connection, "shop.kills"))
+
+
+@pytest.mark.parametrize(("fault", "table"), POINTS)
+def test_nothing_is_lost_or_doubled(survivor: Survivor, standby: Standby, fault: str, table: str) -> None:
+    for _ in range(3):
+        survivor.feed.publish()
+        assert survivor.killed(standby, fault, table) == -signal.SIGKILL
+        survivor.finish()
+
+    assert_lake_holds(survivor.lake, survivor.feed.log)
+
+
+@pytest.mark.parametrize("table", NAMES)
+def test_data_files_without_their_commit_are_never_seen(survivor: Survivor, standby: Standby, table: str) -> None:
+    for _ in range(3 if table == BRONZE_EVENTS.name else 1):
+        survivor.feed.publish()
+        assert survivor.killed(standby, "kill uncommitted", table) == -signal.SIGKILL
+        survivor.finish()
+
+    assert_lake_holds(survivor.lake, survivor.feed.log)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a run tells of no day whose gold alone it has finished")
+def test_days_that_a_recovery_brought_to_gold_are_materialized(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish()
+    crash_before(monkeypatch, LakeTable, "replace", lambda: run(lake, shop))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = partitions(execute(lake, shop, instance))
+
+    days = held(lake, PRODUCT_SALES_DAILY, "event_date")
+    assert told.get(PRODUCT_SALES_DAILY.name) == sorted({str(day) for (day,) in days})

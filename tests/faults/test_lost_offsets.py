@@ -1,0 +1,77 @@
+"""Messages that the broker deletes while a run is on its way to them; on the real broker.
+
+Those that were gone before stand in `tests/assets/test_real_topic.py`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from assets import micro_batch
+from assets.bronze_events import OffsetsLostError
+from assets.lakehouse import Stream
+from assets.tables import BRONZE_EVENTS
+from assets.topics import events_topic
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import KafkaReader
+from resources.kafka_topics import ensure_topic
+from resources.lake import Lake
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.faults.interleaving import kinds, once_after, together
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def shop(real_kafka: KafkaConnection, topic: str, clock: Callable[[], datetime]) -> Stream:
+    ensure_topic(real_kafka, events_topic(topic))
+    return Stream(lambda: KafkaReader(real_kafka, topic), clock, batch_rows=1_000, window_seconds=45)
+
+
+@pytest.fixture
+def lost_on_the_way(
+    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three messages were read, and of the next seven the first four go as soon as a run has looked where to start."""
+
+    def publish(users: range) -> None:
+        producer = Producer(real_kafka.options())
+        for user in users:
+            producer.produce(topic, event(user_id=user), b"1", 0)
+        assert producer.flush(20) == 0
+
+    def delete() -> None:
+        # The client has a name because one that is collected takes its pending answers with it.
+        admin, place = AdminClient(real_kafka.options()), TopicPartition(topic, 0, 7)
+        admin.delete_records([place])[place].result(20)
+
+    publish(range(3))
+    run(lake, shop)
+    publish(range(3, 10))
+    once_after(monkeypatch, micro_batch, "next_offsets", delete)
+
+
+@pytest.mark.usefixtures("lost_on_the_way")
+def test_messages_deleted_on_the_way_stop_the_run_and_the_next_one_names_them(lake: Lake, shop: Stream) -> None:
+    assert kinds(together(lambda: run(lake, shop))) == ["KafkaException"]
+    assert lake.table(BRONZE_EVENTS).progress("batch") == 1
+
+    with pytest.raises(OffsetsLostError, match=r"partition 0 \[3, 7\)"):
+        run(lake, shop)
+
+
+@pytest.mark.usefixtures("lost_on_the_way")
+def test_a_reader_that_may_start_elsewhere_would_pass_over_them(
+    lake: Lake, shop: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = KafkaReader._consumer_options
+    lax = {"auto.offset.reset": "earliest"}
+    monkeypatch.setattr(KafkaReader, "_consumer_options", lambda reader: {**strict(reader), **lax})
+
+    (receipt,) = run(lake, shop)
+
+    assert receipt.outcome.counts["messages"] == 3

@@ -1,0 +1,176 @@
+"""Runs that do the same work at the same time, and the stream beside backfill, compaction and audit."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from assets import compaction, gold, micro_batch, silver_events
+from assets.audit import audit
+from assets.gold import DAILY, rebuild_gold
+from assets.lakehouse import Stream
+from assets.silver_events import rebuild_silver
+from resources.lake import Lake, LakeTable
+from tests.assets.test_lakehouse import execute, partitions
+from tests.assets.test_micro_batch import ALL, run
+from tests.faults.feed import DAYS, Feed
+from tests.faults.interleaving import crash_before, kinds, meet_before, once_after, once_before, together
+from tests.faults.oracle import assert_lake_holds
+
+Neighbour = Callable[[Lake], object]
+
+
+def versions(lake: Lake) -> dict[str, int]:
+    return {layout.name: lake.table(layout).version for layout in ALL}
+
+
+@pytest.fixture
+def instances() -> Iterator[list[dg.DagsterInstance]]:
+    with dg.DagsterInstance.ephemeral() as first, dg.DagsterInstance.ephemeral() as second:
+        yield [first, second]
+
+
+def test_of_two_runs_with_the_same_offsets_one_commits(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish()
+    meet_before(monkeypatch, micro_batch, "commit_batch")
+
+    outcomes = together(lambda: run(lake, shop), lambda: run(lake, shop))
+
+    assert kinds(outcomes) == ["ProgressMovedError", "list"]
+    assert_lake_holds(lake, feed.log)
+
+
+def test_the_run_that_lost_materializes_nothing(
+    lake: Lake, shop: Stream, feed: Feed, instances: list[dg.DagsterInstance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish()
+    meet_before(monkeypatch, micro_batch, "commit_batch")
+    first, second = instances
+
+    done = together(lambda: execute(lake, shop, first), lambda: execute(lake, shop, second))
+
+    assert [result.success for result in done] == [True, True]
+    assert sorted(len(partitions(result)) for result in done) == [0, len(ALL)]
+    assert_lake_holds(lake, feed.log)
+
+
+def test_of_two_runs_that_finish_the_same_batch_one_brings_it_to_silver(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish()
+    crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+    meet_before(monkeypatch, silver_events, "_append_once")
+
+    outcomes = together(lambda: run(lake, shop), lambda: run(lake, shop))
+
+    assert kinds(outcomes) == ["ProgressMovedError", "list"]
+    assert_lake_holds(lake, feed.log)
+
+
+def test_of_two_runs_that_finish_gold_one_commits(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish()
+    crash_before(monkeypatch, LakeTable, "replace", lambda: run(lake, shop))
+    before = versions(lake)
+    meet_before(monkeypatch, gold, "purchases_of")
+
+    assert together(lambda: run(lake, shop), lambda: run(lake, shop)) == [[], []]
+
+    moved = {layout.name: 1 for layout in DAILY}
+    assert versions(lake) == {name: version + moved.get(name, 0) for name, version in before.items()}
+    assert_lake_holds(lake, feed.log)
+
+
+def test_a_batch_that_another_run_left_unfinished_is_not_skipped(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_run_ends_after_bronze() -> None:
+        feed.publish()
+        crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+        feed.publish()
+
+    once_after(monkeypatch, micro_batch, "_finish_last", other_run_ends_after_bronze)
+
+    together(lambda: run(lake, shop))
+    run(lake, shop)
+
+    assert_lake_holds(lake, feed.log)
+
+
+def test_a_run_whose_batch_another_one_finished_does_nothing_more(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed.publish()
+    once_after(monkeypatch, micro_batch, "commit_batch", lambda: run(lake, shop))
+
+    outcomes = together(lambda: run(lake, shop))
+
+    assert_lake_holds(lake, feed.log)
+    assert kinds(outcomes) == ["ProgressMovedError"]
+
+
+def test_a_run_that_others_left_behind_does_nothing_more(
+    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_more_batches() -> None:
+        for _ in range(2):
+            feed.publish()
+            run(lake, shop)
+
+    once_before(monkeypatch, silver_events, "last_batch", two_more_batches)
+
+    outcomes = together(lambda: run(lake, shop))
+
+    assert_lake_holds(lake, feed.log)
+    assert kinds(outcomes) == ["ProgressMovedError"]
+
+
+def backfill(lake: Lake) -> None:
+    for day in map(date.fromisoformat, DAYS):
+        rebuild_silver(lake, [day])
+        for layout in DAILY:
+            rebuild_gold(lake, layout, [day], 45)
+
+
+def compact(lake: Lake) -> None:
+    days = [date.fromisoformat(day) for day in DAYS]
+    compaction.compact(lake, {layout.name: days for layout in ALL})
+
+
+def pass_audit(lake: Lake) -> None:
+    assert audit(lake).findings == []
+
+
+@pytest.mark.parametrize("neighbour", [backfill, compact, pass_audit])
+def test_the_stream_and_its_neighbour_do_not_harm_each_other(
+    lake: Lake, shop: Stream, feed: Feed, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MOST_SMALL_FILES", 2)
+    over = threading.Event()
+
+    def live() -> int:
+        try:
+            for _ in range(8):
+                feed.publish()
+                run(lake, shop)
+        finally:
+            over.set()
+        return 8
+
+    def beside() -> int:
+        rounds = 0
+        while not over.is_set():
+            neighbour(lake)
+            rounds += 1
+        return rounds
+
+    batches, rounds = together(live, beside)
+
+    assert batches == 8
+    assert rounds > 2
+    assert_lake_holds(lake, feed.log)
