@@ -205,10 +205,11 @@ def take_every_topic_for_the_same(world: World) -> None:
 
 
 def mutate(world: World, module: ModuleType, function: str, guard: str, without: str) -> None:
-    """Put the function's own source in its place, with the guard written otherwise."""
-    source, mutant = inspect.getsource(getattr(module, function)), dict[str, Any]()
+    """Have the module use its function with the guard written otherwise."""
+    original, mutant = getattr(module, function), dict[str, Any]()
+    source = inspect.getsource(original)
     assert guard in source, "the guard is written in another way now: name it here"
-    exec(source.replace(guard, without), vars(module), mutant)  # noqa: S102
+    exec(source.replace(guard, without), original.__globals__, mutant)  # noqa: S102
     world.patch.setattr(module, function, mutant[function])
 
 
@@ -217,7 +218,7 @@ def let_sums_be_wrong(world: World) -> None:
 
 
 def look_at_bronze_late(world: World) -> None:
-    look, commit = micro_batch.next_offsets, micro_batch.commit_batch
+    look, commit = bronze_events.next_offsets, bronze_events.commit_batch
     world.patch.setattr(micro_batch, "next_offsets", lambda bronze, *more: look(world.lake.table(BRONZE_EVENTS), *more))
     world.patch.setattr(
         micro_batch, "commit_batch", lambda lake, bronze, *more: commit(lake, lake.table(BRONZE_EVENTS), *more)
@@ -226,7 +227,7 @@ def look_at_bronze_late(world: World) -> None:
 
 def look_at_bronze_late_and_pass_over_batches(world: World) -> None:
     look_at_bronze_late(world)
-    mutate(world, silver_events, "advance_silver", "batch.number != covered + 1", "False")
+    mutate(world, micro_batch, "advance_silver", "batch.number != covered + 1", "False")
 
 
 GUARDS: list[tuple[Deed, Deed, str]] = [
