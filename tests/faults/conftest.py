@@ -1,5 +1,6 @@
 """What the fault tests share: a feed of the test's own topic, and processes that wait to be killed."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from tests.faults.feed import Feed
 from tests.faults.killed_run import Standby
 from tests.resources.mock_kafka import MockKafka
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def topic(topic: str) -> str:
+    """A topic of the test's own, also where long parameters make two names begin alike."""
+    return f"{topic}.{next(_numbers)}"
 
 
 @pytest.fixture

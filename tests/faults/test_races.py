@@ -12,11 +12,12 @@ from assets.audit import audit
 from assets.gold import DAILY, rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver
-from resources.lake import Lake, LakeTable
+from assets.tables import SILVER_EVENTS
+from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_lakehouse import execute, partitions
 from tests.assets.test_micro_batch import ALL, run
 from tests.faults.feed import DAYS, Feed
-from tests.faults.interleaving import crash_before, kinds, meet_before, once_after, once_before, together
+from tests.faults.interleaving import crash_before, kinds, meet_before, once_after, together
 from tests.faults.oracle import assert_lake_holds
 
 Neighbour = Callable[[Lake], object]
@@ -114,15 +115,22 @@ def test_a_run_whose_batch_another_one_finished_does_nothing_more(
     assert kinds(outcomes) == ["ProgressMovedError"]
 
 
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="its old look at silver makes it miss a batch in bronze")
 def test_a_run_that_others_left_behind_does_nothing_more(
     lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def two_more_batches() -> None:
-        for _ in range(2):
-            feed.publish()
-            run(lake, shop)
+    open_table, looked = Lake.table, list[TableLayout]()
 
-    once_before(monkeypatch, silver_events, "last_batch", two_more_batches)
+    def slow_after_silver(opened: Lake, layout: TableLayout) -> LakeTable:
+        table = open_table(opened, layout)
+        if layout is SILVER_EVENTS and not looked:
+            looked.append(layout)
+            for _ in range(2):
+                feed.publish()
+                run(lake, shop)
+        return table
+
+    monkeypatch.setattr(Lake, "table", slow_after_silver)
 
     outcomes = together(lambda: run(lake, shop))
 
