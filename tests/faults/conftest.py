@@ -9,7 +9,6 @@ from tests.faults.feed import Feed
 from tests.faults.killed_run import Standby
 from tests.resources.mock_kafka import MockKafka
 
-
 _numbers = itertools.count()
 
 
