@@ -86,7 +86,8 @@ class Standby:
     def _start(self) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "tests.faults.killed_run"]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        env = {**os.environ, "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
+        return subprocess.Popen(command, env=env, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def die(*_: object) -> None:

@@ -1,22 +1,24 @@
 """A SIGKILL at every point of the stream, on three batches running; afterwards it is as if there had been none.
 
-One lake lives through all of them, so that a kill also meets a long history, with checkpoints in it.
+One lake lives through all of them, so that a kill also meets a long history, with checkpoints and compacted days in it.
 """
 
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
 
+from assets import compaction
 from assets.lakehouse import Stream
 from assets.micro_batch import stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY
 from resources.lake import Lake, LakeTable
 from tests.assets.test_lakehouse import execute, partitions
 from tests.assets.test_micro_batch import run
-from tests.faults.feed import Feed
+from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import crash_before
 from tests.faults.killed_run import COMMITS, Order, Standby
 from tests.faults.oracle import assert_lake_holds, held
@@ -43,12 +45,15 @@ class Survivor:
         reader = MockTopicReader(self.kafka.connection, self.topic)
         for _ in stream(self.lake, reader, lambda: datetime.now(UTC), 10_000, 45):
             pass
+        compaction.compact(self.lake, {layout.name: map(date.fromisoformat, DAYS) for layout in COMMITS})
 
 
 @pytest.fixture(scope="module")
-def survivor(mock_kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Survivor:
+def survivor(mock_kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
     lake = Lake(str(tmp_path_factory.mktemp("survivor")))
-    return Survivor(mock_kafka, "shop.kills", lake, Feed(mock_kafka.connection, "shop.kills"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "MOST_SMALL_FILES", 9)
+        yield Survivor(mock_kafka, "shop.kills", lake, Feed(mock_kafka.connection, "shop.kills"))
 
 
 @pytest.mark.parametrize(("fault", "table"), POINTS)

@@ -115,11 +115,16 @@ def test_the_ui_shows_the_days_and_the_checks(settings: Settings, dagster: Dagst
 
 
 def _await_checks(dagster: DagsterProcess) -> Any:
-    """The checks of a run come a moment after its rows."""
-    deadline = time.monotonic() + 60
+    """The asset once every check has ended: its rows are there first, and the next run may be checking already."""
+    deadline = time.monotonic() + 120
     while True:
         node = graphql(dagster, ASSET)["assetNodeOrError"]
-        ended = [check["executionForLatestMaterialization"] for check in node["assetChecksOrError"]["checks"]]
-        if (all(ended) and node["partitionStats"]["numMaterialized"] == 2) or time.monotonic() > deadline:
+        if _is_settled(node) or time.monotonic() > deadline:
             return node
         time.sleep(0.5)
+
+
+def _is_settled(node: Any) -> bool:
+    executions = [check["executionForLatestMaterialization"] for check in node["assetChecksOrError"]["checks"]]
+    ended = all(execution and execution["status"] in ("SUCCEEDED", "FAILED") for execution in executions)
+    return ended and node["partitionStats"]["numMaterialized"] == 2
