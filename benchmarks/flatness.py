@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import polars as pl
+from rich.progress import track
 
 from assets.compaction import compact
 from assets.micro_batch import stream
@@ -20,6 +21,7 @@ from assets.tables import BRONZE_EVENTS
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import Lake
+from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.simulator.live import encode
 from salesinsights_dagster.simulator.shop import Shop
 
@@ -69,7 +71,7 @@ class Bench:
 
     def load_history(self, rows: int) -> None:
         """So many events of five past months."""
-        for year, month in MONTHS:
+        for year, month in track(MONTHS, "months of history", console=terminal()):
             for day in self._shop.month(year, month, rows // len(MONTHS)):
                 self._process(encode(day)[1], self._now)
 
@@ -96,7 +98,7 @@ def run(rows: int, commits: int) -> list[dict[str, object]]:
         for bench in (empty, full, old):
             bench.batch(BATCH)
         full.load_history(rows)
-        for _ in range(commits):
+        for _ in track(range(commits), "micro-batches", console=terminal()):
             old.batch(20)
         lakes = {"empty": empty, f"{rows:,} rows": full, f"after {commits:,} commits": old}
         # In turns, so that a noisy moment of the machine meets all of them.
