@@ -6,7 +6,6 @@ belongs. Add here: how gold follows silver. Not here: what a measure means (the 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -30,14 +29,6 @@ DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 _PURCHASE = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 
 
-@dataclass(frozen=True)
-class GoldDays:
-    """The days that a run computed anew, and the rows that each gold table now holds of each."""
-
-    days: list[date]
-    rows: Mapping[str, Mapping[date, int]]
-
-
 def sql_of(layout: TableLayout) -> str:
     """The query that computes a gold table; it stands in a file of the table's name."""
     return (Path(__file__).parent / f"{layout.name.removeprefix('gold/')}.sql").read_text()
@@ -57,18 +48,15 @@ def purchases_of(silver: LakeTable, days: Iterable[date]) -> pl.DataFrame:
     return silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days(days)}", _PURCHASE)
 
 
-def advance_gold(lake: Lake, window_seconds: int) -> GoldDays:
+def advance_gold(lake: Lake, window_seconds: int) -> None:
     """Bring each daily gold table to silver's last batch.
 
     A replay computes the same rows. Raises ProgressMovedError if another run came further meanwhile.
     """
-    done: dict[str, dict[date, int]] = {}
-    again_on_conflict(lambda: done.update(_advance(lake, window_seconds)))
-    return GoldDays(sorted(set().union(*done.values())), done)
+    again_on_conflict(lambda: _advance(lake, window_seconds))
 
 
-def _advance(lake: Lake, window_seconds: int) -> Iterator[tuple[str, dict[date, int]]]:
-    """Yield each table that was brought forward, and the rows that it now holds of each day."""
+def _advance(lake: Lake, window_seconds: int) -> None:
     tables, silver = [lake.table(layout) for layout in DAILY], lake.table(SILVER_EVENTS)
     last = silver.progress(BATCH) or 0
     covered = {table.layout.name: table.progress(BATCH) or 0 for table in tables}
@@ -76,43 +64,39 @@ def _advance(lake: Lake, window_seconds: int) -> Iterator[tuple[str, dict[date, 
         raise ProgressMovedError(f"another run has brought gold to batch {max(covered.values())}")
     behind = [table for table in tables if covered[table.layout.name] < last]
     if behind:
-        days = _touched(lake.table(SILVER_BATCHES), min(covered.values()), last)
-        for table, rows in _replace(behind, silver, days, window_seconds, {BATCH: last}):
-            yield table.layout.name, rows
+        days = days_of_batches(lake.table(SILVER_BATCHES), min(covered.values()), last)
+        _replace(behind, silver, days, window_seconds, {BATCH: last})
 
 
-def _touched(ledger: LakeTable, covered: int, last: int) -> list[date]:
-    rows = ledger.read(f"batch > {covered} AND batch <= {last}", ["days"])
+def days_of_batches(ledger: LakeTable, after: int, last: int) -> list[date]:
+    """The days on which the batches after `after`, up to `last`, brought new events."""
+    rows = ledger.read(f"batch > {after} AND batch <= {last}", ["days"])
     return sorted(rows["days"].explode().drop_nulls().unique())
+
+
+def whole_batches(lake: Lake) -> int:
+    """The last batch that every daily gold table covers."""
+    return min(lake.table(layout).progress(BATCH) or 0 for layout in DAILY)
 
 
 def _replace(
     tables: Sequence[LakeTable], silver: LakeTable, days: list[date], window_seconds: int, progress: Mapping[str, int]
-) -> Iterator[tuple[LakeTable, dict[date, int]]]:
+) -> None:
     if not days:
         for table in tables:
             table.append(pl.DataFrame(schema=table.layout.schema), progress)
         return
     with gold_queries({"purchases": purchases_of(silver, days)}, window_seconds) as compute:
         for table in tables:
-            rows = compute(table.layout)
-            table.replace(rows, table.layout.on_days(days), progress)
-            counted = dict(rows.group_by("event_date").len().iter_rows())
-            yield table, {day: counted.get(day, 0) for day in days}
+            table.replace(compute(table.layout), table.layout.on_days(days), progress)
 
 
-def rebuild_gold(lake: Lake, layout: TableLayout, days: list[date], window_seconds: int) -> dict[date, int]:
-    """Compute these days of one daily gold table anew from silver; the rows that it holds now, per day.
+def rebuild_gold(lake: Lake, layout: TableLayout, days: list[date], window_seconds: int) -> None:
+    """Compute these days of one daily gold table anew from silver.
 
     Silver is read after gold's handle is taken, so that a live run that comes between makes this one start again.
     """
-
-    def rebuild() -> dict[date, int]:
-        table = lake.table(layout)
-        ((_, rows),) = _replace([table], lake.table(SILVER_EVENTS), days, window_seconds, {})
-        return rows
-
-    return again_on_conflict(rebuild)
+    again_on_conflict(lambda: _replace([lake.table(layout)], lake.table(SILVER_EVENTS), days, window_seconds, {}))
 
 
 def refresh_customer_value(lake: Lake) -> int:

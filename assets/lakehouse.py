@@ -4,7 +4,7 @@ Add here: what Dagster is told about a run. Not here: what a run does (`micro_ba
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -13,8 +13,9 @@ import dagster as dg
 from assets import checks, pictures
 from assets.bronze_events import next_offsets
 from assets.catalog import key_of, spec_of
+from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
-from assets.gold import DAILY, rebuild_gold
+from assets.gold import DAILY, rebuild_gold, whole_batches
 from assets.micro_batch import Receipt, stream
 from assets.run_summary import RunSummary
 from assets.silver_events import rebuild_silver
@@ -29,6 +30,12 @@ _UPSTREAM = {SILVER_EVENTS.name: BRONZE_EVENTS, **{layout.name: SILVER_EVENTS fo
 
 CHECKED_DAYS, CHECKED_BATCHES = 3, 10_000
 """How far back a check looks that was asked for alone."""
+
+PICTURED_DAYS = 3
+"""Of how many of a run's newest days a picture is drawn."""
+
+LAST_BATCH = "last_batch"
+"""The metadata under which Dagster keeps the number of the last batch that it was told of."""
 
 CHECKS = {
     "offsets_contiguous": (BRONZE_EVENTS, checks.offsets_contiguous),
@@ -83,8 +90,7 @@ def micro_batch(
 def _stream(
     context: dg.AssetExecutionContext, lake: Lake, shop: Stream
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    reader = shop.open_reader()
-    summary = RunSummary()
+    reader, summary, told = shop.open_reader(), RunSummary(), told_batch(context.instance)
     try:
         for receipt in stream(lake, reader, shop.clock, shop.batch_rows, shop.window_seconds):
             summary.add(receipt)
@@ -92,10 +98,23 @@ def _stream(
     except ProgressMovedError as other:
         context.log.info(f"{other}; this run does nothing more")
         return
+    last = whole_batches(lake)
+    changed = changed_days(lake, told if told <= last else 0, last) if told != last else {}
+    yield from _materializations(lake, summary, changed, last)
     if summary.batches:
-        yield from _materializations(lake, summary)
-        yield from _check_results(lake, reader, shop, summary)
-        context.log.info(f"compaction saved {compact(lake, summary.rows)} files")
+        yield from _check_results(lake, reader, shop, summary, changed.get(PRODUCT_SALES.name, ()))
+        context.log.info(f"compaction saved {compact(lake)} files")
+
+
+def told_batch(instance: dg.DagsterInstance) -> int:
+    """The last batch whose days Dagster has as materializations; 0 before the first.
+
+    A run that is killed after its commits has told of nothing, and `salesinsights ingest` tells nobody: the next run
+    tells of their days.
+    """
+    newest = instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
+    found = newest.asset_materialization.metadata.get(LAST_BATCH) if newest and newest.asset_materialization else None
+    return found.value if isinstance(found, dg.IntMetadataValue) and found.value else 0
 
 
 def _line(receipt: Receipt) -> str:
@@ -106,15 +125,22 @@ def _line(receipt: Receipt) -> str:
     )
 
 
-def _materializations(lake: Lake, summary: RunSummary) -> Iterator[dg.AssetMaterialization]:
+def _materializations(
+    lake: Lake, summary: RunSummary, changed: Mapping[str, Mapping[date, int]], last: int
+) -> Iterator[dg.AssetMaterialization]:
+    """The changed days, and at the end the ledger, which says how far Dagster has been told."""
+    if not changed:
+        return
     figures = summary.figures()
-    ledger = summary.batches * len(summary.end)
-    yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata={**figures, "dagster/row_count": ledger})
+    pictured = sorted(changed[PRODUCT_SALES.name])[-PICTURED_DAYS:]
     for layout in DAYS_OF_STREAM:
-        for day, rows in sorted(summary.rows[layout.name].items()):
-            picture = _picture(lake, day) if layout is PRODUCT_SALES else {}
+        for day, rows in changed[layout.name].items():
+            picture = _picture(lake, day) if layout is PRODUCT_SALES and day in pictured else {}
             metadata = {**figures, "dagster/row_count": rows, **picture}
             yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
+    rows = int(lake.table(SILVER_BATCHES).files()["num_records"].sum())
+    metadata = {**figures, "dagster/row_count": rows, LAST_BATCH: last}
+    yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata=metadata)
 
 
 def _picture(lake: Lake, day: date) -> dict[str, dg.MetadataValue]:
@@ -123,7 +149,7 @@ def _picture(lake: Lake, day: date) -> dict[str, dg.MetadataValue]:
 
 
 def _check_results(
-    lake: Lake, reader: KafkaReader, shop: Stream, summary: RunSummary
+    lake: Lake, reader: KafkaReader, shop: Stream, summary: RunSummary, sold_on: Iterable[date]
 ) -> Iterator[dg.AssetCheckEvaluation]:
     state = reader.state()
     unread = next_offsets(lake.table(BRONZE_EVENTS), reader.topic, state)
@@ -134,7 +160,7 @@ def _check_results(
         "messages_accounted_for": checks.messages_accounted_for(lake, summary.batches),
         "no_duplicate_events": checks.no_duplicate_events(lake, " OR ".join(summary.spans)),
         "event_time_lag": checks.event_time_lag(summary.newest_event, shop.clock()),
-        "revenue_matches_silver": checks.revenue_matches_silver(lake, sorted(summary.rows[PRODUCT_SALES.name])),
+        "revenue_matches_silver": checks.revenue_matches_silver(lake, sorted(sold_on)),
         "payment_to_gold_seconds": checks.payment_to_gold(summary.latency),
     }
     return (_check_result(name, verdict) for name, verdict in verdicts.items())
@@ -154,36 +180,30 @@ def _rebuild(
     context: dg.AssetExecutionContext, lake: Lake, shop: Stream, days: Sequence[date], selected: Iterable[TableLayout]
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     for layout in selected:
-        make = _maker(layout, lake, shop)
-        held, upstream = _rows_per_day(lake, layout), _rows_per_day(lake, _UPSTREAM.get(layout.name, layout))
+        make, upstream = _maker(layout, lake, shop), _UPSTREAM.get(layout.name, layout)
+        filled = rows_per_day(lake.table(layout)).keys() | rows_per_day(lake.table(upstream)).keys()
         for day in days:
-            is_empty = day not in held and day not in upstream
-            rows = held.get(day, 0) if make is None or is_empty else make(day)
-            metadata = {"dagster/row_count": rows}
+            if day in filled:
+                make(day)
+        rows = rows_per_day(lake.table(layout))
+        for day in days:
+            metadata = {"dagster/row_count": rows.get(day, 0)}
             yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
         context.log.info(f"{layout.name}: {len(days)} days")
     yield from _rebuilt_checks(context, lake, list(days))
 
 
-def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], int] | None:
-    """What makes one day of a table anew; None for bronze and quarantine, which are what came."""
+def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], None]:
+    """What makes one day of a table anew; nothing for bronze and quarantine, which are what came."""
     if layout is SILVER_EVENTS:
         return lambda day: rebuild_silver(lake, [day])
     if layout in DAILY:
-        return lambda day: rebuild_gold(lake, layout, [day], shop.window_seconds)[day]
-    return None
-
-
-def _rows_per_day(lake: Lake, layout: TableLayout) -> dict[date, int]:
-    files = lake.table(layout).files()
-    if files.is_empty():
-        return {}
-    day = f"partition.{layout.partition_by[0]}"
-    return dict(files.group_by(day).agg(rows=files["num_records"].sum()).iter_rows())
+        return lambda day: rebuild_gold(lake, layout, [day], shop.window_seconds)
+    return lambda day: None
 
 
 def _newest_days(lake: Lake) -> list[date]:
-    return sorted(_rows_per_day(lake, SILVER_EVENTS))[-CHECKED_DAYS:]
+    return sorted(rows_per_day(lake.table(SILVER_EVENTS)))[-CHECKED_DAYS:]
 
 
 def _rebuilt_checks(

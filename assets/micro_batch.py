@@ -14,12 +14,12 @@ import polars as pl
 
 from assets.bronze_events import Batch, commit_batch, next_offsets
 from assets.event_parser import parse_events
-from assets.gold import GoldDays, advance_gold
-from assets.silver_events import Outcome, advance_silver
+from assets.gold import advance_gold
+from assets.silver_events import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS
 from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader
-from resources.lake import Lake, ProgressMovedError
+from resources.lake import Lake, LakeTable
 
 Clock = Callable[[], datetime]
 
@@ -29,7 +29,6 @@ class Receipt:
     """What one micro-batch did. `latency` holds, for each accepted purchase, the seconds from Kafka append to gold."""
 
     outcome: Outcome
-    gold: GoldDays
     latency: pl.Series
     seconds: dict[str, float]
 
@@ -61,7 +60,7 @@ def stream(lake: Lake, reader: KafkaReader, clock: Clock, batch_rows: int, windo
     """
     # Loaded first: a batch that another run commits from now on makes this one's commit fail, and is not skipped.
     bronze = lake.table(BRONZE_EVENTS)
-    resumed = _finish_last(lake, reader.topic, clock, window_seconds)
+    resumed = _finish_last(lake, bronze, reader.topic, clock, window_seconds)
     if resumed is not None:
         yield resumed
     state = reader.state()
@@ -70,7 +69,7 @@ def stream(lake: Lake, reader: KafkaReader, clock: Clock, batch_rows: int, windo
         stages = Stages(seconds)
         with stages.timed("bronze"):
             batch, bronze = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
-        yield _refine(lake, reader.topic, batch, stages, clock, window_seconds)
+        yield _refine(lake, batch, stages, clock, window_seconds)
 
 
 def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]:
@@ -86,27 +85,21 @@ def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]
         yield parsed, stages.seconds
 
 
-def _finish_last(lake: Lake, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:
+def _finish_last(lake: Lake, bronze: LakeTable, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:
     stages = Stages()
     with stages.timed("silver"):
-        outcome = advance_silver(lake, topic)
-    if outcome is None:
+        batch = unfinished_batch(lake, bronze, topic)
+    if batch is None:
         advance_gold(lake, window_seconds)
         return None
-    return _gold(lake, outcome, stages, clock, window_seconds)
+    return _refine(lake, batch, stages, clock, window_seconds)
 
 
-def _refine(lake: Lake, topic: str, batch: Batch, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
+def _refine(lake: Lake, batch: Batch, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
     with stages.timed("silver"):
-        outcome = advance_silver(lake, topic, batch)
-    if outcome is None:
-        raise ProgressMovedError(f"another run has brought silver to batch {batch.number}")
-    return _gold(lake, outcome, stages, clock, window_seconds)
-
-
-def _gold(lake: Lake, outcome: Outcome, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
+        outcome = advance_silver(lake, batch)
     with stages.timed("gold"):
-        gold = advance_gold(lake, window_seconds)
+        advance_gold(lake, window_seconds)
     purchases = outcome.accepted.filter(pl.col("event_type") == "purchase")
     latency = (pl.lit(clock()) - purchases["kafka_timestamp"]).dt.total_milliseconds() / 1_000
-    return Receipt(outcome, gold, purchases.select(latency.alias("latency")).to_series(), stages.seconds)
+    return Receipt(outcome, purchases.select(latency.alias("latency")).to_series(), stages.seconds)

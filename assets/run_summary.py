@@ -4,7 +4,6 @@ Add here: a figure about a run. Not here: how Dagster shows it (`lakehouse`).
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -13,22 +12,18 @@ import polars as pl
 from assets.checks import Figure, percentiles
 from assets.micro_batch import Receipt
 from assets.silver_events import span_predicate
-from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
 
 
 @dataclass
 class RunSummary:
-    """Sums over the receipts of a run; it keeps no rows, so that a long catch-up stays small.
-
-    `rows` has, per table and day, the rows that the run added (gold: that the day now holds).
-    """
+    """Sums over the receipts of a run; it keeps no rows, so that a long catch-up stays small."""
 
     batches: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     start: dict[int, int] = field(default_factory=dict)
     end: dict[int, int] = field(default_factory=dict)
-    rows: dict[str, Counter[date]] = field(default_factory=dict)
+    days: set[date] = field(default_factory=set)
     spans: list[str] = field(default_factory=list)
     newest_event: datetime | None = None
     latency: pl.Series = field(default_factory=lambda: pl.Series("latency", dtype=pl.Float64))
@@ -42,18 +37,11 @@ class RunSummary:
         self.end |= batch.end
         self.latency.append(receipt.latency)
         self.outcomes.update(outcome.counts)
-        self._add_rows(BRONZE_EVENTS.name, _per_day(batch.events, "event_date"))
-        self._add_rows(SILVER_EVENTS.name, _per_day(outcome.accepted, "event_date"))
-        self._add_rows(SILVER_QUARANTINE.name, _per_day(outcome.quarantined, "arrival_date"))
-        for name, rows in receipt.gold.rows.items():
-            self.rows[name] = Counter({**self.rows.get(name, {}), **rows})
+        self.days.update(batch.events["event_date"].unique())
         self.spans.append(span_predicate(outcome.accepted))
         newest = outcome.accepted["event_time"].max()
         if isinstance(newest, datetime):
             self.newest_event = max(newest, self.newest_event or newest)
-
-    def _add_rows(self, name: str, rows: Mapping[date, int]) -> None:
-        self.rows.setdefault(name, Counter()).update(rows)
 
     def figures(self) -> dict[str, Figure]:
         """The run's figures, flat: messages and their outcomes, offsets, seconds per stage, latency percentiles."""
@@ -65,7 +53,3 @@ class RunSummary:
             **{f"seconds/{stage}": round(seconds, 3) for stage, seconds in self.seconds.items()},
             **{f"payment_to_gold/{name}": figure for name, figure in percentiles(self.latency).items()},
         }
-
-
-def _per_day(rows: pl.DataFrame, day: str) -> dict[date, int]:
-    return dict(rows[day].value_counts().iter_rows())

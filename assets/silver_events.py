@@ -49,19 +49,23 @@ class MessagesUnaccountedError(AssertionError):
     """A batch's messages are not the sum of accepted, quarantined and duplicates: nothing of it may be committed."""
 
 
-def advance_silver(lake: Lake, topic: str, fresh: Batch | None = None) -> Outcome | None:
-    """Bring quarantine, the ledger and silver to bronze's last batch; None if they are there already.
+def unfinished_batch(lake: Lake, bronze: LakeTable, topic: str) -> Batch | None:
+    """The last batch of `bronze`, read back, if silver does not cover it: what a killed run left behind."""
+    covered = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    return last_batch(bronze, topic) if covered < (bronze.progress(BATCH) or 0) else None
 
-    `fresh` saves reading that batch back when this run has just committed it. A replay adds no row: each of the three
-    tables holds the number of the batch that it covers in the commit of its rows. Silver is the last of them, so
-    whoever sees the batch in silver finds it in the other two.
-    Raises ProgressMovedError if another run does the same work at this moment, BatchSkippedError if a batch is missing.
+
+def advance_silver(lake: Lake, batch: Batch) -> Outcome:
+    """Bring quarantine, the ledger and silver to this batch of bronze.
+
+    A replay adds no row: each of the three tables holds the number of the batch that it covers in the commit of its
+    rows. Silver is the last of them, so whoever sees the batch in silver finds it in the other two.
+    Raises ProgressMovedError if another run has done it, BatchSkippedError if a batch before it is missing.
     """
     silver = lake.table(SILVER_EVENTS)
-    batch = fresh or last_batch(lake.table(BRONZE_EVENTS), topic)
     covered = silver.progress(BATCH) or 0
-    if batch.number == covered:
-        return None
+    if batch.number <= covered:
+        raise ProgressMovedError(f"another run has brought silver to batch {covered}")
     if batch.number != covered + 1:
         raise BatchSkippedError(
             f"silver is at batch {covered}: batch {batch.number} can't be the next; nothing was done"
@@ -198,19 +202,18 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def rebuild_silver(lake: Lake, days: list[date]) -> int:
-    """Rebuild these days of silver from bronze; the number of rows that they hold now.
+def rebuild_silver(lake: Lake, days: list[date]) -> None:
+    """Rebuild these days of silver from bronze.
 
     Takes in what the live stream has covered and no more, so that it can go on beside it. A replay changes no row.
     """
 
-    def rebuild() -> int:
+    def rebuild() -> None:
         silver = lake.table(SILVER_EVENTS)
         rows = silver_days(lake, days, silver.progress(BATCH) or 0)
         silver.replace(rows, SILVER_EVENTS.on_days(days), {})
-        return rows.height
 
-    return again_on_conflict(rebuild)
+    again_on_conflict(rebuild)
 
 
 def silver_days(lake: Lake, days: list[date], last: int) -> pl.DataFrame:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from assets.bronze_events import next_offsets
-from assets.lakehouse import Stream
+from assets.bronze_events import BATCH, next_offsets
+from assets.gold import whole_batches
+from assets.lakehouse import Stream, told_batch
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
@@ -31,15 +32,25 @@ def unread_offsets(lake: Lake, shop: Stream) -> int:
     return sum(state.end[partition] - at for partition, at in start.items())
 
 
-def decide(in_flight: str | None, unread: Callable[[], int]) -> dg.RunRequest | dg.SkipReason:
-    """One run, or the reason for none. `unread` is asked only when no run is in flight."""
+def has_leftovers(lake: Lake, told: int) -> bool:
+    """Whether a batch waits that a killed run left between bronze and gold, or one that Dagster was not told of."""
+    whole = whole_batches(lake)
+    return whole < (lake.table(BRONZE_EVENTS).progress(BATCH) or 0) or whole != told
+
+
+def decide(
+    in_flight: str | None, unread: Callable[[], int], leftovers: Callable[[], bool]
+) -> dg.RunRequest | dg.SkipReason:
+    """One run, or the reason for none. Kafka and the lake are asked only when no run is in flight."""
     if in_flight:
         return dg.SkipReason(f"stream run {in_flight} is still in flight")
     try:
         count = unread()
     except (KafkaUnavailableError, TopicMissingError) as absent:
         return dg.SkipReason(str(absent))
-    return dg.RunRequest() if count else dg.SkipReason("the lake has read everything that Kafka holds")
+    if count or leftovers():
+        return dg.RunRequest()
+    return dg.SkipReason("the lake has read everything that Kafka holds")
 
 
 def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
@@ -56,6 +67,10 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
     def kafka_sensor(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
     ) -> dg.RunRequest | dg.SkipReason:
-        return decide(run_in_flight(context.instance, STREAM.name), lambda: unread_offsets(lake, shop))
+        return decide(
+            run_in_flight(context.instance, STREAM.name),
+            lambda: unread_offsets(lake, shop),
+            lambda: has_leftovers(lake, told_batch(context.instance)),
+        )
 
     return kafka_sensor

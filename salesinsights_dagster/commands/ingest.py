@@ -40,10 +40,10 @@ def ingest(as_json: bool) -> None:
                 advance(receipt.batch.events.height)
         except ProgressMovedError as other:
             click.echo(f"{other}; stopped here", err=True)
-        compact(lake, summary.rows)
+        compact(lake)
         if customer_value_is_behind(lake):
             refresh_customer_value(lake)
-    days = sorted({day.isoformat() for rows in summary.rows.values() for day in rows})
+    days = sorted(day.isoformat() for day in summary.days)
     figures = summary.figures()
     click.echo(json.dumps({**figures, "days": days}) if as_json else _text(figures, days))
 

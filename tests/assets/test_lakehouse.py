@@ -1,14 +1,15 @@
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch
-from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS
+from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, ProgressMovedError
 from sensors.jobs import STREAM
-from tests.assets.test_micro_batch import rows
+from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
 from tests.resources.mock_kafka import MockKafka
 
@@ -92,6 +93,36 @@ def test_a_pass_without_news_materializes_nothing(
     execute(lake, shop, instance)
 
     assert partitions(execute(lake, shop, instance)) == {}
+
+
+def test_days_that_nobody_told_of_are_materialized_by_the_next_pass(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, [event()])
+    execute(lake, shop, instance)
+    mock_kafka.publish(topic, [event(event_time="2019-10-03 12:00:00 UTC")])
+    run(lake, shop)
+
+    found = partitions(execute(lake, shop, instance))
+
+    assert found == {
+        **{layout.name: ["2019-10-03"] for layout in DAYS_OF_STREAM if layout is not SILVER_QUARANTINE},
+        SILVER_BATCHES.name: [None],
+    }
+
+
+def test_a_lake_that_was_started_anew_is_told_of_from_its_beginning(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, tmp_path: Path
+) -> None:
+    for number in range(2):
+        mock_kafka.publish(topic, [event(user_id=number)])
+        execute(lake, shop, instance)
+    anew = Lake(str(tmp_path / "anew"))
+    run(anew, shop)
+
+    found = partitions(execute(anew, shop, instance))
+
+    assert found["gold/product_sales"] == ["2019-10-01"]
 
 
 def test_a_run_that_lost_the_race_does_nothing(

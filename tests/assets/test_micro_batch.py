@@ -105,7 +105,7 @@ def test_a_late_event_changes_its_own_day_only(lake: Lake, shop: Stream, mock_ka
     mock_kafka.publish(topic, [event(event_time="2019-10-01 23:59:59 UTC", price=5)])
     (receipt,) = run(lake, shop)
 
-    assert [str(day) for day in receipt.gold.days] == ["2019-10-01"]
+    assert [str(day) for day in receipt.outcome.accepted["event_date"].unique()] == ["2019-10-01"]
     assert_frame_equal(rows(lake, PRODUCT_SALES).tail(1), kept)
     assert str(rows(lake, PRODUCT_SALES)["revenue"].sum()) == "7.62"
 

@@ -1,14 +1,16 @@
 import dagster as dg
 import pytest
 
+from assets import micro_batch
 from assets.bronze_events import OffsetsLostError
 from assets.lakehouse import Stream
-from assets.micro_batch import stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight
-from sensors.kafka_sensor import build_kafka_sensor, decide, unread_offsets
+from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers, unread_offsets
+from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.faults.interleaving import crash_before
 from tests.resources.mock_kafka import MockKafka
 
 
@@ -16,22 +18,26 @@ def skipped_because(decision: dg.RunRequest | dg.SkipReason) -> str | None:
     return decision.skip_message if isinstance(decision, dg.SkipReason) else None
 
 
+def nothing_left() -> bool:
+    return False
+
+
 def test_lag_starts_one_run_without_offsets_in_it() -> None:
-    decision = decide(None, lambda: 5)
+    decision = decide(None, lambda: 5, nothing_left)
 
     assert isinstance(decision, dg.RunRequest)
     assert (decision.run_key, decision.run_config) == (None, {})
 
 
 def test_no_lag_is_a_reason() -> None:
-    assert skipped_because(decide(None, lambda: 0)) == "the lake has read everything that Kafka holds"
+    assert skipped_because(decide(None, lambda: 0, nothing_left)) == "the lake has read everything that Kafka holds"
 
 
 def test_a_run_in_flight_is_a_reason_and_kafka_is_not_asked() -> None:
-    def unasked() -> int:
+    def unasked() -> bool:
         raise AssertionError
 
-    assert skipped_because(decide("1234abcd", unasked)) == "stream run 1234abcd is still in flight"
+    assert skipped_because(decide("1234abcd", unasked, unasked)) == "stream run 1234abcd is still in flight"
 
 
 @pytest.mark.parametrize("absent", [KafkaUnavailableError("no answer"), TopicMissingError("no topic")])
@@ -39,7 +45,7 @@ def test_an_absent_kafka_is_a_reason(absent: Exception) -> None:
     def unread() -> int:
         raise absent
 
-    assert skipped_because(decide(None, unread)) == str(absent)
+    assert skipped_because(decide(None, unread, nothing_left)) == str(absent)
 
 
 def test_lost_offsets_fail_the_tick() -> None:
@@ -47,15 +53,32 @@ def test_lost_offsets_fail_the_tick() -> None:
         raise OffsetsLostError("partition 0 [3, 9)")
 
     with pytest.raises(OffsetsLostError):
-        decide(None, unread)
+        decide(None, unread, nothing_left)
 
 
 def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event(), event(user_id=2)])
     before = unread_offsets(lake, shop)
-    list(stream(lake, shop.open_reader(), shop.clock, shop.batch_rows, shop.window_seconds))
+    run(lake, shop)
 
     assert (before, unread_offsets(lake, shop)) == (2, 0)
+
+
+def test_what_a_killed_run_left_starts_a_run_though_kafka_has_nothing_new() -> None:
+    assert isinstance(decide(None, lambda: 0, lambda: True), dg.RunRequest)
+
+
+def test_a_batch_is_left_until_it_is_whole_and_told(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = has_leftovers(lake, told=0)
+    mock_kafka.publish(topic, [event()])
+    crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+    cut_short = has_leftovers(lake, told=0)
+    run(lake, shop)
+
+    assert (before, cut_short) == (False, True)
+    assert (has_leftovers(lake, told=0), has_leftovers(lake, told=1)) == (True, False)
 
 
 def test_an_unended_run_is_found_by_its_job() -> None:

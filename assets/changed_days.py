@@ -1,0 +1,35 @@
+"""Which days of which table changed since a batch, read from the lake: whoever tells of them need not have made them.
+
+Add here: what the lake knows of its days. Not here: who is told (`lakehouse`).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+
+from assets.gold import DAILY, days_of_batches
+from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import Lake, LakeTable
+
+
+def changed_days(lake: Lake, after: int, last: int) -> dict[str, Mapping[date, int]]:
+    """Per daily table, the days that the batches after `after`, up to `last`, touched, with the rows of each now."""
+    appended = {
+        layout.name: rows_per_day(lake.table(layout), after)
+        for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE)
+    }
+    days = days_of_batches(lake.table(SILVER_BATCHES), after, last)
+    computed = {layout.name: rows_per_day(lake.table(layout)) for layout in DAILY}
+    return {**appended, **{name: {day: rows.get(day, 0) for day in days} for name, rows in computed.items()}}
+
+
+def rows_per_day(table: LakeTable, after: int | None = None) -> dict[date, int]:
+    """The rows that the table holds of each day; with `after`, only of days with rows of a later batch."""
+    files = table.files()
+    if files.is_empty():
+        return {}
+    day = f"partition.{table.layout.partition_by[0]}"
+    if after is not None:
+        files = files.filter((pl.col("max.batch") > after).any().over(day))
+    return dict(files.group_by(day).agg(pl.col("num_records").sum()).sort(day).iter_rows())
