@@ -19,6 +19,9 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import Message, OnceWriter
 
+LEAST_SECONDS, LEAST_BYTES_PER_SECOND = 30, 1_000_000
+"""Kafka gives up a publication that is slower than this, so that a killed one holds nobody up for long."""
+
 REQUIRED = ("event_time", "event_type", "product_id", "price", "user_id")
 
 
@@ -42,10 +45,12 @@ def publish_csv(
     topic: str,
     now: datetime,
     on_row: Callable[[int], None] = lambda row: None,
+    paced_seconds: float = 0,
 ) -> Publication:
     """Publish the rows of one CSV file as events, and that it was published, in one Kafka transaction.
 
-    A file is known by its name and content, so a repeat sends nothing. `on_row` hears of the progress, in rows.
+    A file is known by its name and content, so a repeat sends nothing. `on_row` hears of the progress, in rows, and
+    may slow it down, to `paced_seconds` for the file.
     Raises BrokenFileError (then nothing is visible), and KafkaException where Kafka fails.
     """
     events, files = events_topic(topic), files_topic(topic)
@@ -54,7 +59,8 @@ def publish_csv(
     sha256 = _sha256(path)
     sent = _Counter(on_row)
     receipt = {"file": path.name, "sha256": sha256, "published_at": now.isoformat()}
-    writer = OnceWriter(connection, events.name, files.name)
+    seconds = LEAST_SECONDS + path.stat().st_size / LEAST_BYTES_PER_SECOND + paced_seconds
+    writer = OnceWriter(connection, events.name, files.name, transaction_seconds=seconds)
     is_new = writer.publish(f"{path.name}:{sha256}", sent.count(messages_of(path)), json.dumps(receipt).encode())
     return Publication(path.name, sha256, sent.rows, is_new)
 

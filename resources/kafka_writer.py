@@ -12,7 +12,7 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 
 TRANSACTION_SECONDS = 900
-"""How long a transaction may last before Kafka ends it: the most that a broker's defaults allow."""
+"""How long a transaction may last at most before Kafka ends it, by a broker's defaults."""
 
 Message = tuple[bytes | None, bytes]
 """A key and a value."""
@@ -25,7 +25,16 @@ class UndecidedTransactionError(RuntimeError):
 class OnceWriter:
     """Publishes named sets of messages to `topic`, each exactly once; `ledger` is the topic that says which."""
 
-    def __init__(self, connection: KafkaConnection, topic: str, ledger: str, timeout: float = 30) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topic: str,
+        ledger: str,
+        timeout: float = 30,
+        transaction_seconds: float = TRANSACTION_SECONDS,
+    ) -> None:
+        """`transaction_seconds`: how long a publication may last, and a killed one keep every reader waiting."""
+        self._transaction_seconds = min(transaction_seconds, TRANSACTION_SECONDS)
         self._connection = connection
         self._topic = topic
         self._ledger = KafkaReader(connection, ledger, timeout)
@@ -57,7 +66,7 @@ class OnceWriter:
     def _options(self, name: str) -> dict[str, str | int | float | bool]:
         return self._connection.options(
             transactional_id=f"salesinsights/{self._topic}/{name}",
-            transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
+            transaction_timeout_ms=int(self._transaction_seconds * 1_000),
             compression_type="lz4",
             linger_ms=20,
             queue_buffering_max_messages=200_000,

@@ -34,7 +34,7 @@ def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
     settings = load_settings()
     connection = find_kafka(settings)
     for path in files:
-        _check_rate(path, rate)
+        seconds = _paced_seconds(path, rate)
         with Progress(
             TextColumn("{task.description} {task.completed:,} rows"),
             TimeElapsedColumn(),
@@ -44,7 +44,7 @@ def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
         ) as progress:
             task = progress.add_task(path.name, total=None)
             pace = _pace(rate, partial(_show, progress, task))
-            done = publish_csv(path, connection, settings.topic, utc_now(), pace)
+            done = publish_csv(path, connection, settings.topic, utc_now(), pace, seconds)
         facts = {"file": done.file, "sha256": done.sha256, "rows": done.rows, "published_now": done.is_new}
         text = f"{done.rows:,} rows published" if done.is_new else "published before, nothing sent"
         click.echo(json.dumps(facts) if as_json else f"{done.file}: {text}")
@@ -66,10 +66,10 @@ def _pace(rate: int | None, show: Callable[[int], None]) -> Callable[[int], None
     return step
 
 
-def _check_rate(path: Path, rate: int | None) -> None:
-    """A file is one transaction, and Kafka ends one that lasts too long."""
+def _paced_seconds(path: Path, rate: int | None) -> float:
+    """How long the file takes at this rate. A file is one transaction, and Kafka ends one that lasts too long."""
     if not rate:
-        return
+        return 0
     with path.open("rb") as lines:
         seconds = sum(1 for _ in lines) / rate
     if seconds > TRANSACTION_SECONDS:
@@ -78,3 +78,4 @@ def _check_rate(path: Path, rate: int | None) -> None:
             f"{TRANSACTION_SECONDS} s: choose a higher rate, or use `salesinsights replay`",
             param_hint="--rate",
         )
+    return seconds

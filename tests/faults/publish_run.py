@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -18,6 +18,7 @@ from assets import csv_files, input_folder
 from assets.input_folder import Inbox, InputFolder, publish_file
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
+from tests.faults.interleaving import CrashError
 from tests.faults.killed_run import CHECKOUT
 
 PARTITIONS = 3
@@ -51,6 +52,21 @@ class DyingProducer(Producer):
     def commit_transaction(self, *_: Any) -> None:
         assert self.flush(PATIENCE) == 0
         die()
+
+
+class VanishingProducer(Producer):
+    """Hands everything to the broker and is not heard of again, as if its process had died."""
+
+    vanished: ClassVar[list[Producer]] = []
+    """Kept, since one that is collected ends its transaction."""
+
+    def commit_transaction(self, *_: Any) -> None:
+        assert self.flush(PATIENCE) == 0
+        self.vanished.append(self)
+        raise CrashError
+
+    def abort_transaction(self, *_: Any) -> None:
+        pass
 
 
 def arm(kafka: KafkaConnection, topic: str, killed: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from assets import compaction
 from assets.lakehouse import Stream
 from assets.micro_batch import stream
-from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY
+from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable
 from tests.assets.test_lakehouse import execute, partitions
 from tests.assets.test_micro_batch import run
@@ -85,5 +85,5 @@ def test_days_that_a_recovery_brought_to_gold_are_materialized(
     with dg.DagsterInstance.ephemeral() as instance:
         told = partitions(execute(lake, shop, instance))
 
-    days = held(lake, PRODUCT_SALES_DAILY, "event_date")
+    days = held(lake, SILVER_EVENTS, "event_date")
     assert told.get(PRODUCT_SALES_DAILY.name) == sorted({str(day) for (day,) in days})

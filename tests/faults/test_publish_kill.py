@@ -13,12 +13,13 @@ import pytest
 from assets.csv_files import Publication, publish_csv
 from assets.input_folder import Inbox, InputFolder, publish_file
 from assets.topics import files_topic
+from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_writer import OnceWriter, UndecidedTransactionError
 from tests.assets.test_csv_files import a_file, visible
 from tests.faults.interleaving import kinds, together
-from tests.faults.publish_run import publish_in_a_process, sent
+from tests.faults.publish_run import VanishingProducer, publish_in_a_process, sent
 
 pytestmark = pytest.mark.kafka
 
@@ -105,6 +106,19 @@ def test_while_a_killed_publication_hides_the_ledger_nothing_is_sent(
 
     with pytest.raises(UndecidedTransactionError, match="nothing was sent"):
         writer.publish(path.name, [(None, b"1")], b"receipt")
+
+
+def test_a_killed_publication_holds_others_up_no_longer_than_its_time(
+    real_kafka: KafkaConnection, topic: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(real_kafka, topic, a_file(tmp_path, "2019-Nov.csv", 3))
+    with monkeypatch.context() as only_here:
+        only_here.setattr(kafka_writer, "Producer", VanishingProducer)
+        killed = OnceWriter(real_kafka, topic, files_topic(topic).name, transaction_seconds=1)
+        assert kinds(together(lambda: killed.publish("killed", [(None, b"1")], b"receipt"))) == ["CrashError"]
+
+    assert publish(real_kafka, topic, path).is_new
+    assert len(settled(real_kafka, topic)) == 3 + ROWS
 
 
 def test_without_the_ledger_a_repeat_would_be_a_second_copy(
