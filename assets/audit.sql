@@ -24,28 +24,24 @@ WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_
          FROM silver_quarantine WHERE batch <= getvariable('silver_events_batch') GROUP BY ALL
      ),
 
-     paid AS (
-         SELECT event_date, batch, price FROM silver_events WHERE event_type = 'purchase'
+     covered(name, batch) AS (
+         VALUES ('product_sales', getvariable('product_sales_batch')),
+                ('product_sales_daily', getvariable('product_sales_daily_batch')),
+                ('customer_days', getvariable('customer_days_batch'))
      ),
 
-     sums AS (
-         SELECT 'product_sales' AS name, event_date,
-                (SELECT sum(revenue) FROM product_sales g WHERE g.event_date = d.event_date) AS gold,
-                (SELECT sum(price) FROM paid p
-                 WHERE p.event_date = d.event_date AND batch <= getvariable('product_sales_batch')) AS silver
-         FROM (SELECT DISTINCT event_date FROM paid UNION SELECT DISTINCT event_date FROM product_sales) d
+     earned AS (
+         SELECT name, event_date, sum(price) AS silver
+         FROM silver_events e JOIN covered c ON e.batch <= c.batch
+         WHERE event_type = 'purchase' GROUP BY ALL
+     ),
+
+     told AS (
+         SELECT 'product_sales' AS name, event_date, sum(revenue) AS gold FROM product_sales GROUP BY ALL
          UNION ALL
-         SELECT 'product_sales_daily', event_date,
-                (SELECT sum(revenue) FROM product_sales_daily g WHERE g.event_date = d.event_date),
-                (SELECT sum(price) FROM paid p
-                 WHERE p.event_date = d.event_date AND batch <= getvariable('product_sales_daily_batch'))
-         FROM (SELECT DISTINCT event_date FROM paid UNION SELECT DISTINCT event_date FROM product_sales_daily) d
+         SELECT 'product_sales_daily', event_date, sum(revenue) FROM product_sales_daily GROUP BY ALL
          UNION ALL
-         SELECT 'customer_days', event_date,
-                (SELECT sum(revenue) FROM customer_days g WHERE g.event_date = d.event_date),
-                (SELECT sum(price) FROM paid p
-                 WHERE p.event_date = d.event_date AND batch <= getvariable('customer_days_batch'))
-         FROM (SELECT DISTINCT event_date FROM paid UNION SELECT DISTINCT event_date FROM customer_days) d
+         SELECT 'customer_days', event_date, sum(revenue) FROM customer_days GROUP BY ALL
      )
 
 SELECT CASE WHEN expected < start_offset THEN 'gap' ELSE 'overlap' END AS finding,
@@ -86,4 +82,4 @@ FROM ledger l LEFT JOIN quarantined q USING (batch, "partition") WHERE l.quarant
 
 UNION ALL
 SELECT 'gold', format('{} of {}: revenue {}, silver has {}', name, event_date, gold, silver)
-FROM sums WHERE gold IS DISTINCT FROM silver
+FROM told FULL JOIN earned USING (name, event_date) WHERE gold IS DISTINCT FROM silver

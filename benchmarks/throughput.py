@@ -6,14 +6,15 @@ Add here: figures about a backlog. Not here: a live stream (`latency`).
 import io
 import time
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import polars as pl
-from confluent_kafka import Producer
 
 from assets.event_contract import UTC_MICROSECONDS
 from assets.event_parser import parse_events
 from benchmarks.system import COMMAND, System, fresh_system, run_measured
 from salesinsights_dagster.simulator.live import encode
+from salesinsights_dagster.simulator.publisher import Publisher, open_producer
 from salesinsights_dagster.simulator.shop import Shop
 
 SAMPLE = 200_000
@@ -46,27 +47,16 @@ def run(events: int) -> dict[str, object]:
 def _publish(system: System, events: int) -> list[bytes]:
     """Put the events of the last half hour into Kafka; a sample of their values."""
     shop, seconds = Shop(seed=1), 10.0
-    producer = Producer(system.connection.options(linger_ms=50, compression_type="lz4"))
+    publish = Publisher(open_producer(system.connection), system.settings.topic, Event())
     rate, sent, sample = events / 1_800, 0, list[bytes]()
     start = datetime.now(UTC) - timedelta(seconds=1_900)
     while sent < events:
         keys, values = encode(shop.live(start, seconds, rate))
-        for key, value in zip(keys, values, strict=True):
-            _produce(producer, system.settings.topic, key, value)
+        publish(keys, values)
         sent, start = sent + len(values), start + timedelta(seconds=seconds)
         sample += values[: max(SAMPLE - len(sample), 0)]
-    producer.flush()
+    publish.close()
     return sample
-
-
-def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
-    while True:
-        try:
-            producer.produce(topic, value, key)
-        except BufferError:
-            producer.poll(0.1)
-        else:
-            return
 
 
 def _parse_rates(values: list[bytes]) -> tuple[float, float]:

@@ -11,13 +11,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assets.event_contract import MONEY
 from salesinsights_dagster.simulator import calibration as real
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-MONEY = pl.Decimal(12, 2)
+
 STEPS = len(real.PRICE_STEPS)
 FIRST_CATEGORY_ID = 1_487_580_004_807_082_753
 CATEGORY_ID_STEP = 50_331_651_337

@@ -13,24 +13,12 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
+from assets.event_contract import EVENT
 from salesinsights_dagster.simulator import calibration as real
-from salesinsights_dagster.simulator.catalogue import MONEY, Catalogue, Floats, Ints, build_catalogue
+from salesinsights_dagster.simulator.catalogue import Catalogue, Floats, Ints, build_catalogue
 from salesinsights_dagster.simulator.people import Population, session_ids
 from salesinsights_dagster.simulator.visits import DRAFT, SECOND, draft_visits
 
-EVENT = pl.Schema(
-    {
-        "event_time": pl.Datetime("us", "UTC"),
-        "event_type": pl.String(),
-        "product_id": pl.Int64(),
-        "category_id": pl.Int64(),
-        "category_code": pl.String(),
-        "brand": pl.String(),
-        "price": MONEY,
-        "user_id": pl.Int64(),
-        "user_session": pl.String(),
-    }
-)
 HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VISITS_AT_ONCE = 50_000

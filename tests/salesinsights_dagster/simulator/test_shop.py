@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets.event_contract import EVENT
 from salesinsights_dagster.simulator import calibration
-from salesinsights_dagster.simulator.shop import EVENT, Shop
+from salesinsights_dagster.simulator.shop import Shop
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "2019-Nov.csv"
 ORDER = ["event_time", "user_id", "user_session"]
