@@ -1,10 +1,11 @@
-"""`make bench`: every benchmark, and docs/benchmarks.md written anew.
+"""`make bench`: every benchmark, and its section of docs/benchmarks.md written anew.
 
 Add here: a section of that page. Not here: how a figure is measured.
 """
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,10 +17,12 @@ import polars as pl
 from benchmarks import flatness, latency, throughput
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
+BENCHMARKS = ("latency", "throughput", "flatness")
 
 
 @click.command()
-@click.option("--only", type=click.Choice(["latency", "throughput", "flatness"]), help="One of them, printed only.")
+@click.option("--only", type=click.Choice(BENCHMARKS), help="One of them; the other sections stay.")
 @click.option("--rate", default=1_000, show_default=True, help="Latency: events a second.")
 @click.option("--seconds", default=600, show_default=True, help="Latency: how long.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
@@ -28,44 +31,43 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int) -> None:
     """Run the benchmarks on this machine; keep it quiet meanwhile."""
     runs = {
-        "latency": lambda: _section(
+        "latency": lambda: (
             f"Payment to gold: {rate:,} events/s for {seconds} s, 30 s poll, Kafka on the same cores; seconds",
             [latency.run(rate, seconds)],
         ),
-        "throughput": lambda: _section(
-            "A backlog in Kafka, drained by `salesinsights ingest`", [throughput.run(events)]
-        ),
-        "flatness": lambda: _section("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
+        "throughput": lambda: ("A backlog in Kafka, drained by `salesinsights ingest`", [throughput.run(events)]),
+        "flatness": lambda: ("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
     }
-    sections = []
-    for name, run in runs.items():
-        if only in (None, name):
-            sections.append(run())
-            click.echo(sections[-1])
-    if only is None:
-        PAGE.write_text("\n".join([_head(), *sections]))
+    for name in BENCHMARKS if only is None else (only,):
+        subject, figures = runs[name]()
+        section = f"{subject}. {_circumstances()}\n\n{_table(figures)}\n"
+        click.echo(section)
+        _write(name, section)
 
 
-def _head() -> str:
+def _write(name: str, section: str) -> None:
+    """Put one section in its place, and leave the others."""
+    text = PAGE.read_text() if PAGE.exists() else ""
+    found = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    found[name.capitalize()] = section
+    order = [title.capitalize() for title in BENCHMARKS]
+    PAGE.write_text(HEAD + "\n".join(f"## {title}\n\n{found[title].strip()}\n" for title in order if title in found))
+
+
+def _circumstances() -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}, Polars {pl.__version__}"
-    return (
-        "# Benchmarks\n\nWritten by `make bench`. "
-        f"{datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}; {machine}.\n"
-    )
+    return f"{datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip() or 'unknown'}; {machine}."
 
 
-def _section(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
+    """One line a row; a single row stands upright."""
     if len(rows) == 1:
-        return (
-            f"## {title}\n\n| figure | |\n|---|---|\n"
-            + "\n".join(f"| {k} | {_text(v)} |" for k, v in rows[0].items())
-            + "\n"
-        )
+        return "| figure | |\n|---|---|\n" + "\n".join(f"| {k} | {_text(v)} |" for k, v in rows[0].items())
     head = " | ".join(rows[0])
     body = "\n".join("| " + " | ".join(_text(value) for value in row.values()) + " |" for row in rows)
-    return f"## {title}\n\n| {head} |\n|{'---|' * len(rows[0])}\n{body}\n"
+    return f"| {head} |\n|{'---|' * len(rows[0])}\n{body}"
 
 
 def _text(value: object) -> str:
