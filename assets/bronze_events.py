@@ -17,7 +17,7 @@ import polars as pl
 from assets.event_parser import parse_events
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import Chunk, TopicState
-from resources.lake import Lake, LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake import LakeTable, OpenTables, ProgressMovedError, again_on_conflict
 
 BATCH = "batch"
 """The name under which every table keeps the number of the last batch that it covers."""
@@ -101,21 +101,19 @@ def _recreated(bronze: LakeTable, topic: str, state: TopicState) -> str:
     )
 
 
-def commit_batch(
-    lake: Lake, bronze: LakeTable, topic: str, state: TopicState, chunk: Chunk, now: datetime
-) -> tuple[Batch, LakeTable]:
+def commit_batch(tables: OpenTables, topic: str, state: TopicState, chunk: Chunk, now: datetime) -> Batch:
     """Commit one chunk of parsed messages and the offsets after it, through the handle that the offsets came from.
 
-    A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at. The next
-    batch goes through the handle that is returned: one that is loaded anew might skip a batch of another run.
+    A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at.
     Raises ProgressMovedError if another run committed first.
     """
+    bronze = tables.table(BRONZE_EVENTS)
     number = (bronze.progress(BATCH) or 0) + 1
     start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
     events = _bronze_rows(chunk.messages, topic, number, now)
     progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
-    written = _append(lake, bronze, events, progress)
-    return Batch(number, topic, start, chunk.reached, events, now), written
+    _append(tables, events, progress)
+    return Batch(number, topic, start, chunk.reached, events, now)
 
 
 def _cursor(bronze: LakeTable, topic: str, partition: int, state: TopicState) -> int:
@@ -134,18 +132,16 @@ def _progress(
     }
 
 
-def _append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: Mapping[str, int]) -> LakeTable:
-    before = {name: bronze.progress(name) for name in progress}
-    handles = iter([bronze])
+def _append(tables: OpenTables, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
+    before = {name: tables.table(BRONZE_EVENTS).progress(name) for name in progress}
 
-    def append() -> LakeTable:
-        table = next(handles, None) or lake.table(BRONZE_EVENTS)
-        if {name: table.progress(name) for name in progress} != before:
+    def append() -> None:
+        bronze = tables.table(BRONZE_EVENTS)
+        if {name: bronze.progress(name) for name in progress} != before:
             raise ProgressMovedError(f"another run has committed batch {progress[BATCH]} or a later one")
-        table.append(rows, progress)
-        return table
+        bronze.append(rows, progress)
 
-    return again_on_conflict(append)
+    again_on_conflict(append, lambda: tables.refresh([BRONZE_EVENTS]))
 
 
 def last_batch(bronze: LakeTable, topic: str) -> Batch:

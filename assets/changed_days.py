@@ -8,19 +8,19 @@ from datetime import date
 
 import polars as pl
 
-from assets.gold import DAILY, days_of_batches
-from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import Lake, LakeTable
+from assets.gold import days_of_batches
+from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import LakeTable, Tables
 
 
-def changed_days(lake: Lake, after: int, last: int) -> dict[str, Mapping[date, int]]:
+def changed_days(tables: Tables, after: int, last: int) -> dict[str, Mapping[date, int]]:
     """Per daily table, the days that the batches after `after`, up to `last`, touched, with the rows of each now."""
     appended = {
-        layout.name: rows_per_day(lake.table(layout), after)
+        layout.name: rows_per_day(tables.table(layout), after)
         for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE)
     }
-    days = days_of_batches(lake.table(SILVER_BATCHES), after, last)
-    computed = {layout.name: rows_per_day(lake.table(layout)) for layout in DAILY}
+    days = days_of_batches(tables.table(SILVER_BATCHES), after, last)
+    computed = {layout.name: rows_per_day(tables.table(layout)) for layout in DAILY}
     return {**appended, **{name: {day: rows.get(day, 0) for day in days} for name, rows in computed.items()}}
 
 

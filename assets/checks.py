@@ -13,7 +13,7 @@ from assets.bronze_events import BATCH
 from assets.event_contract import EVENT
 from assets.gold import purchases_of
 from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS
-from resources.lake import Lake
+from resources.lake import Tables
 
 LATENCY_LIMIT = 45.0
 """Seconds from Kafka append to gold."""
@@ -34,31 +34,31 @@ class Verdict:
     is_warning: bool = False
 
 
-def offsets_contiguous(lake: Lake, last_batches: int) -> Verdict:
+def offsets_contiguous(tables: Tables, last_batches: int) -> Verdict:
     """The newest batches start, in every partition, where the batch before ended."""
-    rows = _ledger(lake, last_batches + 1).sort("source", "partition", "batch")
+    rows = _ledger(tables, last_batches + 1).sort("source", "partition", "batch")
     before = pl.col("end_offset").shift(1).over("source", "partition")
     torn = rows.with_columns(expected=before).filter(pl.col("expected") != pl.col("start_offset"))
     return Verdict(torn.is_empty(), {"torn": str(torn.select("batch", "partition", "expected", "start_offset").rows())})
 
 
-def messages_accounted_for(lake: Lake, last_batches: int) -> Verdict:
+def messages_accounted_for(tables: Tables, last_batches: int) -> Verdict:
     """P3: messages read = accepted + quarantined + duplicates, in each of the newest batches."""
-    rows = _ledger(lake, last_batches)
+    rows = _ledger(tables, last_batches)
     parts = pl.col("accepted") + pl.col("quarantined") + pl.col("duplicates")
     wrong = rows.filter((parts != pl.col("messages")) | (pl.col("markers") < 0))
     totals = rows.select(pl.sum("messages", "accepted", "quarantined", "duplicates", "markers")).row(0, named=True)
     return Verdict(wrong.is_empty(), {**totals, "wrong": str(wrong.select("batch", "partition").rows())})
 
 
-def _ledger(lake: Lake, last_batches: int) -> pl.DataFrame:
-    newest = lake.table(SILVER_EVENTS).progress(BATCH) or 0
-    return lake.table(SILVER_BATCHES).read(f"batch > {newest - last_batches} AND batch <= {newest}")
+def _ledger(tables: Tables, last_batches: int) -> pl.DataFrame:
+    newest = tables.table(SILVER_EVENTS).progress(BATCH) or 0
+    return tables.table(SILVER_BATCHES).read(f"batch > {newest - last_batches} AND batch <= {newest}")
 
 
-def no_duplicate_events(lake: Lake, where: str) -> Verdict:
+def no_duplicate_events(tables: Tables, where: str) -> Verdict:
     """No two rows of silver, among those for which `where` holds, are the same event."""
-    rows = lake.table(SILVER_EVENTS).read(where, ["event_date", "event_id", *EVENT])
+    rows = tables.table(SILVER_EVENTS).read(where, ["event_date", "event_id", *EVENT])
     named = rows.filter(pl.col("event_id").is_not_null())
     unnamed = rows.filter(pl.col("event_id").is_null())
     copies = named.height - named.select("event_date", "event_id").n_unique() if named.height else 0
@@ -66,10 +66,10 @@ def no_duplicate_events(lake: Lake, where: str) -> Verdict:
     return Verdict(copies == 0, {"rows": rows.height, "duplicates": copies})
 
 
-def revenue_matches_silver(lake: Lake, days: list[date]) -> Verdict:
+def revenue_matches_silver(tables: Tables, days: list[date]) -> Verdict:
     """Gold's revenue of each of these days is, to the cent, the sum of silver's purchase prices."""
-    gold = lake.table(PRODUCT_SALES).read(PRODUCT_SALES.on_days(days), ["event_date", "revenue"])
-    silver = purchases_of(lake.table(SILVER_EVENTS), days)
+    gold = tables.table(PRODUCT_SALES).read(PRODUCT_SALES.on_days(days), ["event_date", "revenue"])
+    silver = purchases_of(tables.table(SILVER_EVENTS), days)
     sums = (
         silver.group_by("event_date")
         .agg(silver=pl.col("price").sum())

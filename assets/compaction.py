@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import ConcurrentCommitError, Lake, LakeTable, TableLayout
+from resources.lake import ConcurrentCommitError, LakeTable, TableLayout, Tables
 
 MOST_SMALL_FILES = 40
 """Files of one day (or of a table without days) after which they are merged: every twenty minutes of a live day."""
@@ -16,12 +16,12 @@ MOST_SMALL_FILES = 40
 APPENDED = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE, SILVER_BATCHES)
 
 
-def compact(lake: Lake) -> int:
+def compact(tables: Tables) -> int:
     """Merge the files of each appended table's days that have come to be many; the number of files saved.
 
     Changes no row. Where another writer replaced the same day meanwhile, that table waits for its next turn.
     """
-    return sum(_compact(lake.table(layout)) for layout in APPENDED)
+    return sum(_compact(tables.table(layout)) for layout in APPENDED)
 
 
 def _compact(table: LakeTable) -> int:

@@ -12,19 +12,17 @@ from pathlib import Path
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.tables import (
-    CUSTOMER_DAYS,
-    CUSTOMER_VALUE,
-    PRODUCT_SALES,
-    PRODUCT_SALES_DAILY,
-    SILVER_BATCHES,
-    SILVER_EVENTS,
-)
+from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, DAILY, REFINED, SILVER_BATCHES, SILVER_EVENTS
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake import Lake, LakeTable, ProgressMovedError, TableLayout, again_on_conflict
-
-DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
-"""The gold tables that are computed from the purchases of a day."""
+from resources.lake import (
+    Lake,
+    LakeTable,
+    OpenTables,
+    ProgressMovedError,
+    TableLayout,
+    Tables,
+    again_on_conflict,
+)
 
 _PURCHASE = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 
@@ -48,23 +46,23 @@ def purchases_of(silver: LakeTable, days: Iterable[date]) -> pl.DataFrame:
     return silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days(days)}", _PURCHASE)
 
 
-def advance_gold(lake: Lake, window_seconds: int) -> None:
+def advance_gold(tables: OpenTables, window_seconds: int) -> None:
     """Bring each daily gold table to silver's last batch.
 
     A replay computes the same rows. Raises ProgressMovedError if another run came further meanwhile.
     """
-    again_on_conflict(lambda: _advance(lake, window_seconds))
+    again_on_conflict(lambda: _advance(tables, window_seconds), lambda: tables.refresh(REFINED))
 
 
-def _advance(lake: Lake, window_seconds: int) -> None:
-    tables, silver = [lake.table(layout) for layout in DAILY], lake.table(SILVER_EVENTS)
+def _advance(tables: OpenTables, window_seconds: int) -> None:
+    silver, gold = tables.table(SILVER_EVENTS), [tables.table(layout) for layout in DAILY]
     last = silver.progress(BATCH) or 0
-    covered = {table.layout.name: table.progress(BATCH) or 0 for table in tables}
+    covered = {table.layout.name: table.progress(BATCH) or 0 for table in gold}
     if max(covered.values()) > last:
         raise ProgressMovedError(f"another run has brought gold to batch {max(covered.values())}")
-    behind = [table for table in tables if covered[table.layout.name] < last]
+    behind = [table for table in gold if covered[table.layout.name] < last]
     if behind:
-        days = days_of_batches(lake.table(SILVER_BATCHES), min(covered.values()), last)
+        days = days_of_batches(tables.table(SILVER_BATCHES), min(covered.values()), last)
         _replace(behind, silver, days, window_seconds, {BATCH: last})
 
 
@@ -74,9 +72,9 @@ def days_of_batches(ledger: LakeTable, after: int, last: int) -> list[date]:
     return sorted(rows["days"].explode().drop_nulls().unique())
 
 
-def whole_batches(lake: Lake) -> int:
+def whole_batches(tables: Tables) -> int:
     """The last batch that every daily gold table covers."""
-    return min(lake.table(layout).progress(BATCH) or 0 for layout in DAILY)
+    return min(tables.table(layout).progress(BATCH) or 0 for layout in DAILY)
 
 
 def _replace(

@@ -15,13 +15,13 @@ from assets.bronze_events import next_offsets
 from assets.catalog import key_of, spec_of
 from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
-from assets.gold import DAILY, rebuild_gold, whole_batches
-from assets.micro_batch import Receipt, stream
+from assets.gold import rebuild_gold, whole_batches
+from assets.micro_batch import Receipt, open_stream, stream
 from assets.run_summary import RunSummary
 from assets.silver_events import rebuild_silver
-from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.kafka_reader import KafkaReader
-from resources.lake import Lake, ProgressMovedError, TableLayout
+from resources.lake import Lake, LakeTable, ProgressMovedError, TableLayout, Tables
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE, *DAILY)
 STREAMED = (*DAYS_OF_STREAM, SILVER_BATCHES)
@@ -91,19 +91,20 @@ def _stream(
     context: dg.AssetExecutionContext, lake: Lake, shop: Stream
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     reader, summary, told = shop.open_reader(), RunSummary(), told_batch(context.instance)
+    tables = open_stream(lake)
     try:
-        for receipt in stream(lake, reader, shop.clock, shop.batch_rows, shop.window_seconds):
+        for receipt in stream(tables, reader, shop.clock, shop.batch_rows, shop.window_seconds):
             summary.add(receipt)
             context.log.info(_line(receipt))
     except ProgressMovedError as other:
         context.log.info(f"{other}; this run does nothing more")
         return
-    last = whole_batches(lake)
-    changed = changed_days(lake, told if told <= last else 0, last) if told != last else {}
-    yield from _materializations(lake, summary, changed, last)
+    last = whole_batches(tables)
+    changed = changed_days(tables, told if told <= last else 0, last) if told != last else {}
+    yield from _materializations(tables, summary, changed, last)
     if summary.batches:
-        yield from _check_results(lake, reader, shop, summary, changed.get(PRODUCT_SALES.name, ()))
-        context.log.info(f"compaction saved {compact(lake)} files")
+        yield from _check_results(tables, reader, shop, summary, changed.get(PRODUCT_SALES.name, ()))
+        context.log.info(f"compaction saved {compact(tables)} files")
 
 
 def told_batch(instance: dg.DagsterInstance) -> int:
@@ -126,7 +127,7 @@ def _line(receipt: Receipt) -> str:
 
 
 def _materializations(
-    lake: Lake, summary: RunSummary, changed: Mapping[str, Mapping[date, int]], last: int
+    tables: Tables, summary: RunSummary, changed: Mapping[str, Mapping[date, int]], last: int
 ) -> Iterator[dg.AssetMaterialization]:
     """The changed days, and at the end the ledger, which says how far Dagster has been told."""
     if not changed:
@@ -135,32 +136,32 @@ def _materializations(
     pictured = sorted(changed[PRODUCT_SALES.name])[-PICTURED_DAYS:]
     for layout in DAYS_OF_STREAM:
         for day, rows in changed[layout.name].items():
-            picture = _picture(lake, day) if layout is PRODUCT_SALES and day in pictured else {}
+            picture = _picture(tables.table(PRODUCT_SALES), day) if layout is PRODUCT_SALES and day in pictured else {}
             metadata = {**figures, "dagster/row_count": rows, **picture}
             yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
-    rows = int(lake.table(SILVER_BATCHES).files()["num_records"].sum())
+    rows = int(tables.table(SILVER_BATCHES).files()["num_records"].sum())
     metadata = {**figures, "dagster/row_count": rows, LAST_BATCH: last}
     yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata=metadata)
 
 
-def _picture(lake: Lake, day: date) -> dict[str, dg.MetadataValue]:
-    sales = lake.table(PRODUCT_SALES).read(PRODUCT_SALES.on_days([day]), ["product_id", "brand", "revenue", "units"])
+def _picture(sold: LakeTable, day: date) -> dict[str, dg.MetadataValue]:
+    sales = sold.read(PRODUCT_SALES.on_days([day]), ["product_id", "brand", "revenue", "units"])
     return {"top_products": dg.MetadataValue.md(pictures.inline(pictures.draw_top_products(sales, day)))}
 
 
 def _check_results(
-    lake: Lake, reader: KafkaReader, shop: Stream, summary: RunSummary, sold_on: Iterable[date]
+    tables: Tables, reader: KafkaReader, shop: Stream, summary: RunSummary, sold_on: Iterable[date]
 ) -> Iterator[dg.AssetCheckEvaluation]:
     state = reader.state()
-    unread = next_offsets(lake.table(BRONZE_EVENTS), reader.topic, state)
+    unread = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
     behind = {partition: state.end[partition] - at for partition, at in unread.items()}
     verdicts = {
-        "offsets_contiguous": checks.offsets_contiguous(lake, summary.batches),
+        "offsets_contiguous": checks.offsets_contiguous(tables, summary.batches),
         "consumer_lag": checks.consumer_lag(behind, summary.outcomes["messages"]),
-        "messages_accounted_for": checks.messages_accounted_for(lake, summary.batches),
-        "no_duplicate_events": checks.no_duplicate_events(lake, " OR ".join(summary.spans)),
+        "messages_accounted_for": checks.messages_accounted_for(tables, summary.batches),
+        "no_duplicate_events": checks.no_duplicate_events(tables, " OR ".join(summary.spans)),
         "event_time_lag": checks.event_time_lag(summary.newest_event, shop.clock()),
-        "revenue_matches_silver": checks.revenue_matches_silver(lake, sorted(sold_on)),
+        "revenue_matches_silver": checks.revenue_matches_silver(tables, sorted(sold_on)),
         "payment_to_gold_seconds": checks.payment_to_gold(summary.latency),
     }
     return (_check_result(name, verdict) for name, verdict in verdicts.items())

@@ -16,10 +16,10 @@ from assets.bronze_events import Batch, commit_batch, next_offsets
 from assets.event_parser import parse_events
 from assets.gold import advance_gold
 from assets.silver_events import Outcome, advance_silver, unfinished_batch
-from assets.tables import BRONZE_EVENTS
+from assets.tables import BRONZE_EVENTS, REFINED
 from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake, OpenTables
 
 Clock = Callable[[], datetime]
 
@@ -52,24 +52,29 @@ class Stages:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begun
 
 
-def stream(lake: Lake, reader: KafkaReader, clock: Clock, batch_rows: int, window_seconds: int) -> Iterator[Receipt]:
+def open_stream(lake: Lake) -> OpenTables:
+    """The tables of a pass. Bronze first: whatever another run commits to it from now on stops this one there."""
+    return OpenTables(lake, (BRONZE_EVENTS, *REFINED))
+
+
+def stream(
+    tables: OpenTables, reader: KafkaReader, clock: Clock, batch_rows: int, window_seconds: int
+) -> Iterator[Receipt]:
     """Bring the lake to the topic's end as it is when this starts, in batches of at most `batch_rows` messages.
 
     First finishes what an earlier run left undone. Raises what the layers raise; whatever is committed by then is
     whole, and the next pass goes on from there.
     """
-    # Loaded first: a batch that another run commits from now on makes this one's commit fail, and is not skipped.
-    bronze = lake.table(BRONZE_EVENTS)
-    resumed = _finish_last(lake, bronze, reader.topic, clock, window_seconds)
+    resumed = _finish_last(tables, reader.topic, clock, window_seconds)
     if resumed is not None:
         yield resumed
     state = reader.state()
-    start = next_offsets(bronze, reader.topic, state)
+    start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
     for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows))):
         stages = Stages(seconds)
         with stages.timed("bronze"):
-            batch, bronze = commit_batch(lake, bronze, reader.topic, state, chunk, clock())
-        yield _refine(lake, batch, stages, clock, window_seconds)
+            batch = commit_batch(tables, reader.topic, state, chunk, clock())
+        yield _refine(tables, batch, stages, clock, window_seconds)
 
 
 def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]:
@@ -85,21 +90,21 @@ def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]
         yield parsed, stages.seconds
 
 
-def _finish_last(lake: Lake, bronze: LakeTable, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:
+def _finish_last(tables: OpenTables, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:
     stages = Stages()
     with stages.timed("silver"):
-        batch = unfinished_batch(lake, bronze, topic)
+        batch = unfinished_batch(tables, topic)
     if batch is None:
-        advance_gold(lake, window_seconds)
+        advance_gold(tables, window_seconds)
         return None
-    return _refine(lake, batch, stages, clock, window_seconds)
+    return _refine(tables, batch, stages, clock, window_seconds)
 
 
-def _refine(lake: Lake, batch: Batch, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
+def _refine(tables: OpenTables, batch: Batch, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
     with stages.timed("silver"):
-        outcome = advance_silver(lake, batch)
+        outcome = advance_silver(tables, batch)
     with stages.timed("gold"):
-        advance_gold(lake, window_seconds)
+        advance_gold(tables, window_seconds)
     purchases = outcome.accepted.filter(pl.col("event_type") == "purchase")
     latency = (pl.lit(clock()) - purchases["kafka_timestamp"]).dt.total_milliseconds() / 1_000
     return Receipt(outcome, purchases.select(latency.alias("latency")).to_series(), stages.seconds)

@@ -15,8 +15,15 @@ import polars as pl
 from assets.bronze_events import BATCH, Batch, last_batch
 from assets.event_contract import EVENT
 from assets.event_parser import parse_events
-from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import Lake, LakeTable, ProgressMovedError, TableLayout, again_on_conflict
+from assets.tables import BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import (
+    Lake,
+    LakeTable,
+    OpenTables,
+    ProgressMovedError,
+    Tables,
+    again_on_conflict,
+)
 
 _BODY = tuple(EVENT)
 
@@ -49,20 +56,25 @@ class MessagesUnaccountedError(AssertionError):
     """A batch's messages are not the sum of accepted, quarantined and duplicates: nothing of it may be committed."""
 
 
-def unfinished_batch(lake: Lake, bronze: LakeTable, topic: str) -> Batch | None:
-    """The last batch of `bronze`, read back, if silver does not cover it: what a killed run left behind."""
-    covered = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+def unfinished_batch(tables: Tables, topic: str) -> Batch | None:
+    """The last batch of bronze, read back, if silver does not cover it: what a killed run left behind."""
+    bronze, covered = tables.table(BRONZE_EVENTS), tables.table(SILVER_EVENTS).progress(BATCH) or 0
     return last_batch(bronze, topic) if covered < (bronze.progress(BATCH) or 0) else None
 
 
-def advance_silver(lake: Lake, batch: Batch) -> Outcome:
+def advance_silver(tables: OpenTables, batch: Batch) -> Outcome:
     """Bring quarantine, the ledger and silver to this batch of bronze.
 
     A replay adds no row: each of the three tables holds the number of the batch that it covers in the commit of its
-    rows. Silver is the last of them, so whoever sees the batch in silver finds it in the other two.
+    rows. Silver is the last of them, so whoever sees the batch in silver finds it in the other two; and it is written
+    through the handle that copies were looked for in, so that whoever changed it meanwhile makes this look again.
     Raises ProgressMovedError if another run has done it, BatchSkippedError if a batch before it is missing.
     """
-    silver = lake.table(SILVER_EVENTS)
+    return again_on_conflict(lambda: _advance(tables, batch), lambda: tables.refresh(REFINED))
+
+
+def _advance(tables: OpenTables, batch: Batch) -> Outcome:
+    silver = tables.table(SILVER_EVENTS)
     covered = silver.progress(BATCH) or 0
     if batch.number <= covered:
         raise ProgressMovedError(f"another run has brought silver to batch {covered}")
@@ -72,22 +84,15 @@ def advance_silver(lake: Lake, batch: Batch) -> Outcome:
         )
     outcome = split(batch, silver)
     if outcome.quarantined.height:
-        _append_once(lake, SILVER_QUARANTINE, outcome.quarantined, batch.number)
-    _append_once(lake, SILVER_BATCHES, ledger_rows(outcome), batch.number)
-    if not _append_once(lake, SILVER_EVENTS, outcome.accepted, batch.number):
-        raise ProgressMovedError(f"another run has brought silver to batch {batch.number}")
+        _append_once(tables.table(SILVER_QUARANTINE), outcome.quarantined, batch.number)
+    _append_once(tables.table(SILVER_BATCHES), ledger_rows(outcome), batch.number)
+    _append_once(silver, outcome.accepted, batch.number)
     return outcome
 
 
-def _append_once(lake: Lake, layout: TableLayout, rows: pl.DataFrame, number: int) -> bool:
-    def append() -> bool:
-        table = lake.table(layout)
-        if (table.progress(BATCH) or 0) >= number:
-            return False
+def _append_once(table: LakeTable, rows: pl.DataFrame, number: int) -> None:
+    if (table.progress(BATCH) or 0) < number:
         table.append(rows, {BATCH: number})
-        return True
-
-    return again_on_conflict(append)
 
 
 def split(batch: Batch, silver: LakeTable) -> Outcome:
@@ -206,12 +211,13 @@ def rebuild_silver(lake: Lake, days: list[date]) -> None:
     """Rebuild these days of silver from bronze.
 
     Takes in what the live stream has covered and no more, so that it can go on beside it. A replay changes no row.
+    It commits the stream's progress as it is, so that a micro-batch that is under way looks for copies again.
     """
 
     def rebuild() -> None:
         silver = lake.table(SILVER_EVENTS)
-        rows = silver_days(lake, days, silver.progress(BATCH) or 0)
-        silver.replace(rows, SILVER_EVENTS.on_days(days), {})
+        covered = silver.progress(BATCH) or 0
+        silver.replace(silver_days(lake, days, covered), SILVER_EVENTS.on_days(days), {BATCH: covered})
 
     again_on_conflict(rebuild)
 

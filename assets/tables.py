@@ -159,6 +159,12 @@ CUSTOMER_VALUE = TableLayout(
     "What each buyer was worth, to the last day on which anybody bought.",
 )
 
+DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
+"""The gold tables that are computed from the purchases of a day."""
+
+REFINED = (*DAILY, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
+"""What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
+
 TABLES = {
     "bronze_events": BRONZE_EVENTS,
     "silver_batches": SILVER_BATCHES,

@@ -15,7 +15,7 @@ import polars as pl
 from rich.progress import track
 
 from assets.compaction import compact
-from assets.micro_batch import stream
+from assets.micro_batch import open_stream, stream
 from assets.run_summary import RunSummary
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_connection import KafkaConnection
@@ -79,9 +79,10 @@ class Bench:
         self._reader.feed(values, now)
         summary = RunSummary()
         begun = time.process_time()
-        for receipt in stream(self.lake, self._reader, lambda: now, 10**9, 45):
+        tables = open_stream(self.lake)
+        for receipt in stream(tables, self._reader, lambda: now, 10**9, 45):
             summary.add(receipt)
-        compact(self.lake)
+        compact(tables)
         return time.process_time() - begun
 
     def sizes(self) -> dict[str, int]:

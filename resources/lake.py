@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 PROPERTIES = {
@@ -23,6 +23,9 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
 """A checkpoint every 20 commits keeps loading flat; the log behind it and replaced files stay for a day."""
+
+_FILES = WriterProperties(compression="ZSTD", compression_level=1)
+"""Half the bytes of the default, Snappy, in the same time."""
 
 _T = TypeVar("_T")
 
@@ -98,18 +101,14 @@ class LakeTable:
         Raises ConcurrentCommitError if another writer moved one of these names since this handle was loaded, and
         LakeError if the table can't be written. Either way nothing was added.
         """
-        shaped, commit = self._shaped(rows), _commit(progress)
-        self._write(lambda: write_deltalake(self._delta, shaped, mode="append", commit_properties=commit))
+        self._put(rows, progress, mode="append")
 
     def replace(self, rows: pl.DataFrame, where: str | None, progress: Mapping[str, int]) -> None:
         """Put `rows` in the place of those for which `where` holds (None: of all), in one commit.
 
         Raises like `append`. To replace by the same rows again changes no row.
         """
-        shaped, commit = self._shaped(rows), _commit(progress)
-        self._write(
-            lambda: write_deltalake(self._delta, shaped, mode="overwrite", predicate=where, commit_properties=commit)
-        )
+        self._put(rows, progress, mode="overwrite", predicate=where)
 
     def compact(self, days: Iterable[date]) -> int:
         """Merge the small files of these days (of the whole table if it has no days); the number of files it saved.
@@ -118,8 +117,14 @@ class LakeTable:
         """
         listed = [day.isoformat() for day in days]
         filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
-        done = self._write(lambda: self._delta.optimize.compact(filters))
+        done = self._write(lambda: self._delta.optimize.compact(filters, writer_properties=_FILES))
         return done["numFilesRemoved"] - done["numFilesAdded"]
+
+    def _put(self, rows: pl.DataFrame, progress: Mapping[str, int], **how: Any) -> None:
+        shaped, commit = self._shaped(rows), _commit(progress)
+        self._write(
+            lambda: write_deltalake(self._delta, shaped, commit_properties=commit, writer_properties=_FILES, **how)
+        )
 
     def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.select(self.layout.schema.names()).cast(self.layout.schema)
@@ -140,14 +145,20 @@ def _commit(progress: Mapping[str, int]) -> CommitProperties:
     return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
 
 
-def again_on_conflict(work: Callable[[], _T], attempts: int = 10) -> _T:
-    """Do `work`, which loads its handles anew each time, again while another writer's commit gets in its way."""
+def again_on_conflict(work: Callable[[], _T], refresh: Callable[[], object] = lambda: None, attempts: int = 10) -> _T:
+    """Do `work` again while another writer's commit gets in its way; it, or `refresh`, loads its handles anew."""
     for _ in range(attempts - 1):
         try:
             return work()
         except ConcurrentCommitError:
-            continue
+            refresh()
     return work()
+
+
+class Tables(Protocol):
+    """Where a table's handle comes from."""
+
+    def table(self, layout: TableLayout) -> LakeTable: ...
 
 
 class Lake:
@@ -201,3 +212,23 @@ class Lake:
             raise LakeError(
                 f"the lake's folder can't be written: {error}. Make {self.root} writable, or set SALESINSIGHTS_LAKE"
             ) from error
+
+
+class OpenTables:
+    """Tables that are loaded once and then kept: a handle moves on by its own commits, or by `refresh`, and not else.
+
+    They are loaded in the order that is given: what a table is made from after the table itself, so that nothing
+    newer is ever replaced by what an older look at its source amounts to.
+    """
+
+    def __init__(self, lake: Lake, layouts: Sequence[TableLayout]) -> None:
+        self._lake = lake
+        self._held: dict[str, LakeTable] = {}
+        self.refresh(layouts)
+
+    def table(self, layout: TableLayout) -> LakeTable:
+        return self._held[layout.name]
+
+    def refresh(self, layouts: Sequence[TableLayout]) -> None:
+        """Load these tables anew, in this order."""
+        self._held.update((layout.name, self._lake.table(layout)) for layout in layouts)

@@ -24,7 +24,7 @@ def ingest(as_json: bool) -> None:
     """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
     from assets.compaction import compact
     from assets.gold import customer_value_is_behind, refresh_customer_value
-    from assets.micro_batch import stream
+    from assets.micro_batch import open_stream, stream
     from assets.run_summary import RunSummary
     from resources.lake import Lake, ProgressMovedError
     from salesinsights_dagster.definitions import stream_of
@@ -32,15 +32,15 @@ def ingest(as_json: bool) -> None:
 
     settings = load_settings()
     lake, shop, summary = Lake(settings.lake), stream_of(settings), RunSummary()
-    reader = shop.open_reader()
+    reader, tables = shop.open_reader(), open_stream(lake)
     with _progress(unread_offsets(lake, shop)) as advance:
         try:
-            for receipt in stream(lake, reader, shop.clock, shop.batch_rows, shop.window_seconds):
+            for receipt in stream(tables, reader, shop.clock, shop.batch_rows, shop.window_seconds):
                 summary.add(receipt)
                 advance(receipt.batch.events.height)
         except ProgressMovedError as other:
             click.echo(f"{other}; stopped here", err=True)
-        compact(lake)
+        compact(tables)
         if customer_value_is_behind(lake):
             refresh_customer_value(lake)
     days = sorted(day.isoformat() for day in summary.days)

@@ -4,7 +4,7 @@ from polars.testing import assert_frame_equal
 
 from assets.bronze_events import OffsetsLostError
 from assets.lakehouse import Stream
-from assets.micro_batch import Receipt, stream
+from assets.micro_batch import Receipt, open_stream, stream
 from assets.tables import (
     BRONZE_EVENTS,
     CUSTOMER_DAYS,
@@ -31,7 +31,7 @@ ALL = (
 
 
 def run(lake: Lake, shop: Stream) -> list[Receipt]:
-    return list(stream(lake, shop.open_reader(), shop.clock, shop.batch_rows, shop.window_seconds))
+    return list(stream(open_stream(lake), shop.open_reader(), shop.clock, shop.batch_rows, shop.window_seconds))
 
 
 def rows(lake: Lake, layout: TableLayout) -> pl.DataFrame:
@@ -172,7 +172,7 @@ def test_a_recreated_topic_stops_the_stream(lake: Lake, shop: Stream, mock_kafka
     reader.topic_id = "second"
 
     with pytest.raises(OffsetsLostError, match="deleted and created again: what came after partition 0 to 1"):
-        list(stream(lake, reader, shop.clock, shop.batch_rows, shop.window_seconds))
+        list(stream(open_stream(lake), reader, shop.clock, shop.batch_rows, shop.window_seconds))
 
 
 @pytest.mark.parametrize(
@@ -192,5 +192,11 @@ def test_lost_offsets_stop_the_stream_and_are_named(
 
     with pytest.raises(OffsetsLostError, match=lost):
         list(
-            stream(lake, ShortenedTopic(mock_kafka.connection, topic), shop.clock, shop.batch_rows, shop.window_seconds)
+            stream(
+                open_stream(lake),
+                ShortenedTopic(mock_kafka.connection, topic),
+                shop.clock,
+                shop.batch_rows,
+                shop.window_seconds,
+            )
         )

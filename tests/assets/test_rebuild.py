@@ -3,10 +3,10 @@ from datetime import date
 
 from polars.testing import assert_frame_equal
 
-from assets.gold import DAILY, rebuild_gold, refresh_customer_value
+from assets.gold import rebuild_gold, refresh_customer_value
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver
-from assets.tables import CUSTOMER_VALUE, SILVER_EVENTS
+from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_EVENTS
 from resources.lake import Lake
 from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assets import micro_batch
-from assets.micro_batch import stream
+from assets.micro_batch import open_stream, stream
 from assets.tables import (
     BRONZE_EVENTS,
     CUSTOMER_DAYS,
@@ -155,7 +155,7 @@ def main() -> None:
     arm(order)
     reader = MockTopicReader(KafkaConnection(order.servers), order.topic)
     try:
-        for _ in stream(Lake(order.root), reader, lambda: datetime.now(UTC), 10_000, 45):
+        for _ in stream(open_stream(Lake(order.root)), reader, lambda: datetime.now(UTC), 10_000, 45):
             pass
     except LakeError as error:
         sys.exit(f"{type(error).__name__}: {error}")

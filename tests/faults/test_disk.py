@@ -10,7 +10,7 @@ import pytest
 
 from assets.audit import audit
 from assets.lakehouse import Stream
-from assets.micro_batch import stream
+from assets.micro_batch import open_stream, stream
 from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, SILVER_EVENTS
 from resources import lake as lake_module
 from resources.kafka_connection import KafkaConnection
@@ -150,7 +150,7 @@ def test_a_broker_that_is_away_stops_the_run_and_nothing_else(lake: Lake, shop: 
     begun = datetime.now(UTC)
 
     with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1 did not answer .* KAFKA_BOOTSTRAP_SERVERS"):
-        list(stream(lake, away, shop.clock, shop.batch_rows, shop.window_seconds))
+        list(stream(open_stream(lake), away, shop.clock, shop.batch_rows, shop.window_seconds))
 
     assert (datetime.now(UTC) - begun).total_seconds() < 5
     feed.publish()

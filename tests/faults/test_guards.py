@@ -19,7 +19,7 @@ from assets.bronze_events import BATCH
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
-from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
+from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict
 from tests.assets.test_micro_batch import run
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import CrashError, crash_before, kinds, meet_before, once_after, once_before, together
@@ -148,24 +148,24 @@ def commit_rows_and_progress_apart(world: World) -> None:
 
 
 def retry_bronze_without_looking(world: World) -> None:
-    def append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: dict[str, int]) -> None:
-        handles = iter([bronze])
-        again_on_conflict(lambda: (next(handles, None) or lake.table(BRONZE_EVENTS)).append(rows, progress))
+    def append(tables: OpenTables, rows: pl.DataFrame, progress: dict[str, int]) -> None:
+        again_on_conflict(
+            lambda: tables.table(BRONZE_EVENTS).append(rows, progress), lambda: tables.refresh([BRONZE_EVENTS])
+        )
 
     world.patch.setattr(bronze_events, "_append", append)
 
 
 def commit_bronze_through_another_handle(world: World) -> None:
-    def append(lake: Lake, bronze: LakeTable, rows: pl.DataFrame, progress: dict[str, int]) -> None:
-        lake.table(BRONZE_EVENTS).append(rows, progress)
+    def append(tables: OpenTables, rows: pl.DataFrame, progress: dict[str, int]) -> None:
+        world.lake.table(BRONZE_EVENTS).append(rows, progress)
 
     world.patch.setattr(bronze_events, "_append", append)
 
 
 def append_to_silver_without_looking(world: World) -> None:
-    def append(lake: Lake, layout: TableLayout, rows: pl.DataFrame, number: int) -> bool:
-        again_on_conflict(lambda: lake.table(layout).append(rows, {BATCH: number}))
-        return True
+    def append(table: LakeTable, rows: pl.DataFrame, number: int) -> None:
+        again_on_conflict(lambda: world.lake.table(table.layout).append(rows, {BATCH: number}))
 
     world.patch.setattr(silver_events, "_append_once", append)
 
@@ -218,16 +218,18 @@ def let_sums_be_wrong(world: World) -> None:
 
 
 def look_at_bronze_late(world: World) -> None:
-    look, commit = bronze_events.next_offsets, bronze_events.commit_batch
-    world.patch.setattr(micro_batch, "next_offsets", lambda bronze, *more: look(world.lake.table(BRONZE_EVENTS), *more))
-    world.patch.setattr(
-        micro_batch, "commit_batch", lambda lake, bronze, *more: commit(lake, lake.table(BRONZE_EVENTS), *more)
-    )
+    look = bronze_events.next_offsets
+
+    def look_late(bronze: LakeTable, *more: Any) -> object:
+        bronze._delta.update_incremental()
+        return look(bronze, *more)
+
+    world.patch.setattr(micro_batch, "next_offsets", look_late)
 
 
 def look_at_bronze_late_and_pass_over_batches(world: World) -> None:
     look_at_bronze_late(world)
-    mutate(world, micro_batch, "advance_silver", "batch.number != covered + 1", "False")
+    mutate(world, silver_events, "_advance", "batch.number != covered + 1", "False")
 
 
 GUARDS: list[tuple[Deed, Deed, str]] = [

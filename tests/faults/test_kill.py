@@ -13,7 +13,7 @@ import pytest
 
 from assets import compaction
 from assets.lakehouse import Stream
-from assets.micro_batch import stream
+from assets.micro_batch import open_stream, stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable
 from tests.assets.test_lakehouse import execute, partitions
@@ -43,7 +43,7 @@ class Survivor:
 
     def finish(self) -> None:
         reader = MockTopicReader(self.kafka.connection, self.topic)
-        for _ in stream(self.lake, reader, lambda: datetime.now(UTC), 10_000, 45):
+        for _ in stream(open_stream(self.lake), reader, lambda: datetime.now(UTC), 10_000, 45):
             pass
         compaction.compact(self.lake)
 

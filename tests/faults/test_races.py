@@ -9,10 +9,10 @@ import pytest
 
 from assets import compaction, gold, micro_batch, silver_events
 from assets.audit import audit
-from assets.gold import DAILY, rebuild_gold
+from assets.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver
-from assets.tables import SILVER_EVENTS
+from assets.tables import DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_lakehouse import execute, partitions
 from tests.assets.test_micro_batch import ALL, run
