@@ -6,13 +6,16 @@ Add here: what an audit reports. Not here: what it looks for (`audit.sql`).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from assets.bronze_events import BATCH
+from assets.silver_events import silver_days
 from assets.sql_views import open_tables, sql_session
+from assets.tables import ARCHIVE, BRONZE_EVENTS, SILVER_EVENTS
 from resources.duckdb_engine import query
-from resources.lake import Lake
+from resources.lake import Lake, LakeTable
 
 _TOTALS = """
 SELECT coalesce(max(batch), 0) AS batches, coalesce(sum(messages), 0) AS messages,
@@ -42,7 +45,11 @@ class Audit:
 
 
 def audit(lake: Lake) -> Audit:
-    """Hold every layer to the ledger and gold to silver. May run beside the live stream."""
+    """Hold every layer to the ledgers and gold to silver. May run beside the live stream.
+
+    A ledger tells what became of a message when it came. Where the archive has brought a copy of it since, silver keeps
+    that one: such a difference is held to a rebuild of the days instead.
+    """
     tables = open_tables(lake)
     covered = {name: table.progress(BATCH) or 0 for name, table in tables.items()}
     variables = {f"{name}_batch": batch for name, batch in covered.items()}
@@ -50,4 +57,19 @@ def audit(lake: Lake) -> Audit:
         findings = query(connection, (Path(__file__).parent / "audit.sql").read_text())
         totals = query(connection, _TOTALS).cast(pl.Int64).row(0, named=True)
         ranges = query(connection, _RANGES).to_dicts()
-    return Audit(findings.to_dicts(), totals, ranges, covered)
+    last = covered["silver_events"]
+    found = [finding for finding in findings.to_dicts() if not _is_restated(tables, last, finding)]
+    return Audit([{"finding": row["finding"], "detail": row["detail"]} for row in found], totals, ranges, covered)
+
+
+def _is_restated(tables: Mapping[str, LakeTable], last: int, finding: Mapping[str, Any]) -> bool:
+    """Whether the archive shares the days of a batch (or one month those of another), and silver is their rebuild."""
+    if finding["batch"] is None:
+        return False
+    bronze, silver = tables["bronze_events"], tables["silver_events"]
+    place = f"batch = {finding['batch']} AND partition = {finding['partition']}"
+    days = bronze.read(place, ["event_date"])["event_date"].unique().to_list()
+    shared = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND source = '{ARCHIVE}' AND NOT ({place})", ["offset"])
+    order = ["batch", "partition", "offset"]
+    held, due = silver.read(SILVER_EVENTS.on_days(days)).sort(order), silver_days(bronze, days, last).sort(order)
+    return bool(shared.height) and held.equals(due)

@@ -11,18 +11,29 @@ WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_
      landed AS (
          SELECT batch, "partition", count(*) AS messages, count(DISTINCT "offset") AS offsets,
                 min("offset") AS lowest, max("offset") AS highest
-         FROM bronze_events WHERE batch <= getvariable('silver_events_batch') GROUP BY ALL
+         FROM bronze_events WHERE source <> 'archive' AND batch <= getvariable('silver_events_batch') GROUP BY ALL
      ),
 
      accepted AS (
          SELECT batch, "partition", count(*) AS messages
-         FROM silver_events WHERE batch <= getvariable('silver_events_batch') GROUP BY ALL
+         FROM silver_events WHERE source <> 'archive' AND batch <= getvariable('silver_events_batch') GROUP BY ALL
      ),
 
      quarantined AS (
          SELECT batch, "partition", count(*) AS messages
-         FROM silver_quarantine WHERE batch <= getvariable('silver_events_batch') GROUP BY ALL
+         FROM silver_quarantine WHERE source <> 'archive' AND batch <= getvariable('silver_events_batch') GROUP BY ALL
      ),
+
+     months AS (SELECT year(month) * 100 + month(month) AS "partition", * FROM bronze_archive_months),
+
+     lines AS (
+         SELECT "partition", count(*) AS lines, count(DISTINCT "offset") AS offsets
+         FROM bronze_events WHERE source = 'archive' GROUP BY ALL
+     ),
+
+     kept AS (SELECT "partition", count(*) AS lines FROM silver_events WHERE source = 'archive' GROUP BY ALL),
+
+     refused AS (SELECT "partition", count(*) AS lines FROM silver_quarantine WHERE source = 'archive' GROUP BY ALL),
 
      covered(name, batch) AS (
          VALUES ('product_sales', getvariable('product_sales_batch')),
@@ -46,40 +57,62 @@ WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_
 
 SELECT CASE WHEN expected < start_offset THEN 'gap' ELSE 'overlap' END AS finding,
        format('{} partition {}, batch {}: expected offset {}, starts at {}', source, "partition", batch, expected,
-              start_offset) AS detail
+              start_offset) AS detail,
+       NULL::BIGINT AS batch, NULL::INTEGER AS "partition"
 FROM torn WHERE expected <> start_offset
 
 UNION ALL
 SELECT 'unaccounted',
        format('{} partition {}, batch {}: {} messages, but {} accepted + {} quarantined + {} duplicates', source,
-              "partition", batch, messages, accepted, quarantined, duplicates)
+              "partition", batch, messages, accepted, quarantined, duplicates), NULL, NULL
 FROM ledger WHERE messages <> accepted + quarantined + duplicates OR markers < 0
 
 UNION ALL
 SELECT 'bronze',
        format('{} partition {}, batch {} [{}, {}): the ledger has {} messages, bronze {} of {} offsets in [{}, {}]', source,
               "partition", batch, start_offset, end_offset, l.messages, coalesce(b.messages, 0),
-              coalesce(b.offsets, 0), b.lowest, b.highest)
+              coalesce(b.offsets, 0), b.lowest, b.highest), NULL, NULL
 FROM ledger l LEFT JOIN landed b USING (batch, "partition")
 WHERE l.messages <> coalesce(b.messages, 0) OR b.offsets <> b.messages OR b.lowest < start_offset
    OR b.highest >= end_offset
 
 UNION ALL
-SELECT 'bronze', format('partition {}, batch {}: {} messages that the ledger does not know', "partition", batch, messages)
+SELECT 'bronze', format('partition {}, batch {}: {} messages that the ledger does not know', "partition", batch, messages),
+       NULL, NULL
 FROM landed ANTI JOIN ledger USING (batch, "partition")
 
 UNION ALL
 SELECT 'silver',
        format('{} partition {}, batch {}: the ledger has {} accepted, silver {}', source, "partition", batch, accepted,
-              coalesce(s.messages, 0))
+              coalesce(s.messages, 0)), batch, "partition"
 FROM ledger l LEFT JOIN accepted s USING (batch, "partition") WHERE l.accepted <> coalesce(s.messages, 0)
 
 UNION ALL
 SELECT 'quarantine',
        format('{} partition {}, batch {}: the ledger has {} quarantined, the table {}', source, "partition", batch,
-              quarantined, coalesce(q.messages, 0))
+              quarantined, coalesce(q.messages, 0)), batch, "partition"
 FROM ledger l LEFT JOIN quarantined q USING (batch, "partition") WHERE l.quarantined <> coalesce(q.messages, 0)
 
 UNION ALL
-SELECT 'gold', format('{} of {}: revenue {}, silver has {}', name, event_date, gold, silver)
+SELECT 'archive',
+       format('{}: the ledger has {} lines = {} accepted + {} quarantined + {} duplicates, bronze {} of {} numbers', file,
+              m.lines, accepted, quarantined, duplicates, coalesce(b.lines, 0), coalesce(b.offsets, 0)), NULL, NULL
+FROM months m LEFT JOIN lines b USING ("partition")
+WHERE m.lines <> accepted + quarantined + duplicates OR m.lines <> coalesce(b.lines, 0) OR b.offsets <> b.lines
+
+UNION ALL
+SELECT 'archive', format('month {}: {} lines in bronze that no ledger knows; load it again', "partition", lines), NULL, NULL
+FROM lines ANTI JOIN months USING ("partition")
+
+UNION ALL
+SELECT 'silver', format('{}: the ledger has {} accepted, silver {}', file, accepted, coalesce(s.lines, 0)), 0, "partition"
+FROM months m LEFT JOIN kept s USING ("partition") WHERE accepted <> coalesce(s.lines, 0)
+
+UNION ALL
+SELECT 'quarantine', format('{}: the ledger has {} quarantined, the table {}', file, quarantined, coalesce(q.lines, 0)),
+       0, "partition"
+FROM months m LEFT JOIN refused q USING ("partition") WHERE quarantined <> coalesce(q.lines, 0)
+
+UNION ALL
+SELECT 'gold', format('{} of {}: revenue {}, silver has {}', name, event_date, gold, silver), NULL, NULL
 FROM told FULL JOIN earned USING (name, event_date) WHERE gold IS DISTINCT FROM silver

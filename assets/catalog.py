@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.columns import MEANINGS
 from assets.tables import (
+    BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
@@ -26,6 +27,9 @@ OWNERS = ["team:data-platform"]
 DAYS = dg.DailyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
 """UTC days from the earliest event that the contract takes to tomorrow, for clocks that run ahead."""
 
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=1)
+"""The months of the archive, up to the one that runs."""
+
 FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=10))
 """For what every micro-batch writes."""
 
@@ -40,8 +44,20 @@ SHOP_EVENTS = dg.AssetSpec(
     owners=OWNERS,
 )
 
-_UPSTREAM: Mapping[str, Sequence[dg.AssetKey]] = {
-    BRONZE_EVENTS.name: [SHOP_EVENTS.key],
+ARCHIVE_FILES = dg.AssetSpec(
+    ["archive", "files"],
+    description="The archive folder: a file of events a month, such as `2019-Oct.csv`.",
+    group_name="sources",
+    kinds={"csv", "parquet"},
+    owners=OWNERS,
+)
+
+_UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
+    BRONZE_ARCHIVE_MONTHS.name: [ARCHIVE_FILES.key],
+    BRONZE_EVENTS.name: [
+        SHOP_EVENTS.key,
+        dg.AssetDep(["bronze", "archive_months"], partition_mapping=dg.TimeWindowPartitionMapping()),
+    ],
     SILVER_EVENTS.name: [dg.AssetKey(["bronze", "events"])],
     SILVER_QUARANTINE.name: [dg.AssetKey(["bronze", "events"])],
     SILVER_BATCHES.name: [dg.AssetKey(["bronze", "events"])],
@@ -83,7 +99,7 @@ def key_of(layout: TableLayout) -> dg.AssetKey:
 def spec_of(layout: TableLayout) -> dg.AssetSpec:
     """The asset of one table, without its code."""
     layer = layout.name.split("/")[0]
-    streamed = layout is not CUSTOMER_VALUE
+    streamed = layout not in (CUSTOMER_VALUE, BRONZE_ARCHIVE_MONTHS)
     return dg.AssetSpec(
         key_of(layout),
         deps=_UPSTREAM[layout.name],
@@ -92,10 +108,23 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
         kinds={"deltalake", "duckdb" if layer == "gold" else "polars"},
         owners=OWNERS,
         metadata=_metadata(layout),
-        partitions_def=DAYS if layout.partition_by else None,
-        freshness_policy=FRESH if streamed else FRESH_CUSTOMERS,
+        partitions_def=_partitions(layout),
+        freshness_policy=_freshness(layout),
         skippable=streamed,
     )
+
+
+def _partitions(layout: TableLayout) -> dg.PartitionsDefinition[str] | None:
+    if not layout.partition_by:
+        return None
+    return MONTHS if layout is BRONZE_ARCHIVE_MONTHS else DAYS
+
+
+def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
+    """The archive is loaded when somebody has a file: there is no time by which it should have been."""
+    if layout is BRONZE_ARCHIVE_MONTHS:
+        return None
+    return FRESH_CUSTOMERS if layout is CUSTOMER_VALUE else FRESH
 
 
 def _metadata(layout: TableLayout) -> dict[str, object]:
@@ -110,7 +139,7 @@ def _metadata(layout: TableLayout) -> dict[str, object]:
 
 def _lineage(layout: TableLayout) -> dict[str, list[dg.TableColumnDep]]:
     upstream = _UPSTREAM[layout.name][0]
-    if upstream == SHOP_EVENTS.key:
+    if layout in (BRONZE_EVENTS, BRONZE_ARCHIVE_MONTHS) or not isinstance(upstream, dg.AssetKey):
         return {}
     source, derived = _source(layout)
     found: dict[str, list[dg.TableColumnDep]] = {}

@@ -73,7 +73,7 @@ def messages_of(path: Path) -> Iterator[Message]:
     with path.open(encoding="utf-8", newline="") as lines:
         rows = csv.reader(lines, strict=True)
         try:
-            header = _header(path, next(rows, []))
+            header = checked_header(path.name, next(rows, []))
             user = header.index("user_id")
             for row in rows:
                 if len(row) != len(header):
@@ -86,14 +86,13 @@ def messages_of(path: Path) -> Iterator[Message]:
             raise BrokenFileError(f"{path.name}, line {rows.line_num}: not CSV ({error})") from error
 
 
-def _header(path: Path, header: list[str]) -> list[str]:
+def checked_header(file: str, header: list[str]) -> list[str]:
+    """The header of a file of events. Raises BrokenFileError if a required column is absent, or one is there twice."""
     missing = [name for name in REQUIRED if name not in header]
     if missing:
-        raise BrokenFileError(
-            f"{path.name}, line 1: the header lacks {', '.join(missing)}; known are {', '.join(FIELDS)}"
-        )
+        raise BrokenFileError(f"{file}, line 1: the header lacks {', '.join(missing)}; known are {', '.join(FIELDS)}")
     if len(set(header)) < len(header):
-        raise BrokenFileError(f"{path.name}, line 1: a column stands twice in the header")
+        raise BrokenFileError(f"{file}, line 1: a column stands twice in the header")
     return header
 
 

@@ -55,6 +55,7 @@ REASONS = {
     "not_json": "the text is not JSON (RFC 8259)",
     "trailing_data": "something follows the JSON value",
     "not_an_object": "the JSON value is not an object",
+    "bad_line": "an archive's line is not CSV of its header's columns",
     "nested_too_deep": "the JSON value is nested too deep to be read",
     "duplicate_key": "one key stands twice in the object",
     "missing_field": "a required field is absent or null",

@@ -43,7 +43,7 @@ _MOST_KEYS = 64
 _PLAIN_KEY = re.compile(r"\w{1,64}", re.ASCII)
 """What may go into an expression that is made from a message: no message may make one too large to compile."""
 
-_TOKENS = pl.Schema(
+TOKENS = pl.Schema(
     {
         "_row": pl.UInt32(),
         "_problem": pl.String(),
@@ -69,8 +69,12 @@ def parse_events(messages: pl.DataFrame) -> pl.DataFrame:
     order, the same columns, the fields of the contract, and `reason` and `detail`, both null where the event is
     accepted. The fields of a refused row are unspecified.
     """
+    return judge_tokens(messages, _tokens(messages.with_row_index("_row").select("_row", "value")))
+
+
+def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
+    """What `parse_events` answers, from the tokens of every message: TOKENS, `_row` is its place in `messages`."""
     indexed = messages.with_row_index("_row")
-    tokens = _tokens(indexed.select("_row", "value"))
     typed = indexed.join(tokens, on="_row", how="left", maintain_order="left").pipe(_typed)
     problems = [*_structure_problems(), *_field_problems()]
     return typed.with_columns(
@@ -81,7 +85,7 @@ def parse_events(messages: pl.DataFrame) -> pl.DataFrame:
 
 def _tokens(values: pl.DataFrame) -> pl.DataFrame:
     """One row a value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
-    text = values.select("_row", _text=_decode(values["value"]))
+    text = values.select("_row", _text=decode(values["value"]))
     alike = _alike_tokens(text)
     rest = text.join(alike, on="_row", how="anti")
     flat = rest.filter(pl.col("_text").str.contains(_FLAT_OBJECT)).pipe(_flat_tokens)
@@ -89,7 +93,7 @@ def _tokens(values: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([alike, flat, _other_tokens(others)])
 
 
-def _decode(values: pl.Series) -> pl.Series:
+def decode(values: pl.Series) -> pl.Series:
     """The values as text, null where the bytes are not UTF-8."""
     try:
         return values.cast(pl.String)
@@ -109,13 +113,13 @@ def _alike_tokens(text: pl.DataFrame) -> pl.DataFrame:
     keys = _keys(text["_text"].head(1))
     known = [key for key in keys if key in FIELDS]
     if not known or len(keys) > _MOST_KEYS or len(set(keys)) < len(keys) or not all(map(_PLAIN_KEY.fullmatch, keys)):
-        return pl.DataFrame(schema=_TOKENS)
+        return pl.DataFrame(schema=TOKENS)
     pairs = (f'"{key}"{_WS}:{_WS}({f"?<{key}>" if key in known else "?:"}{_VALUE}){_WS}' for key in keys)
     pattern = rf"\A{_WS}\{{{_WS}{f',{_WS}'.join(pairs)}\}}{_WS}\z"
     found = text.select("_row", _found=pl.col("_text").str.extract_groups(pattern)).unnest("_found")
     tokens = found.filter(pl.col(known[0]).is_not_null()).rename({key: f"_{key}" for key in known})
-    absent = [pl.lit(None, pl.String).alias(name) for name in _TOKENS if name not in tokens.columns]
-    return tokens.with_columns(absent).select(_TOKENS.names())
+    absent = [pl.lit(None, pl.String).alias(name) for name in TOKENS if name not in tokens.columns]
+    return tokens.with_columns(absent).select(TOKENS.names())
 
 
 def _keys(first: pl.Series) -> list[str]:
@@ -151,7 +155,7 @@ def _has_duplicate_key() -> pl.Expr:
 
 def _other_tokens(values: pl.DataFrame) -> pl.DataFrame:
     rows = [(row, *tokens_of(value)) for row, value in values.iter_rows()]
-    return pl.DataFrame(rows, schema=_TOKENS, orient="row")
+    return pl.DataFrame(rows, schema=TOKENS, orient="row")
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -194,7 +194,7 @@ def _rebuild(
     yield from _rebuilt_checks(context, lake, list(days))
 
 
-def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], None]:
+def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], object]:
     """What makes one day of a table anew; nothing for bronze and quarantine, which are what came."""
     if layout is SILVER_EVENTS:
         return lambda day: rebuild_silver(lake, [day])

@@ -13,9 +13,10 @@ from datetime import date
 import polars as pl
 
 from assets.bronze_events import BATCH, Batch, last_batch
+from assets.csv_lines import parse_lines
 from assets.event_contract import EVENT
 from assets.event_parser import parse_events
-from assets.tables import BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import (
     Lake,
     LakeTable,
@@ -105,7 +106,7 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
     readable = events.filter(~refused)
     judged = judge_copies(readable, _stored_copies(readable, silver))
     quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_copy")]).with_columns(
-        arrival_date=pl.col("ingested_at").dt.date()
+        arrival_date=arrival_date()
     )
     duplicates = judged.filter("is_copy", ~refused)
     outcome = Outcome(batch, judged.filter(~pl.col("is_copy"), ~refused), quarantined, duplicates)
@@ -207,24 +208,63 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def rebuild_silver(lake: Lake, days: list[date]) -> None:
-    """Rebuild these days of silver from bronze.
+def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
+    """Rebuild these days of silver from bronze; what became of their rows, counted by source, partition and outcome.
 
     Takes in what the live stream has covered and no more, so that it can go on beside it. A replay changes no row.
-    It commits the stream's progress as it is, so that a micro-batch that is under way looks for copies again.
+    A refused row that quarantine lacks is put there first. Both commits carry the tables' own progress, so that a
+    micro-batch, or another rebuild, that looked for copies before them is refused and looks again.
     """
 
-    def rebuild() -> None:
-        silver = lake.table(SILVER_EVENTS)
+    def rebuild() -> pl.DataFrame:
+        quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
         covered = silver.progress(BATCH) or 0
-        silver.replace(silver_days(lake, days, covered), SILVER_EVENTS.on_days(days), {BATCH: covered})
+        judged = judge_days(lake.table(BRONZE_EVENTS), days, covered)
+        _quarantine(quarantine, judged.filter(outcome="quarantined"))
+        silver.replace(judged.filter(outcome="accepted"), SILVER_EVENTS.on_days(days), {BATCH: covered})
+        return judged.group_by("source", "partition", "outcome").agg(rows=pl.len())
 
-    again_on_conflict(rebuild)
+    return again_on_conflict(rebuild)
 
 
-def silver_days(lake: Lake, days: list[date], last: int) -> pl.DataFrame:
+def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
+    if refused.is_empty():
+        return
+    place, dated = ["source", "partition", "offset"], refused.with_columns(arrival_date=arrival_date())
+    line = pl.format("{}, line {}: {}", pl.col("arrival_date").dt.to_string("%Y-%b"), "offset", pl.col("detail"))
+    dated = dated.with_columns(detail=pl.when(pl.col("source") == ARCHIVE).then(line).otherwise("detail"))
+    held = quarantine.read(SILVER_QUARANTINE.on_days(dated["arrival_date"].unique()), place)
+    missing = dated.join(held, on=place, how="anti")
+    if missing.height:
+        quarantine.append(missing, {BATCH: quarantine.progress(BATCH) or 0})
+
+
+def arrival_date() -> pl.Expr:
+    """The day under which a row of bronze is refused: that of its reading, or the first one of the archive's month."""
+    from_archive = pl.col("source") == ARCHIVE
+    month = pl.when(from_archive).then("partition").otherwise(197001)
+    first = pl.date(month // 100, month % 100, 1)
+    return pl.when(from_archive).then(first).otherwise(pl.col("ingested_at").dt.date())
+
+
+def judge_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
+    """All rows of bronze of these days, up to batch `last`, parsed, with their `outcome` as if they had come alone.
+
+    An archive's line comes before every message, whenever it was loaded: which of two copies is kept must not depend
+    on the order of loading.
+    """
+    rows = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
+    ordered, from_archive = rows.sort("batch", "partition", "offset"), pl.col("source") == ARCHIVE
+    events = pl.concat([parse_lines(ordered.filter(from_archive)), parse_events(ordered.filter(~from_archive))])
+    refused = pl.col("reason").is_not_null()
+    judged = judge_copies(events.filter(~refused), events.clear())
+    return pl.concat([judged, events.filter(refused).with_columns(is_copy=pl.lit(value=False))]).with_columns(
+        outcome=pl.when(refused)
+        .then(pl.lit("quarantined"))
+        .otherwise(pl.when("is_copy").then(pl.lit("duplicates")).otherwise(pl.lit("accepted")))
+    )
+
+
+def silver_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
     """What silver should hold of these days, computed from bronze up to batch `last` alone."""
-    bronze = lake.table(BRONZE_EVENTS).read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
-    events = parse_events(bronze.sort("batch", "partition", "offset")).filter(pl.col("reason").is_null())
-    judged = judge_copies(events, events.clear())
-    return judged.filter(~pl.col("is_copy"), pl.col("reason").is_null()).select(SILVER_EVENTS.schema.names())
+    return judge_days(bronze, days, last).filter(outcome="accepted").select(SILVER_EVENTS.schema.names())

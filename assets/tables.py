@@ -10,8 +10,11 @@ from resources.lake import TableLayout
 
 REVENUE = pl.Decimal(18, 2)
 
+ARCHIVE = "archive"
+"""The source of what came from a month's file; its partition is the month as a number, such as 201910."""
+
 _PLACE = {"source": pl.String(), "partition": pl.Int32(), "offset": pl.Int64()}
-"""Where an event came from: the topic, its partition, and the message's offset."""
+"""Where an event came from: the topic, its partition, and the message's offset; or the archive, the month, the line."""
 
 BRONZE_EVENTS = TableLayout(
     "bronze/events",
@@ -27,7 +30,26 @@ BRONZE_EVENTS = TableLayout(
         }
     ),
     ("event_date",),
-    "Every message as it came, byte for byte, under the day of its event (an unreadable one under its arrival day).",
+    "Every message and every line of the archive as it came, byte for byte, under the day of its event (an unreadable "
+    "one under its arrival day).",
+)
+
+BRONZE_ARCHIVE_MONTHS = TableLayout(
+    "bronze/archive_months",
+    pl.Schema(
+        {
+            "month": pl.Date(),
+            "file": pl.String(),
+            "sha256": pl.String(),
+            "lines": pl.Int64(),
+            "accepted": pl.Int64(),
+            "quarantined": pl.Int64(),
+            "duplicates": pl.Int64(),
+            "ingested_at": UTC_MICROSECONDS,
+        }
+    ),
+    ("month",),
+    "The ledger of the archive: one row per month that was loaded from a file, and what became of each of its lines.",
 )
 
 SILVER_EVENTS = TableLayout(
@@ -62,7 +84,7 @@ SILVER_QUARANTINE = TableLayout(
         }
     ),
     ("arrival_date",),
-    "One row per refused message, byte for byte, with the reason, under the day of its arrival.",
+    "One row per refused message or line, byte for byte, with the reason, under the day of its arrival.",
 )
 
 SILVER_BATCHES = TableLayout(
@@ -166,6 +188,7 @@ REFINED = (*DAILY, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
 """What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
 
 TABLES = {
+    "bronze_archive_months": BRONZE_ARCHIVE_MONTHS,
     "bronze_events": BRONZE_EVENTS,
     "silver_batches": SILVER_BATCHES,
     "silver_quarantine": SILVER_QUARANTINE,

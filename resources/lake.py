@@ -7,13 +7,14 @@ Add here: a way to touch a table that every layer needs. Not here: which tables 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import polars as pl
+from arro3.core import RecordBatch, RecordBatchReader, Table
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -26,6 +27,8 @@ PROPERTIES = {
 
 _FILES = WriterProperties(compression="ZSTD", compression_level=1)
 """Half the bytes of the default, Snappy, in the same time."""
+
+Rows = pl.DataFrame | Iterator[pl.DataFrame]
 
 _T = TypeVar("_T")
 
@@ -95,15 +98,16 @@ class LakeTable:
     def file_uris(self) -> list[str]:
         return self._delta.file_uris()
 
-    def append(self, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
-        """Add `rows` and set `progress` in one commit; no rows is a commit too.
+    def append(self, rows: Rows, progress: Mapping[str, int]) -> None:
+        """Add `rows`, a frame or many that are written as they come, and set `progress`, in one commit.
 
-        Raises ConcurrentCommitError if another writer moved one of these names since this handle was loaded, and
-        LakeError if the table can't be written. Either way nothing was added.
+        No rows is a commit too.
+        Raises ConcurrentCommitError if another writer moved one of these names since this handle was loaded,
+        LakeError if the table can't be written, and whatever the frames raise. Either way nothing was added.
         """
         self._put(rows, progress, mode="append")
 
-    def replace(self, rows: pl.DataFrame, where: str | None, progress: Mapping[str, int]) -> None:
+    def replace(self, rows: Rows, where: str | None, progress: Mapping[str, int]) -> None:
         """Put `rows` in the place of those for which `where` holds (None: of all), in one commit.
 
         Raises like `append`. To replace by the same rows again changes no row.
@@ -120,11 +124,30 @@ class LakeTable:
         done = self._write(lambda: self._delta.optimize.compact(filters, writer_properties=_FILES))
         return done["numFilesRemoved"] - done["numFilesAdded"]
 
-    def _put(self, rows: pl.DataFrame, progress: Mapping[str, int], **how: Any) -> None:
-        shaped, commit = self._shaped(rows), _commit(progress)
-        self._write(
-            lambda: write_deltalake(self._delta, shaped, commit_properties=commit, writer_properties=_FILES, **how)
-        )
+    def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
+        failures: list[Exception] = []
+        shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
+        commit = _commit(progress)
+        try:
+            self._write(
+                lambda: write_deltalake(self._delta, shaped, commit_properties=commit, writer_properties=_FILES, **how)
+            )
+        except LakeError as error:
+            raise (failures or [error])[0] from error
+
+    def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
+        """The frames as Arrow reads them; what they raise is kept in `failures`, since the way through it loses it."""
+
+        def batches() -> Iterator[RecordBatch]:
+            try:
+                for frame in frames:
+                    yield from Table.from_arrow(self._shaped(frame)).to_batches()
+            except Exception as failure:
+                failures.append(failure)
+                raise
+
+        schema = Table.from_arrow(self._shaped(pl.DataFrame(schema=self.layout.schema))).schema
+        return RecordBatchReader.from_batches(schema, batches())
 
     def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.select(self.layout.schema.names()).cast(self.layout.schema)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from assets.catalog import SHOP_EVENTS
+from assets.archive_asset import Archive, archive_months
+from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
 from assets.customer_value import customer_value
 from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
@@ -24,11 +25,16 @@ from sensors.kafka_sensor import build_kafka_sensor
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything that Dagster is to know, for these settings."""
     return dg.Definitions(
-        assets=[SHOP_EVENTS, micro_batch, customer_value],
+        assets=[SHOP_EVENTS, ARCHIVE_FILES, archive_months, micro_batch, customer_value],
         jobs=[STREAM, CUSTOMERS, PUBLISH],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor],
         schedules=[customer_schedule],
-        resources={"lake": Lake(settings.lake), "shop": stream_of(settings), "inbox": inbox_of(settings)},
+        resources={
+            "lake": Lake(settings.lake),
+            "shop": stream_of(settings),
+            "inbox": inbox_of(settings),
+            "archive": archive_of(settings),
+        },
         executor=dg.in_process_executor,
     )
 
@@ -46,6 +52,11 @@ def stream_of(settings: Settings) -> Stream:
 def inbox_of(settings: Settings) -> Inbox:
     """The watched folder of these settings."""
     return Inbox(InputFolder(settings.input_folder), settings.topic, lambda: find_kafka(settings), utc_now)
+
+
+def archive_of(settings: Settings) -> Archive:
+    """The folder of month files of these settings."""
+    return Archive(settings.archive_folder, utc_now, settings.window_seconds)
 
 
 def utc_now() -> datetime:

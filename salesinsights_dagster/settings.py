@@ -41,6 +41,10 @@ class Settings:
         return self.home / "input"
 
     @property
+    def archive_folder(self) -> Path:
+        return self.home / "archive"
+
+    @property
     def dagster_home(self) -> Path:
         return self.home / "dagster"
 
@@ -62,11 +66,14 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
             f"SALESINSIGHTS_WINDOW_SECONDS={window_seconds} does not divide a day evenly: "
             "choose a divisor of 86400, such as 30, 45 or 60"
         )
+    topic = env.get("SALESINSIGHTS_TOPIC") or "shop.events"
+    if topic == "archive":
+        raise SettingsError("SALESINSIGHTS_TOPIC=archive is the name of the archive's rows in the lake: choose another")
     return Settings(
         home=home,
         lake=env.get("SALESINSIGHTS_LAKE") or str(home / "lake"),
         kafka=_kafka(env),
-        topic=env.get("SALESINSIGHTS_TOPIC") or "shop.events",
+        topic=topic,
         window_seconds=window_seconds,
         poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
         batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),

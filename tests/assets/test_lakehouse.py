@@ -176,7 +176,7 @@ def test_asset_keys_groups_and_lineage_stay_what_others_rely_on() -> None:
 
     lineage = {key: sorted(dep.asset_key.to_user_string() for dep in spec.deps) for key, spec in specs.items()}
     assert lineage == {
-        "bronze/events": ["kafka/shop_events"],
+        "bronze/events": ["bronze/archive_months", "kafka/shop_events"],
         "silver/events": ["bronze/events"],
         "silver/quarantine": ["bronze/events"],
         "silver/batches": ["bronze/events"],

@@ -192,8 +192,8 @@ def add_to_gold(world: World) -> None:
 
 
 def rebuild_from_all_of_bronze(world: World) -> None:
-    whole = silver_events.silver_days
-    world.patch.setattr(silver_events, "silver_days", lambda lake, days, last: whole(lake, days, 2**31))
+    whole = silver_events.judge_days
+    world.patch.setattr(silver_events, "judge_days", lambda lake, days, last: whole(lake, days, 2**31))
 
 
 def take_no_offset_for_lost(world: World) -> None:
@@ -240,7 +240,7 @@ GUARDS: list[tuple[Deed, Deed, str]] = [
     (three_batches, forget_what_silver_holds, "silver/quarantine"),
     (three_batches, judge_messages_one_by_one, "silver/quarantine"),
     (three_batches, add_to_gold, "gold/product_sales"),
-    (rebuild_while_a_batch_is_unfinished, rebuild_from_all_of_bronze, "silver/batches"),
+    (rebuild_while_a_batch_is_unfinished, rebuild_from_all_of_bronze, "silver/quarantine"),
     (retention_passes_the_cursor, take_no_offset_for_lost, "list"),
     (another_topic_has_the_name, take_every_topic_for_the_same, "list"),
     (another_run_leaves_a_batch_unfinished, look_at_bronze_late, "batch 3 can't be the next"),

@@ -1,0 +1,77 @@
+"""The archive_months asset: one run a month, from its file to gold.
+
+Add here: what Dagster is told about a month. Not here: how it reaches the lake (`archive_months`).
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from assets.archive_files import find_month
+from assets.archive_months import Heard, MonthLoad, load_month
+from assets.catalog import key_of, spec_of
+from assets.changed_days import rows_per_day
+from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import Lake
+
+NICENESS = 10
+"""What a backfill that the daemon starts yields of the processor to the live stream."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The folder of month files, the time, and what a load needs besides the lake."""
+
+    folder: Path
+    clock: Callable[[], datetime]
+    window_seconds: int
+    heard: Heard = lambda stage, rows: None
+
+
+@dg.multi_asset(
+    name="archive_months", specs=[spec_of(BRONZE_ARCHIVE_MONTHS)], backfill_policy=dg.BackfillPolicy.multi_run(1)
+)
+def archive_months(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], archive: dg.ResourceParam[Archive]
+) -> dg.MaterializeResult:
+    """Load the month's file into bronze, and bring silver and gold of its days up to it."""
+    if "dagster/backfill" in context.run.tags:
+        os.nice(NICENESS)
+    file = find_month(archive.folder, date.fromisoformat(context.partition_key))
+    begun = archive.clock()
+    load = load_month(lake, file, begun, archive.window_seconds, _told(context, archive.heard))
+    _tell_of_days(context, lake, load)
+    seconds = (archive.clock() - begun).total_seconds()
+    return dg.MaterializeResult(
+        metadata={
+            "file": file.path.name,
+            "sha256": file.fingerprint,
+            **load.counts,
+            "dagster/row_count": load.counts["lines"],
+            "days": len(load.days),
+            "seconds": seconds,
+        }
+    )
+
+
+def _told(context: dg.AssetExecutionContext, heard: Heard) -> Heard:
+    """Progress as lines of the run's log, too."""
+
+    def tell(stage: str, rows: int) -> None:
+        context.log.info(f"{stage}: {rows} rows more")
+        heard(stage, rows)
+
+    return tell
+
+
+def _tell_of_days(context: dg.AssetExecutionContext, lake: Lake, load: MonthLoad) -> None:
+    for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE, *DAILY):
+        rows = rows_per_day(lake.table(layout))
+        days = load.days if layout is not SILVER_QUARANTINE else rows.keys() & {load.file.month}
+        for day in sorted(days):
+            metadata = {"dagster/row_count": rows.get(day, 0)}
+            context.log_event(dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat()))

@@ -1,0 +1,128 @@
+"""A month of events as a file, `2019-Oct.csv`, also `.csv.gz` and `.parquet`: found by its name, read line by line.
+
+Add here: a file format. Not here: what a line means (`csv_lines`), or where it is kept (`archive_months`).
+"""
+
+import csv
+import gzip
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import polars as pl
+import polars.selectors as cs
+
+from assets.csv_files import checked_header
+
+MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+LINES = pl.Schema({"offset": pl.Int64(), "value": pl.Binary()})
+"""`offset` is the line's number in the file as an editor counts it (the header is line 1), `value` its bytes."""
+
+BLOCK_BYTES = 32 * 2**20
+ROWS_AT_ONCE = 250_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class ArchiveFileError(ValueError):
+    """A month's file is absent, there twice, or can't be read; the message names it and the remedy."""
+
+
+def file_stem(month: date) -> str:
+    """The name of a month's file without its suffix, such as `2019-Oct`."""
+    return f"{month.year}-{MONTH_NAMES[month.month - 1]}"
+
+
+@dataclass(frozen=True)
+class MonthFile:
+    """The file of one month, which stands for its first day."""
+
+    path: Path
+    month: date
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the content."""
+        with self.path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+
+    @cached_property
+    def header(self) -> bytes:
+        """The names of the columns, as a CSV line. Raises BrokenFileError if they are not the contract's."""
+        if self.path.suffix == ".parquet":
+            line = ",".join(pl.read_parquet_schema(self.path)).encode()
+        else:
+            with self._open() as content:
+                line = content.readline().rstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK)
+        checked_header(self.path.name, next(csv.reader([line.decode("utf-8", "replace")]), []))
+        return line
+
+    def lines(self) -> Iterator[pl.DataFrame]:
+        """The lines after the header, in order, as frames of LINES; blank ones are left out.
+
+        Raises ArchiveFileError if the file can't be read to its end.
+        """
+        read = self._parquet_lines() if self.path.suffix == ".parquet" else self._csv_lines()
+        try:
+            yield from read
+        except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+            raise ArchiveFileError(f"{self.path} can't be read: {error}. Copy it anew") from error
+
+    def _open(self) -> BinaryIO:
+        return cast("BinaryIO", gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb"))
+
+    def _csv_lines(self) -> Iterator[pl.DataFrame]:
+        with self._open() as content:
+            content.readline()
+            number, rest = 2, b""
+            while block := content.read(BLOCK_BYTES):
+                *whole, rest = (rest + block).split(b"\n")
+                yield _frame(whole, number)
+                number += len(whole)
+            yield _frame([rest], number)
+
+    def _parquet_lines(self) -> Iterator[pl.DataFrame]:
+        rows, number = pl.scan_parquet(self.path), 2
+        while (part := rows.slice(number - 2, ROWS_AT_ONCE).collect()).height:
+            utc = part.with_columns(cs.datetime(time_zone="*").dt.convert_time_zone("UTC").dt.replace_time_zone(None))
+            text = utc.write_csv(include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.f UTC")
+            lines = text.encode().split(b"\n")[:-1]
+            if len(lines) != part.height:
+                raise ArchiveFileError(
+                    f"{self.path}: a text between rows {number} and {number + part.height} has a line break"
+                )
+            yield _frame(lines, number)
+            number += part.height
+
+
+def _frame(lines: list[bytes], first: int) -> pl.DataFrame:
+    value = pl.Series("value", lines, dtype=pl.Binary)
+    offset = pl.int_range(first, first + len(lines), dtype=pl.Int64, eager=True)
+    return pl.DataFrame({"offset": offset, "value": value}).filter(~pl.col("value").is_in([b"", b"\r"]))
+
+
+def find_month(folder: Path, month: date) -> MonthFile:
+    """The file of a month. Raises ArchiveFileError if there is none, or more than one."""
+    names = [f"{file_stem(month)}{suffix}" for suffix in SUFFIXES]
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if not found:
+        raise ArchiveFileError(
+            f"{folder} has no file of {month:%Y-%m}: put {names[0]} there ({', '.join(SUFFIXES[1:])} too)"
+        )
+    if len(found) > 1:
+        raise ArchiveFileError(f"{folder} has {' and '.join(p.name for p in found)}: keep the one that counts")
+    return MonthFile(found[0], month)
+
+
+def find_months(folder: Path) -> list[date]:
+    """The months that have a file in the folder, in order."""
+    named = {
+        file_stem(month): month for year in range(2019, 2100) for month in (date(year, m, 1) for m in range(1, 13))
+    }
+    stems = {path.name.removesuffix(suffix) for suffix in SUFFIXES for path in folder.glob(f"*{suffix}")}
+    return sorted(named[stem] for stem in stems & named.keys())

@@ -1,0 +1,169 @@
+"""Months of history from files: their lines into bronze as source `archive`, then silver and gold of their days.
+
+A month is loaded whole, in one commit, and a corrected file takes the place of exactly that month's lines. Loading the
+same file again changes nothing. Add here: how a month reaches the lake. Not here: file formats (`archive_files`).
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from assets.archive_files import MonthFile
+from assets.changed_days import rows_per_day
+from assets.csv_lines import dates_of
+from assets.event_contract import AHEAD_OF_KAFKA, EARLIEST
+from assets.gold import rebuild_gold
+from assets.silver_events import rebuild_silver
+from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import Lake, LakeTable, again_on_conflict
+
+ROWS_AT_ONCE = 1_000_000
+"""About so many rows of bronze are refined at once; it bounds the memory of a backfill."""
+
+Heard = Callable[[str, int], object]
+"""Hears of progress: the stage (`bronze`, then `silver and gold`) and the rows that were done since."""
+
+
+class LinesUnaccountedError(AssertionError):
+    """A month's lines are not the sum of accepted, quarantined and duplicates."""
+
+
+@dataclass(frozen=True)
+class MonthLoad:
+    """What became of a month: the file, its lines and their outcomes, and the days that it touched.
+
+    `is_new` is False where bronze held the lines already.
+    """
+
+    file: MonthFile
+    counts: dict[str, int]
+    days: list[date]
+    is_new: bool
+
+
+def number_of(month: date) -> int:
+    """The month as the partition of its lines in bronze, such as 201910."""
+    return month.year * 100 + month.month
+
+
+def load_month(
+    lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: Heard = lambda stage, rows: None
+) -> MonthLoad:
+    """Bring a month's file through bronze, silver and gold; `now` becomes ingested_at.
+
+    A replay changes no row: the file that bronze holds already is not read again, and days are computed anew from it.
+    After a kill anywhere, the next load of the month makes it whole. Raises ArchiveFileError and BrokenFileError before
+    anything is written, LinesUnaccountedError before the month enters its ledger.
+    """
+    is_new = load_lines(lake, file, now, heard)
+    days = _days_of(lake, file.month)
+    outcomes = []
+    for group in _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days):
+        outcomes.append(rebuild_silver(lake, group))
+        for layout in DAILY:
+            rebuild_gold(lake, layout, group, window_seconds)
+        heard("silver and gold", int(outcomes[-1]["rows"].sum()))
+    counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
+    _enter(lake, file, now, counts)
+    return MonthLoad(file, counts, days, is_new)
+
+
+def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard) -> bool:
+    """Put the lines of the file into bronze, in the place of the month's former ones; False if they are there."""
+    name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
+
+    def load() -> bool:
+        bronze = lake.table(BRONZE_EVENTS)
+        held = bronze.progress(name)
+        if held == fingerprint:
+            return False
+        if held is None:
+            bronze.append(_rows(file, now, heard), {name: fingerprint})
+            return True
+        days = _days_in(bronze, file.month).union(*(rows["event_date"] for rows in _rows(file, now)))
+        _forget_refused(lake, file.month)
+        where = f"{BRONZE_EVENTS.on_days(days)} AND {_is_of(file.month)}"
+        bronze.replace(_rows(file, now, heard), where, {name: fingerprint})
+        return True
+
+    return again_on_conflict(load)
+
+
+def _rows(file: MonthFile, now: datetime, heard: Heard = lambda stage, rows: None) -> Iterator[pl.DataFrame]:
+    """The file's lines as rows of bronze."""
+    for lines in file.lines():
+        rows = lines.with_columns(
+            source=pl.lit(ARCHIVE),
+            partition=pl.lit(number_of(file.month), pl.Int32),
+            kafka_timestamp=pl.lit(None, BRONZE_EVENTS.schema["kafka_timestamp"]),
+            key=pl.lit(file.header),
+            ingested_at=pl.lit(now).cast(BRONZE_EVENTS.schema["ingested_at"]),
+            batch=pl.lit(0, pl.Int64),
+        )
+        day = dates_of(rows)
+        known = day.is_between(EARLIEST.date(), (now + AHEAD_OF_KAFKA).date()).fill_null(value=False)
+        yield rows.with_columns(event_date=day.set(~known, file.month))
+        heard("bronze", rows.height)
+
+
+def _is_of(month: date) -> str:
+    return f"source = '{ARCHIVE}' AND partition = {number_of(month)}"
+
+
+def _forget_refused(lake: Lake, month: date) -> None:
+    quarantine = lake.table(SILVER_QUARANTINE)
+    where = f"{SILVER_QUARANTINE.on_days([month])} AND {_is_of(month)}"
+    quarantine.replace(pl.DataFrame(schema=SILVER_QUARANTINE.schema), where, {})
+
+
+def _days_in(table: LakeTable, month: date) -> set[date]:
+    """The days of which a table holds lines of the month, and perhaps a few more."""
+    files = table.files()
+    if files.is_empty():
+        return set()
+    number = number_of(month)
+    found = files.filter((pl.col("min.partition") <= number) & (pl.col("max.partition") >= number))
+    return set(found[f"partition.{table.layout.partition_by[0]}"])
+
+
+def _days_of(lake: Lake, month: date) -> list[date]:
+    """The days that hold lines of the month, or held some that a corrected file has no more."""
+    return sorted(_days_in(lake.table(BRONZE_EVENTS), month) | _days_in(lake.table(SILVER_EVENTS), month))
+
+
+def _groups(rows: dict[date, int], days: list[date]) -> Iterator[list[date]]:
+    """Runs of days of about ROWS_AT_ONCE rows."""
+    before = itertools.accumulate((rows.get(day, 0) for day in days), initial=0)
+    place = {day: start // ROWS_AT_ONCE for day, start in zip(days, before, strict=False)}
+    for _, group in itertools.groupby(days, key=place.__getitem__):
+        yield list(group)
+
+
+def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[str, int]:
+    counts = dict.fromkeys(("accepted", "quarantined", "duplicates"), 0)
+    if outcomes is not None:
+        mine = outcomes.filter(source=ARCHIVE, partition=number_of(file.month))
+        counts |= dict(mine.group_by("outcome").agg(pl.col("rows").sum()).iter_rows())
+    lines = _lines_held(lake, file.month)
+    if sum(counts.values()) != lines:
+        raise LinesUnaccountedError(f"{file.path.name}: {lines} lines, but {counts}; load the month again")
+    return {"lines": lines, **counts}
+
+
+def _enter(lake: Lake, file: MonthFile, now: datetime, counts: Mapping[str, int]) -> None:
+    """Write the month's row of the ledger."""
+    ledger = BRONZE_ARCHIVE_MONTHS
+    place = {"month": file.month, "file": file.path.name, "sha256": file.fingerprint, "ingested_at": now}
+    row = pl.DataFrame([{**place, **counts}], schema=ledger.schema)
+    again_on_conflict(lambda: lake.table(ledger).replace(row, ledger.on_days([file.month]), {}))
+
+
+def _lines_held(lake: Lake, month: date) -> int:
+    bronze = lake.table(BRONZE_EVENTS)
+    days = _days_in(bronze, month)
+    if not days:
+        return 0
+    return bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND {_is_of(month)}", ["offset"]).height

@@ -1,0 +1,91 @@
+"""Lines of an archive's CSV by the event contract: each is cut into the fields' tokens, and then read like a message.
+
+A field's text stands for a JSON string of the same text, an empty one for null, so that one set of rules judges both.
+Add here: how a line is cut. Not here: what a field must look like (`event_parser`).
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from assets.event_contract import FIELDS
+from assets.event_parser import TOKENS, decode, judge_tokens
+from assets.json_tokens import Tokens, tokens_of
+
+_UNUSUAL = r'["\\\x00-\x1f\x7f]'
+"""What makes a line one for the slow way: quotes, and whatever JSON would write with a backslash."""
+
+_PLAIN_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC,"
+
+
+def parse_lines(lines: pl.DataFrame) -> pl.DataFrame:
+    """Read every line; the answer is shaped like that of `parse_events`.
+
+    `lines` has at least `key` (the header of the line's file, binary), `value` (the line) and `ingested_at`, which
+    stands in for the Kafka timestamp that such a line has not: an event from the future is refused.
+    """
+    indexed = lines.with_row_index("_row")
+    tokens = [_tokens(part, _names(header)) for (header,), part in indexed.partition_by("key", as_dict=True).items()]
+    judged = judge_tokens(lines.with_columns(kafka_timestamp="ingested_at"), pl.concat([TOKENS.to_frame(), *tokens]))
+    return judged.with_columns(lines["kafka_timestamp"])
+
+
+def dates_of(lines: pl.DataFrame) -> pl.Series:
+    """The UTC day of each line's event; null where it can't be told. Cheaper than to read the whole line."""
+    text = decode(lines["value"])
+    is_plain = text.str.contains(_PLAIN_TIME) & lines["key"].bin.starts_with(b"event_time,")
+    dates = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).set(~is_plain.fill_null(value=False), None)
+    if is_plain.all() and text.null_count() == 0:
+        return dates
+    rest = parse_lines(lines.filter(~is_plain.fill_null(value=False)))
+    spelled = rest.select(pl.when(pl.col("reason").is_null()).then(pl.col("event_time").dt.date())).to_series()
+    return dates.scatter((~is_plain.fill_null(value=False)).arg_true(), spelled)
+
+
+def _names(header: bytes) -> list[str]:
+    return next(csv.reader([header.decode()]))
+
+
+def _tokens(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    text = lines.select("_row", _text=decode(lines["value"]).str.strip_suffix("\r"))
+    is_plain = ~pl.col("_text").str.contains(_UNUSUAL)
+    plain = text.filter(is_plain)
+    unusual = lines.select("_row", "value").join(plain, on="_row", how="anti")
+    return pl.concat([_plain_tokens(plain, names), _unusual_tokens(unusual, names)])
+
+
+def _plain_tokens(text: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    parts = [f"field_{place}" for place in range(len(names) + 1)]
+    cut = text.select("_row", _parts=pl.col("_text").str.splitn(",", len(parts))).unnest("_parts")
+    columns = pl.sum_horizontal(pl.col(part).is_not_null() for part in parts)
+    fields = {name: pl.col(part) for name, part in zip(names, parts, strict=False)}
+    quoted = {name: pl.concat_str(pl.lit('"'), text, pl.lit('"')) for name, text in fields.items()}
+    return cut.select(
+        "_row",
+        _problem=pl.when(columns != len(names)).then(pl.lit("bad_line")),
+        _problem_detail=pl.when(columns != len(names)).then(pl.format("not {} columns", pl.lit(len(names)))),
+        **{
+            f"_{name}": pl.when(fields[name] != "").then(quoted[name]) if name in fields else pl.lit(None, pl.String)
+            for name in FIELDS
+        },
+    )
+
+
+def _unusual_tokens(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    rows = [(row, *_line_tokens(value, names)) for row, value in lines.iter_rows()]
+    return pl.DataFrame(rows, schema=TOKENS, orient="row")
+
+
+def _line_tokens(line: bytes, names: Sequence[str]) -> Tokens:
+    try:
+        (fields,) = csv.reader([line.decode().removesuffix("\r")], strict=True)
+    except UnicodeDecodeError:
+        return tokens_of(line)
+    except (csv.Error, ValueError) as error:
+        return ("bad_line", str(error), *(None for _ in FIELDS))
+    if len(fields) != len(names):
+        return ("bad_line", f"not {len(names)} columns", *(None for _ in FIELDS))
+    known = dict(zip(names, fields, strict=True))
+    return (None, None, *(json.dumps(known[name]) if known.get(name) else None for name in FIELDS))
