@@ -17,11 +17,14 @@ from assets.csv_lines import dates_of
 from assets.event_contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.gold import rebuild_gold
 from assets.silver_events import rebuild_silver
-from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_QUARANTINE
 from resources.lake import Lake, LakeTable, again_on_conflict
 
 ROWS_AT_ONCE = 1_000_000
 """About so many rows of bronze are refined at once; it bounds the memory of a backfill."""
+
+NOTHING = {"lines": 0, "accepted": 0, "quarantined": 0, "duplicates": 0}
+"""The counts of a month that is being loaded."""
 
 Heard = Callable[[str, int], object]
 """Hears of progress: the stage (`bronze`, then `silver and gold`) and the rows that were done since."""
@@ -67,7 +70,7 @@ def load_month(
             rebuild_gold(lake, layout, group, window_seconds)
         heard("silver and gold", int(outcomes[-1]["rows"].sum()))
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
-    _enter(lake, file, now, counts)
+    _enter(lake, file, file.fingerprint, counts, days, now)
     return MonthLoad(file, counts, days, is_new)
 
 
@@ -80,6 +83,7 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard) -> bool
         held = bronze.progress(name)
         if held == fingerprint:
             return False
+        _enter(lake, file, "", NOTHING, _days_of(lake, file.month), now)
         if held is None:
             bronze.append(_rows(file, now, heard), {name: fingerprint})
             return True
@@ -130,8 +134,9 @@ def _days_in(table: LakeTable, month: date) -> set[date]:
 
 
 def _days_of(lake: Lake, month: date) -> list[date]:
-    """The days that hold lines of the month, or held some that a corrected file has no more."""
-    return sorted(_days_in(lake.table(BRONZE_EVENTS), month) | _days_in(lake.table(SILVER_EVENTS), month))
+    """The days that hold lines of the month, or held some by the last load that came to its end."""
+    entered = lake.table(BRONZE_ARCHIVE_MONTHS).read(BRONZE_ARCHIVE_MONTHS.on_days([month]), ["days"])
+    return sorted(_days_in(lake.table(BRONZE_EVENTS), month).union(*entered["days"]))
 
 
 def _groups(rows: dict[date, int], days: list[date]) -> Iterator[list[date]]:
@@ -143,7 +148,7 @@ def _groups(rows: dict[date, int], days: list[date]) -> Iterator[list[date]]:
 
 
 def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[str, int]:
-    counts = dict.fromkeys(("accepted", "quarantined", "duplicates"), 0)
+    counts = {name: count for name, count in NOTHING.items() if name != "lines"}
     if outcomes is not None:
         mine = outcomes.filter(source=ARCHIVE, partition=number_of(file.month))
         counts |= dict(mine.group_by("outcome").agg(pl.col("rows").sum()).iter_rows())
@@ -153,12 +158,14 @@ def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[
     return {"lines": lines, **counts}
 
 
-def _enter(lake: Lake, file: MonthFile, now: datetime, counts: Mapping[str, int]) -> None:
-    """Write the month's row of the ledger."""
+def _enter(
+    lake: Lake, file: MonthFile, sha256: str, counts: Mapping[str, int], days: list[date], now: datetime
+) -> None:
+    """Write the month's row of the ledger; before a load without a hash, so that no day of a former one is forgotten."""
     ledger = BRONZE_ARCHIVE_MONTHS
-    place = {"month": file.month, "file": file.path.name, "sha256": file.fingerprint, "ingested_at": now}
-    row = pl.DataFrame([{**place, **counts}], schema=ledger.schema)
-    again_on_conflict(lambda: lake.table(ledger).replace(row, ledger.on_days([file.month]), {}))
+    row = {"month": file.month, "file": file.path.name, "sha256": sha256, **counts, "days": days, "ingested_at": now}
+    entry = pl.DataFrame([row], schema=ledger.schema)
+    again_on_conflict(lambda: lake.table(ledger).replace(entry, ledger.on_days([file.month]), {}))
 
 
 def _lines_held(lake: Lake, month: date) -> int:

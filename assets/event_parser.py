@@ -77,10 +77,12 @@ def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
     indexed = messages.with_row_index("_row")
     typed = indexed.join(tokens, on="_row", how="left", maintain_order="left").pipe(_typed)
     problems = [*_structure_problems(), *_field_problems()]
-    return typed.with_columns(
-        reason=pl.coalesce(pl.when(found).then(pl.lit(reason)) for reason, _, found in problems),
-        detail=pl.coalesce(pl.when(found).then(detail) for _, detail, found in problems),
-    ).select(*messages.columns, *FIELDS, "reason", "detail")
+    judged = typed.with_columns(reason=pl.coalesce(pl.when(found).then(pl.lit(code)) for code, _, found in problems))
+    details = pl.coalesce(pl.when(found).then(detail) for _, detail, found in problems)
+    refused = judged.filter(pl.col("reason").is_not_null()).select("_row", detail=details)
+    return judged.join(refused, on="_row", how="left", maintain_order="left").select(
+        *messages.columns, *FIELDS, "reason", "detail"
+    )
 
 
 def _tokens(values: pl.DataFrame) -> pl.DataFrame:

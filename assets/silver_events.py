@@ -124,14 +124,17 @@ def judge_copies(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     ordered = events.with_row_index("_order")
     unnamed = _judge_unnamed(ordered.filter(pl.col("event_id").is_null()), stored)
     named = _judge_named(ordered.filter(pl.col("event_id").is_not_null()), stored)
-    return pl.concat([unnamed, named]).sort("_order").drop("_order")
+    both = pl.concat([unnamed, named]).sort("_order") if named.height else unnamed
+    return both.drop("_order")
 
 
 def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    known = stored.filter(pl.col("event_id").is_null()).select(_BODY).unique().with_columns(_stored=True)
-    joined = events.join(known, on=_BODY, how="left", nulls_equal=True, maintain_order="left")
-    later = ~pl.struct(_BODY).is_first_distinct()
-    return joined.with_columns(is_copy=later | pl.col("_stored").fill_null(value=False)).drop("_stored")
+    known = stored.filter(pl.col("event_id").is_null()).select(pl.lit(None, pl.UInt32).alias("_order"), *_BODY)
+    near = pl.struct("event_time", "user_id", "product_id")
+    # Few events share the three fields; only these need the costlier look at all nine.
+    suspects = pl.concat([known, events.select("_order", *_BODY)]).filter(near.is_duplicated())
+    copies = suspects.filter(~pl.struct(_BODY).is_first_distinct())["_order"].drop_nulls()
+    return events.with_columns(is_copy=pl.col("_order").is_in(copies.implode()))
 
 
 def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:

@@ -45,6 +45,7 @@ BRONZE_ARCHIVE_MONTHS = TableLayout(
             "accepted": pl.Int64(),
             "quarantined": pl.Int64(),
             "duplicates": pl.Int64(),
+            "days": pl.List(pl.Date()),
             "ingested_at": UTC_MICROSECONDS,
         }
     ),

@@ -12,6 +12,7 @@ from salesinsights_dagster.commands.errors import exit_with_remedy
 
 COMMANDS = {
     "audit": "salesinsights_dagster.commands.audit:audit",
+    "backfill": "salesinsights_dagster.commands.backfill:backfill",
     "demo": "salesinsights_dagster.commands.demo:demo",
     "dev": "salesinsights_dagster.commands.dev:dev",
     "ingest": "salesinsights_dagster.commands.ingest:ingest",

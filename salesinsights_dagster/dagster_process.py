@@ -35,9 +35,7 @@ class DagsterProcess:
     @classmethod
     def start(cls, settings: Settings, port: int, env: Mapping[str, str], log: Path | None = None) -> "DagsterProcess":
         """Start it on 127.0.0.1; the output goes to `log`, by default dagster.log in Dagster's home."""
-        home = settings.dagster_home
-        home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(INSTANCE_SETTINGS, home / "dagster.yaml")
+        home = prepare_home(settings)
         log = log or home / "dagster.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -91,6 +89,14 @@ class DagsterProcess:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Dagster's home, with our settings of the instance in it."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(INSTANCE_SETTINGS, home / "dagster.yaml")
+    return home
 
 
 def _command(port: int) -> list[str]:

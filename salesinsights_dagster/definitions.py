@@ -18,22 +18,22 @@ from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 from sensors.customer_schedule import customer_schedule
 from sensors.input_sensor import input_sensor
-from sensors.jobs import CUSTOMERS, PUBLISH, STREAM
+from sensors.jobs import ARCHIVE, CUSTOMERS, PUBLISH, STREAM
 from sensors.kafka_sensor import build_kafka_sensor
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
-    """Everything that Dagster is to know, for these settings."""
+def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
+    """Everything that Dagster is to know, for these settings; `archive` may tell somebody of its progress."""
     return dg.Definitions(
         assets=[SHOP_EVENTS, ARCHIVE_FILES, archive_months, micro_batch, customer_value],
-        jobs=[STREAM, CUSTOMERS, PUBLISH],
+        jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor],
         schedules=[customer_schedule],
         resources={
             "lake": Lake(settings.lake),
             "shop": stream_of(settings),
             "inbox": inbox_of(settings),
-            "archive": archive_of(settings),
+            "archive": archive or archive_of(settings),
         },
         executor=dg.in_process_executor,
     )

@@ -8,7 +8,7 @@ import dagster as dg
 from assets.catalog import key_of
 from assets.input_folder import publish_input_files
 from assets.lakehouse import STREAMED
-from assets.tables import CUSTOMER_VALUE
+from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE
 
 STREAM = dg.define_asset_job(
     "stream",
@@ -16,6 +16,14 @@ STREAM = dg.define_asset_job(
     description="One pass of the stream: what Kafka holds now, through bronze, silver and gold.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "stream"},
+)
+
+ARCHIVE = dg.define_asset_job(
+    "archive",
+    selection=dg.AssetSelection.assets(key_of(BRONZE_ARCHIVE_MONTHS)),
+    description="A month of history from its file: bronze, silver and gold.",
+    executor_def=dg.in_process_executor,
+    tags={"salesinsights/kind": "archive"},
 )
 
 CUSTOMERS = dg.define_asset_job(

@@ -31,6 +31,7 @@ def exit_with_remedy() -> Iterator[None]:
 
 def _foreseen() -> tuple[type[Exception], ...]:
     # Loaded only when something went wrong: these modules take a second.
+    from assets.archive_files import ArchiveFileError
     from assets.bronze_events import OffsetsLostError
     from assets.csv_files import BrokenFileError
     from resources.duckdb_engine import SqlError
@@ -38,13 +39,16 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from resources.kafka_writer import UndecidedTransactionError
     from resources.lake import LakeError
     from salesinsights_dagster.broker import BrokerError
+    from salesinsights_dagster.commands.backfill import MonthFailedError
     from salesinsights_dagster.settings import SettingsError
 
     return (
+        ArchiveFileError,
         BrokenFileError,
         BrokerError,
         KafkaUnavailableError,
         LakeError,
+        MonthFailedError,
         OffsetsLostError,
         SettingsError,
         SqlError,

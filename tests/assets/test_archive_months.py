@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from assets import archive_months
 from assets.archive_files import ArchiveFileError, find_month
 from assets.archive_months import MonthLoad, load_month
 from assets.audit import audit
@@ -29,6 +30,7 @@ from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
 from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
+from tests.faults.interleaving import crash_before
 from tests.resources.mock_kafka import MockKafka
 
 OCTOBER, NOVEMBER = date(2019, 10, 1), date(2019, 11, 1)
@@ -215,6 +217,33 @@ def test_an_event_that_the_archive_contradicts_is_not_lost(
 
     assert rows(lake, SILVER_EVENTS)["source"].to_list() == [ARCHIVE]
     assert rows(lake, SILVER_QUARANTINE).select("source", "reason").rows() == [(topic, "conflicting_duplicate")]
+
+
+@pytest.mark.parametrize("step", ["rebuild_silver", "rebuild_gold", "_counts", "_enter"])
+def test_a_load_that_was_cut_short_is_made_whole_by_the_next(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    put(folder, [PURCHASE, PURCHASE.replace("2.62", "x"), PURCHASE.replace("2019-10-01", "2019-10-02")])
+    load(lake, folder)
+    put(folder, [PURCHASE.replace("2.62", "5.00"), PURCHASE.replace("2.62", "y")])
+    crash_before(monkeypatch, archive_months, step, lambda: load(lake, folder))
+
+    done = load(lake, folder)
+
+    assert done.counts == {"lines": 2, "accepted": 1, "quarantined": 1, "duplicates": 0}
+    assert str(rows(lake, PRODUCT_SALES)["revenue"].sum()) == "5.00"
+    assert [detail for _, _, detail in refused(lake)] == ['2019-Oct, line 3: price: "y"']
+    assert audit(lake).findings == []
+
+
+def test_the_audit_sees_a_month_that_was_cut_short(lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder, [PURCHASE])
+    crash_before(monkeypatch, archive_months, "rebuild_silver", lambda: load(lake, folder))
+
+    (finding,) = audit(lake).findings
+
+    assert finding["finding"] == "archive"
+    assert finding["detail"].startswith("2019-Oct.csv: the ledger has 0 lines = 0 accepted")
 
 
 def test_the_audit_sees_a_row_of_the_archive_that_is_gone(lake: Lake, folder: Path) -> None:

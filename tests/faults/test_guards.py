@@ -7,15 +7,21 @@ Not here: how a fault is made (`interleaving`), what is right (`oracle`).
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import polars as pl
 import pytest
 
-from assets import bronze_events, micro_batch, silver_events
+from assets import archive_months, bronze_events, micro_batch, silver_events
+from assets.archive_files import find_month
+from assets.archive_months import load_month
+from assets.audit import audit
 from assets.bronze_events import BATCH
+from assets.checks import no_duplicate_events
+from assets.event_contract import EVENT
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
@@ -117,6 +123,18 @@ def another_run_leaves_a_batch_unfinished(world: World) -> None:
     world.assert_right()
 
 
+def a_month_with_the_same_events_is_loaded_between_look_and_commit(world: World) -> None:
+    world.feed.publish()
+    events = [stored.told for stored in world.feed.log if isinstance(stored.told, dict)]
+    folder = Path(world.lake.root).parent
+    pl.DataFrame([{name: event[name] for name in EVENT} for event in events]).write_csv(folder / "2019-Oct.csv")
+    month = find_month(folder, date(2019, 10, 1))
+    once_after(world.patch, silver_events, "split", lambda: load_month(world.lake, month, datetime.now(UTC), 45))
+    world.run()
+    assert no_duplicate_events(world.lake, "true").passed, "events are there twice"
+    assert audit(world.lake).findings == []
+
+
 def retention_passes_the_cursor(world: World) -> None:
     world.feed.publish()
     world.run()
@@ -213,6 +231,10 @@ def mutate(world: World, module: ModuleType, function: str, guard: str, without:
     world.patch.setattr(module, function, mutant[function])
 
 
+def rebuild_silver_without_a_word(world: World) -> None:
+    mutate(world, archive_months, "rebuild_silver", ", {BATCH: covered}", ", {}")
+
+
 def let_sums_be_wrong(world: World) -> None:
     mutate(world, silver_events, "split", "!= batch.events.height", "< 0")
 
@@ -245,6 +267,11 @@ GUARDS: list[tuple[Deed, Deed, str]] = [
     (another_topic_has_the_name, take_every_topic_for_the_same, "list"),
     (another_run_leaves_a_batch_unfinished, look_at_bronze_late, "batch 3 can't be the next"),
     (another_run_leaves_a_batch_unfinished, look_at_bronze_late_and_pass_over_batches, "silver/quarantine"),
+    (
+        a_month_with_the_same_events_is_loaded_between_look_and_commit,
+        rebuild_silver_without_a_word,
+        "events are there twice",
+    ),
     (a_message_is_neither_kept_nor_refused, let_sums_be_wrong, "list"),
 ]
 """The scenario, how its guard is switched off, and where the harm then shows."""

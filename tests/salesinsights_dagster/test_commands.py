@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,29 @@ def test_sql_is_read_only_and_knows_every_table_of_an_empty_lake(tmp_path: Path)
 
     assert json.loads(counted.stdout) == [{"n": 0}]
     assert (refused.returncode, "read-only" in refused.stderr) == (2, True)
+
+
+def test_months_of_real_rows_are_backfilled_once(tmp_path: Path, real_rows: list[Path]) -> None:
+    (tmp_path / "archive").mkdir()
+    for path in real_rows:
+        shutil.copy(path, tmp_path / "archive")
+    months = ("backfill", "--from", "2019-10", "--to", "2019-12", "--json")
+
+    first, again = (salesinsights(tmp_path, *months) for _ in range(2))
+    missing = salesinsights(tmp_path, "backfill", "--from", "2020-01")
+
+    loaded = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [(month["month"], month["accepted"], month["duplicates"]) for month in loaded] == [
+        ("2019-10", 924, 75),
+        ("2019-11", 947, 52),
+        ("2019-12", 980, 19),
+    ]
+    assert [json.loads(line)["loaded_now"] for line in again.stdout.splitlines()] == [False, False, False]
+    assert (missing.returncode, "put 2020-Jan.csv there" in missing.stderr) == (2, True)
+    answer = salesinsights(tmp_path, "sql", "SELECT sum(revenue) AS revenue FROM product_sales", "--format", "json")
+    assert json.loads(answer.stdout) == [{"revenue": "989.15"}]
+    audited = json.loads(salesinsights(tmp_path, "audit", "--json").stdout)
+    assert (audited["passed"], audited["archive_months"], audited["archive_lines"]) == (True, 3, 2997)
 
 
 @pytest.mark.kafka

@@ -1,27 +1,20 @@
 """The system as a shop runs it: real broker, Dagster's real daemon, its sensors, a file in the input folder."""
 
-import json
-import os
 import time
-import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 from confluent_kafka import Producer
 
 from assets.audit import audit
 from assets.tables import PRODUCT_SALES
-from assets.topics import events_topic
 from resources.kafka_connection import KafkaConnection
-from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
-from salesinsights_dagster.demo import free_port
-from salesinsights_dagster.settings import Settings, load_settings
+from salesinsights_dagster.settings import Settings
 from tests.conftest import event
+from tests.salesinsights_dagster.conftest import graphql
 
 pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
 
@@ -30,44 +23,6 @@ ASSET = """
     partitionStats { numMaterialized numFailed }
     assetChecksOrError { ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }
 """
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory, real_kafka: KafkaConnection) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    env = {"SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_TOPIC": "shop.end-to-end"}
-    return load_settings({**env, "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
-
-
-@pytest.fixture(scope="module")
-def dagster(settings: Settings, real_kafka: KafkaConnection) -> Iterator[DagsterProcess]:
-    ensure_topic(real_kafka, events_topic(settings.topic))
-    env = {
-        **os.environ,
-        "SALESINSIGHTS_TOPIC": settings.topic,
-        "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
-    }
-    running = DagsterProcess.start(settings, free_port(3000), env)
-    running.await_ready()
-    yield running
-    group = running.process.pid
-    running.stop()
-    assert [p.pid for p in psutil.process_iter() if _group_of(p.pid) == group] == []
-
-
-def _group_of(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
-
-
-def graphql(dagster: DagsterProcess, query: str) -> Any:
-    request = urllib.request.Request(
-        f"{dagster.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)["data"]
 
 
 def await_units(settings: Settings, units: int, seconds: float) -> None:

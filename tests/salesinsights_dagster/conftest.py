@@ -1,0 +1,59 @@
+"""A system of a test module's own: a home, the real broker, Dagster's real daemon and web server.
+
+Add here: what several end-to-end tests start or ask alike. Not here: a test.
+"""
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from assets.topics import events_topic
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_topics import ensure_topic
+from salesinsights_dagster.dagster_process import DagsterProcess
+from salesinsights_dagster.demo import free_port
+from salesinsights_dagster.settings import Settings, load_settings
+
+
+@pytest.fixture(scope="module")
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, real_kafka: KafkaConnection
+) -> Settings:
+    home = tmp_path_factory.mktemp("home")
+    env = {"SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_TOPIC": f"shop.{request.module.__name__}"}
+    return load_settings({**env, "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
+
+
+@pytest.fixture(scope="module")
+def dagster(settings: Settings, real_kafka: KafkaConnection) -> Iterator[DagsterProcess]:
+    ensure_topic(real_kafka, events_topic(settings.topic))
+    env = {
+        **os.environ,
+        "SALESINSIGHTS_TOPIC": settings.topic,
+        "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
+    }
+    running = DagsterProcess.start(settings, free_port(3000), env)
+    running.await_ready()
+    yield running
+    group = running.process.pid
+    running.stop()
+    assert [p.pid for p in psutil.process_iter() if _group_of(p.pid) == group] == []
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def graphql(dagster: DagsterProcess, query: str, variables: Mapping[str, object] | None = None) -> Any:
+    asked = json.dumps({"query": query, "variables": variables or {}}).encode()
+    request = urllib.request.Request(f"{dagster.url}/graphql", asked, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)["data"]
