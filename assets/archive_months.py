@@ -161,7 +161,7 @@ def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[
 def _enter(
     lake: Lake, file: MonthFile, sha256: str, counts: Mapping[str, int], days: list[date], now: datetime
 ) -> None:
-    """Write the month's row of the ledger; before a load without a hash, so that no day of a former one is forgotten."""
+    """Write the month's row of the ledger; without a hash before a load, so that no former day is forgotten."""
     ledger = BRONZE_ARCHIVE_MONTHS
     row = {"month": file.month, "file": file.path.name, "sha256": sha256, **counts, "days": days, "ingested_at": now}
     entry = pl.DataFrame([row], schema=ledger.schema)
