@@ -24,6 +24,8 @@ from resources.lake import (
     again_on_conflict,
 )
 
+NO_PROGRESS: Mapping[str, int] = {}
+
 _PURCHASE = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 
 
@@ -89,12 +91,14 @@ def _replace(
             table.replace(compute(table.layout), table.layout.on_days(days), progress)
 
 
-def rebuild_gold(lake: Lake, layout: TableLayout, days: list[date], window_seconds: int) -> None:
-    """Compute these days of one daily gold table anew from silver.
+def rebuild_gold(
+    lake: Lake, layout: TableLayout, days: list[date], window_seconds: int, progress: Mapping[str, int] = NO_PROGRESS
+) -> None:
+    """Compute these days of one daily gold table anew from silver; `progress` is where the table then stands.
 
     Silver is read after gold's handle is taken, so that a live run that comes between makes this one start again.
     """
-    again_on_conflict(lambda: _replace([lake.table(layout)], lake.table(SILVER_EVENTS), days, window_seconds, {}))
+    again_on_conflict(lambda: _replace([lake.table(layout)], lake.table(SILVER_EVENTS), days, window_seconds, progress))
 
 
 def refresh_customer_value(lake: Lake) -> int:

@@ -20,10 +20,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 PROPERTIES = {
     "delta.checkpointInterval": "20",
-    "delta.logRetentionDuration": "interval 1 days",
+    "delta.logRetentionDuration": "interval 6 hours",
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
-"""A checkpoint every 20 commits keeps loading flat; the log behind it and replaced files stay for a day."""
+"""A checkpoint every 20 commits keeps loading flat; the log behind it stays for six hours, longer than any run lasts,
+and replaced files for a day, longer than any reader does."""
 
 _FILES = WriterProperties(compression="ZSTD", compression_level=1)
 """Half the bytes of the default, Snappy, in the same time."""
@@ -123,6 +124,21 @@ class LakeTable:
         filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
         done = self._write(lambda: self._delta.optimize.compact(filters, writer_properties=_FILES))
         return done["numFilesRemoved"] - done["numFilesAdded"]
+
+    def checkpoint(self) -> None:
+        """Write the state of this version as a checkpoint, and drop the log entries that nobody may need any more.
+
+        The table's `delta.logRetentionDuration` says how long an entry is kept: longer than any writer holds a handle.
+        """
+        self._write(self._delta.create_checkpoint)
+        self._write(self._delta.cleanup_metadata)
+
+    def vacuum(self, hours: int) -> list[str]:
+        """Delete the files that no version of the last `hours` holds, those that no commit ever named among them.
+
+        The paths that were deleted. Raises LakeError for fewer hours than the table's retention.
+        """
+        return self._write(lambda: self._delta.vacuum(hours, dry_run=False, full=True))
 
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []

@@ -9,6 +9,7 @@ from assets.catalog import key_of
 from assets.input_folder import publish_input_files
 from assets.lakehouse import STREAMED
 from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE
+from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 
 STREAM = dg.define_asset_job(
     "stream",
@@ -24,6 +25,14 @@ ARCHIVE = dg.define_asset_job(
     description="A month of history from its file: bronze, silver and gold.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "archive"},
+)
+
+UPKEEP = dg.define_asset_job(
+    "upkeep",
+    selection=dg.AssetSelection.assets(LAKE_FILES.key, RUN_HISTORY.key),
+    description="What keeps the lake and Dagster's history small.",
+    executor_def=dg.in_process_executor,
+    tags={"salesinsights/kind": "upkeep"},
 )
 
 CUSTOMERS = dg.define_asset_job(

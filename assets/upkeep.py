@@ -1,0 +1,70 @@
+"""What keeps the lake small and quick for years: closed days in few files, short logs, no file that nobody needs.
+
+Add here: a chore that changes no row. Not here: when it is done (`sensors.upkeep_schedule`), or Dagster's own history
+(`run_history`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from assets.tables import TABLES
+from resources.lake import ConcurrentCommitError, Lake, LakeTable
+
+READER_HOURS = 25
+"""A replaced file stays for so long: longer than any query, backfill or run, and than the tables' own retention."""
+
+
+GOOD_BYTES = 64 * 2**20
+"""Files of this size on average are few enough."""
+
+
+@dataclass(frozen=True)
+class Care:
+    """What upkeep did for one table: data files before and after, files deleted from disk, and whether it must wait.
+
+    `is_put_off` is true where a writer replaced a day meanwhile: compaction waits for its next turn then.
+    """
+
+    table: str
+    files_before: int
+    files_after: int
+    deleted: int
+    is_put_off: bool
+
+
+def keep_up(lake: Lake, now: datetime) -> Iterator[Care]:
+    """Compact closed days, write checkpoints, shorten logs, and delete what nobody needs, table by table.
+
+    Changes no row. Done again, it finds nothing to do.
+    """
+    for name, layout in TABLES.items():
+        table = lake.table(layout)
+        before = table.files().height
+        is_put_off = not _compacted(table, now)
+        table.checkpoint()
+        deleted = table.vacuum(READER_HOURS)
+        yield Care(name, before, table.files().height, len(deleted), is_put_off)
+
+
+def _compacted(table: LakeTable, now: datetime) -> bool:
+    days = scattered_days(table, now)
+    if days is None:
+        return True
+    try:
+        table.compact(days)
+    except ConcurrentCommitError:
+        return False
+    return True
+
+
+def scattered_days(table: LakeTable, now: datetime) -> list[date] | None:
+    """The closed days that lie in more than one file; None if there are none. A table without days is always open."""
+    files = table.files()
+    if not table.layout.partition_by or files.is_empty():
+        return None
+    day = f"partition.{table.layout.partition_by[0]}"
+    counted = files.filter(pl.col(day) < now.date()).group_by(day).agg(pl.len(), mean=pl.col("size_bytes").mean())
+    return sorted(counted.filter(pl.col("len") > 1, pl.col("mean") < GOOD_BYTES)[day]) or None

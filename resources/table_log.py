@@ -1,0 +1,58 @@
+"""The log folder of a Delta table on a local disk, where a power cut can leave a file without its content.
+
+Add here: a fault of the log that can be seen in its files. Not here: what a lost commit means (`assets.repair`).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+MAGIC = b"PAR1"
+_COMMIT = re.compile(r"\d{20}\.json")
+
+
+@dataclass(frozen=True)
+class LogFault:
+    """A file of a log that has to go: what is wrong with it, and where it is."""
+
+    kind: str
+    path: Path
+
+    def mend(self) -> None:
+        """Remove the file: the table then stands where it stood before it."""
+        self.path.unlink()
+
+
+def log_faults(folder: Path) -> list[LogFault]:
+    """The faults of the log in `folder`; nobody may write to the table meanwhile.
+
+    `empty_commit`: the last commit has no content, so its rows are lost, and readers would take it for an empty one.
+    `broken_checkpoint`: a checkpoint that can't be read, or the pointer to one; the log without it says the same.
+    """
+    torn = [path for path in sorted(folder.glob("*.checkpoint*.parquet")) if _is_torn(path)]
+    broken = [LogFault("broken_checkpoint", path) for path in torn]
+    gone = {fault.path.name for fault in broken}
+    pointer = folder / "_last_checkpoint"
+    if pointer.exists() and not _points_to(pointer, gone):
+        broken.append(LogFault("broken_checkpoint", pointer))
+    commits = sorted(path for path in folder.glob("*.json") if _COMMIT.fullmatch(path.name))
+    empty = [LogFault("empty_commit", path) for path in commits[-1:] if not path.read_bytes().strip(b"\0 \n")]
+    return [*empty, *broken]
+
+
+def _is_torn(path: Path) -> bool:
+    with path.open("rb") as content:
+        head = content.read(len(MAGIC))
+        content.seek(max(0, path.stat().st_size - len(MAGIC)))
+        return head != MAGIC or content.read() != MAGIC
+
+
+def _points_to(pointer: Path, gone: set[str]) -> bool:
+    """Whether it names a checkpoint that is there, whole."""
+    try:
+        version = int(json.loads(pointer.read_bytes())["version"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    named = list(pointer.parent.glob(f"{version:020}.checkpoint*.parquet"))
+    return bool(named) and gone.isdisjoint(path.name for path in named)
