@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.silver_events import silver_days
+from assets.silver_events import judge_days
 from assets.sql_views import open_tables, sql_session
-from assets.tables import ARCHIVE, BRONZE_EVENTS, SILVER_EVENTS
+from assets.tables import SILVER_EVENTS
 from resources.duckdb_engine import query
 from resources.lake import Lake, LakeTable
 
@@ -49,8 +49,8 @@ class Audit:
 def audit(lake: Lake) -> Audit:
     """Hold every layer to the ledgers and gold to silver. May run beside the live stream.
 
-    A ledger tells what became of a message when it came. Where the archive has brought a copy of it since, silver keeps
-    that one: such a difference is held to a rebuild of the days instead.
+    A ledger tells what became of a message when it came. The archive may have brought a copy of it since, or a new rule
+    may have let it pass: where a ledger differs, the tables are held to a rebuild of the days instead.
     """
     tables = open_tables(lake)
     covered = {name: table.progress(BATCH) or 0 for name, table in tables.items()}
@@ -65,13 +65,14 @@ def audit(lake: Lake) -> Audit:
 
 
 def _is_restated(tables: Mapping[str, LakeTable], last: int, finding: Mapping[str, Any]) -> bool:
-    """Whether the archive shares the days of a batch (or one month those of another), and silver is their rebuild."""
+    """Whether silver and quarantine hold what the days of a batch (or a month) amount to by the rules of today."""
     if finding["batch"] is None:
         return False
-    bronze, silver = tables["bronze_events"], tables["silver_events"]
+    bronze, silver, quarantine = (tables[name] for name in ("bronze_events", "silver_events", "silver_quarantine"))
     place = f"batch = {finding['batch']} AND partition = {finding['partition']}"
     days = bronze.read(place, ["event_date"])["event_date"].unique().to_list()
-    shared = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND source = '{ARCHIVE}' AND NOT ({place})", ["offset"])
-    order = ["batch", "partition", "offset"]
-    held, due = silver.read(SILVER_EVENTS.on_days(days)).sort(order), silver_days(bronze, days, last).sort(order)
-    return bool(shared.height) and held.equals(due)
+    judged, order = judge_days(bronze, days, last), ["batch", "partition", "offset"]
+    due = judged.filter(outcome="accepted").select(SILVER_EVENTS.schema.names()).sort(order)
+    refused = judged.filter(outcome="quarantined", batch=finding["batch"], partition=finding["partition"])
+    kept = quarantine.read(place, ["offset"])["offset"].sort()
+    return silver.read(SILVER_EVENTS.on_days(days)).sort(order).equals(due) and kept.equals(refused["offset"].sort())

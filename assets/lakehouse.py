@@ -17,6 +17,7 @@ from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
 from assets.gold import rebuild_gold, whole_batches
 from assets.micro_batch import Receipt, open_stream, stream
+from assets.quarantine import replay
 from assets.run_summary import RunSummary
 from assets.silver_events import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
@@ -195,9 +196,11 @@ def _rebuild(
 
 
 def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], object]:
-    """What makes one day of a table anew; nothing for bronze and quarantine, which are what came."""
+    """What makes one day of a table anew; nothing for bronze, which is what came. Quarantine tries its rows again."""
     if layout is SILVER_EVENTS:
         return lambda day: rebuild_silver(lake, [day])
+    if layout is SILVER_QUARANTINE:
+        return lambda day: replay(lake, [day], shop.window_seconds)
     if layout in DAILY:
         return lambda day: rebuild_gold(lake, layout, [day], shop.window_seconds)
     return lambda day: None

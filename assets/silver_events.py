@@ -28,6 +28,9 @@ from resources.lake import (
 
 _BODY = tuple(EVENT)
 
+PLACE = ("source", "partition", "offset")
+"""What names a row of bronze."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -233,13 +236,19 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
 def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
     if refused.is_empty():
         return
-    place, dated = ["source", "partition", "offset"], refused.with_columns(arrival_date=arrival_date())
-    line = pl.format("{}, line {}: {}", pl.col("arrival_date").dt.to_string("%Y-%b"), "offset", pl.col("detail"))
-    dated = dated.with_columns(detail=pl.when(pl.col("source") == ARCHIVE).then(line).otherwise("detail"))
-    held = quarantine.read(SILVER_QUARANTINE.on_days(dated["arrival_date"].unique()), place)
-    missing = dated.join(held, on=place, how="anti")
+    rows = quarantine_rows(refused)
+    held = quarantine.read(SILVER_QUARANTINE.on_days(rows["arrival_date"].unique()), PLACE)
+    missing = rows.join(held, on=PLACE, how="anti")
     if missing.height:
         quarantine.append(missing, {BATCH: quarantine.progress(BATCH) or 0})
+
+
+def quarantine_rows(refused: pl.DataFrame) -> pl.DataFrame:
+    """Refused rows of bronze as quarantine keeps them: under their day of arrival, the archive's with file and line."""
+    dated = refused.with_columns(arrival_date=arrival_date())
+    line = pl.format("{}, line {}: {}", pl.col("arrival_date").dt.to_string("%Y-%b"), "offset", pl.col("detail"))
+    told = pl.when(pl.col("source") == ARCHIVE).then(line).otherwise("detail")
+    return dated.with_columns(detail=told).select(SILVER_QUARANTINE.schema.names())
 
 
 def arrival_date() -> pl.Expr:
@@ -257,8 +266,7 @@ def judge_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
     on the order of loading.
     """
     rows = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
-    ordered, from_archive = rows.sort("batch", "partition", "offset"), pl.col("source") == ARCHIVE
-    events = pl.concat([parse_lines(ordered.filter(from_archive)), parse_events(ordered.filter(~from_archive))])
+    events = parse_bronze(rows.sort("batch", "partition", "offset"))
     refused = pl.col("reason").is_not_null()
     judged = judge_copies(events.filter(~refused), events.clear())
     return pl.concat([judged, events.filter(refused).with_columns(is_copy=pl.lit(value=False))]).with_columns(
@@ -266,6 +274,12 @@ def judge_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
         .then(pl.lit("quarantined"))
         .otherwise(pl.when("is_copy").then(pl.lit("duplicates")).otherwise(pl.lit("accepted")))
     )
+
+
+def parse_bronze(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of bronze read by the contract, each by the rules of its kind; lines of the archive first, else in order."""
+    from_archive = pl.col("source") == ARCHIVE
+    return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive))])
 
 
 def silver_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:

@@ -18,6 +18,7 @@ COMMANDS = {
     "ingest": "salesinsights_dagster.commands.ingest:ingest",
     "kafka": "salesinsights_dagster.broker.commands:kafka",
     "produce": "salesinsights_dagster.commands.produce:produce",
+    "quarantine": "salesinsights_dagster.commands.quarantine:quarantine",
     "repair": "salesinsights_dagster.commands.repair:repair",
     "replay": "salesinsights_dagster.replayer:replay_command",
     "simulate": "salesinsights_dagster.simulator.commands:simulate",

@@ -1,10 +1,31 @@
-"""Where progress is shown: stderr, so that what a command prints can be piped.
+"""What commands show alike: progress on stderr, so that what they print can be piped, and frames as tables.
 
 Add here: what several commands show alike. Not here: a command.
 """
 
+from typing import TYPE_CHECKING
+
+import click
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHOWN_ROWS = 200
+"""Rows that a table shows; csv and json give all."""
 
 
 def terminal() -> Console:
     return Console(stderr=True)
+
+
+def print_table(answer: "pl.DataFrame") -> None:
+    """The first SHOWN_ROWS rows; what a cell holds is shown as text, whatever it looks like."""
+    table = Table(*answer.columns)
+    for row in answer.head(SHOWN_ROWS).iter_rows():
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+    Console().print(table)
+    if answer.height > SHOWN_ROWS:
+        click.echo(f"{SHOWN_ROWS} of {answer.height:,} rows", err=True)

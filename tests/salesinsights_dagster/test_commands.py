@@ -71,6 +71,24 @@ def test_months_of_real_rows_are_backfilled_once(tmp_path: Path, real_rows: list
     assert (audited["passed"], audited["archive_months"], audited["archive_lines"]) == (True, 3, 2997)
 
 
+def test_quarantine_is_listed_shown_and_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    header = "event_time,event_type,product_id,price,user_id"
+    lines = ["2019-10-01 00:00:00 UTC,view,1,2.50,3", "2019-10-01 00:00:00 UTC,gift,1,[b]2.50[/b],3"]
+    (tmp_path / "archive" / "2019-Oct.csv").write_text("\n".join([header, *lines]))
+    salesinsights(tmp_path, "backfill", "--from", "2019-10")
+
+    listed = salesinsights(tmp_path, "quarantine", "list", "--json")
+    shown = salesinsights(tmp_path, "quarantine", "show", "--day", "2019-10-01", "--json")
+    tried = salesinsights(tmp_path, "quarantine", "replay", "--json")
+
+    row = {"arrival_date": "2019-10-01", "source": "archive", "reason": "unknown_event_type", "rows": 1}
+    assert json.loads(listed.stdout) == row
+    assert json.loads(shown.stdout)["value"] == lines[1]
+    assert json.loads(shown.stdout)["detail"] == '2019-Oct, line 3: event_type: "gift"'
+    assert json.loads(tried.stdout) == {"tried": 1, "won_back": 0, "duplicates": 0, "still_refused": 1, "days": []}
+
+
 @pytest.mark.kafka
 @pytest.mark.timeout(300)
 def test_the_real_rows_come_out_right(tmp_path: Path, real_kafka: KafkaConnection, real_rows: list[Path]) -> None:

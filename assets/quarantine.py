@@ -1,0 +1,104 @@
+"""Quarantine that heals: refused rows read again by the rules of today, and those that pass brought home.
+
+Add here: what happens to refused rows after their batch. Not here: why they are refused (`event_contract`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from assets.bronze_events import BATCH
+from assets.gold import rebuild_gold
+from assets.silver_events import PLACE, judge_days, parse_bronze, quarantine_rows, rebuild_silver
+from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.lake import Lake, again_on_conflict
+
+CONFLICT = "conflicting_duplicate"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay came to: rows that were tried, those that are rows of silver now, and those that are copies.
+
+    `days` are the days of the events that were won back.
+    """
+
+    tried: int
+    won_back: int
+    duplicates: int
+    days: list[date]
+
+    @property
+    def still_refused(self) -> int:
+        return self.tried - self.won_back - self.duplicates
+
+
+def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Replay:
+    """Try the rows again that were refused on these days of arrival, but for conflicts, which no rule can change.
+
+    A row that passes moves in bronze to the day of its event; that day is rebuilt, so an event that is there already is
+    a duplicate and counts once. A replay of the replay changes nothing, and one that was cut short is made whole by
+    the next.
+    """
+    refused = _refused(lake, arrival_days).filter(pl.col("reason") != CONFLICT)
+    if refused.is_empty():
+        return Replay(0, 0, 0, [])
+    good = again_on_conflict(lambda: _refile(lake, refused))
+    days = sorted(set(good["event_date"]))
+    if not days:
+        return Replay(refused.height, 0, 0, [])
+    rebuild_silver(lake, days)
+    for layout in DAILY:
+        rebuild_gold(lake, layout, days, window_seconds)
+    fates = _release(lake, arrival_days, good, days)
+    return Replay(refused.height, fates.get("accepted", 0), fates.get("duplicates", 0), days)
+
+
+def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
+    table = lake.table(SILVER_QUARANTINE)
+    return table.read(SILVER_QUARANTINE.on_days(arrival_days) if arrival_days else "false")
+
+
+def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
+    """Move the rows of bronze that pass now to the days of their events; their places and days."""
+    bronze = lake.table(BRONZE_EVENTS)
+    near = _near(refused)
+    held = bronze.read(near, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")
+    rows = bronze.read(f"{BRONZE_EVENTS.on_days(held['event_date'].unique())} AND ({near})")
+    passed = parse_bronze(rows.join(refused, on=PLACE, how="semi")).filter(pl.col("reason").is_null())
+    moved = passed.filter(pl.col("event_date") != pl.col("event_time").dt.date())
+    good = passed.with_columns(event_date=pl.col("event_time").dt.date())
+    if moved.height:
+        days = set(moved["event_date"]) | set(moved["event_time"].dt.date())
+        where = f"{BRONZE_EVENTS.on_days(days)} AND ({_near(moved)})"
+        others = bronze.read(where).join(moved, on=PLACE, how="anti")
+        names = BRONZE_EVENTS.schema.names()
+        refiled = good.join(moved, on=PLACE, how="semi")
+        bronze.replace(pl.concat([others.select(names), refiled.select(names)]), where, {})
+    return good.select(*PLACE, "event_date")
+
+
+def _near(rows: pl.DataFrame) -> str:
+    """A predicate that holds for these rows of bronze, and few others; statistics can prune by it."""
+    spans = rows.group_by("source", "partition").agg(first=pl.col("offset").min(), last=pl.col("offset").max())
+    return " OR ".join(
+        f"(source = '{source}' AND partition = {partition} AND \"offset\" BETWEEN {first} AND {last})"
+        for source, partition, first, last in spans.iter_rows()
+    )
+
+
+def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
+    """Take the rows out of quarantine that are in silver, or copies; the number of rows by outcome."""
+    covered = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    judged = judge_days(lake.table(BRONZE_EVENTS), list(days), covered).join(good, on=PLACE, how="semi")
+    conflicts = quarantine_rows(judged.filter(outcome="quarantined"))
+
+    def release() -> None:
+        kept = _refused(lake, arrival_days).join(good, on=PLACE, how="anti")
+        table = lake.table(SILVER_QUARANTINE)
+        table.replace(pl.concat([kept, conflicts]), SILVER_QUARANTINE.on_days(arrival_days), {})
+
+    again_on_conflict(release)
+    return dict(judged.group_by("outcome").len().iter_rows())
