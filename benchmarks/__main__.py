@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import flatness, latency, throughput
+from benchmarks import backfill, flatness, latency, throughput
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
-BENCHMARKS = ("latency", "throughput", "flatness")
+BENCHMARKS = ("latency", "throughput", "backfill", "flatness")
 
 
 @click.command()
@@ -26,7 +26,7 @@ BENCHMARKS = ("latency", "throughput", "flatness")
 @click.option("--rate", default=1_000, show_default=True, help="Latency: events a second.")
 @click.option("--seconds", default=600, show_default=True, help="Latency: how long.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
-@click.option("--rows", default=20_000_000, show_default=True, help="Flatness: rows of history.")
+@click.option("--rows", default=20_000_000, show_default=True, help="Backfill, flatness: rows of history.")
 @click.option("--commits", default=10_000, show_default=True, help="Flatness: micro-batches before.")
 def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int) -> None:
     """Run the benchmarks on this machine; keep it quiet meanwhile."""
@@ -36,6 +36,10 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
             [latency.run(rate, seconds)],
         ),
         "throughput": lambda: ("A backlog in Kafka, drained by `salesinsights ingest`", [throughput.run(events)]),
+        "backfill": lambda: (
+            "Five months from files, launched as the UI does it, beside 200 events/s; seconds",
+            [backfill.run(rows)],
+        ),
         "flatness": lambda: ("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
     }
     for name in BENCHMARKS if only is None else (only,):

@@ -61,7 +61,7 @@ def run(rate: int, seconds: int) -> dict[str, object]:
             observer.stop()
             dagster.stop()
         audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
-        waited = _waits(lake, observer.seen)
+        waited = waits(lake, observer.seen)["wait"]
     figures = percentiles(waited)
     return {
         "events": audit["messages"],
@@ -72,9 +72,12 @@ def run(rate: int, seconds: int) -> dict[str, object]:
     }
 
 
-def _waits(lake: Lake, seen: dict[int, datetime]) -> pl.Series:
-    """Seconds from append to gold of each purchase, rounded up by at most LOOK_SECONDS."""
-    bought = lake.table(SILVER_EVENTS).read("event_type = 'purchase'", ["batch", "kafka_timestamp"])
+def waits(lake: Lake, seen: dict[int, datetime]) -> pl.DataFrame:
+    """Each live purchase: when its batch was `seen` in gold, and the seconds that it waited from its append (`wait`).
+
+    A wait is rounded up by at most LOOK_SECONDS.
+    """
+    bought = lake.table(SILVER_EVENTS).read("event_type = 'purchase' AND batch > 0", ["batch", "kafka_timestamp"])
     moments = pl.DataFrame({"batch": list(seen), "seen": list(seen.values())}).cast({"batch": pl.Int64})
-    waits = bought.join(moments, on="batch", how="left").select(pl.col("seen") - pl.col("kafka_timestamp"))
-    return waits.to_series().dt.total_milliseconds() / 1_000
+    wait = (pl.col("seen") - pl.col("kafka_timestamp")).dt.total_milliseconds() / 1_000
+    return bought.join(moments, on="batch", how="left").with_columns(wait=wait)

@@ -3,6 +3,7 @@
 Add here: what concerns these processes. Not here: what they load (`definitions`).
 """
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from salesinsights_dagster.settings import CHECKOUT, Settings
 
@@ -60,6 +62,13 @@ class DagsterProcess:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise DagsterStartError(f"Dagster did not come up at {self.url}: see {self.log}; is the port free?")
             time.sleep(0.5)
+
+    def ask(self, query: str, variables: Mapping[str, object] | None = None) -> Any:
+        """The data that the web server's GraphQL API answers with."""
+        asked = json.dumps({"query": query, "variables": variables or {}}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", asked, {"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)["data"]
 
     def stop(self, wait_seconds: float = 30) -> None:
         """End the whole group: politely, then for good."""

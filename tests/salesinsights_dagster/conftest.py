@@ -3,11 +3,8 @@
 Add here: what several end-to-end tests start or ask alike. Not here: a test.
 """
 
-import json
 import os
-import urllib.request
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -50,10 +47,3 @@ def _group_of(pid: int) -> int | None:
         return os.getpgid(pid)
     except ProcessLookupError:
         return None
-
-
-def graphql(dagster: DagsterProcess, query: str, variables: Mapping[str, object] | None = None) -> Any:
-    asked = json.dumps({"query": query, "variables": variables or {}}).encode()
-    request = urllib.request.Request(f"{dagster.url}/graphql", asked, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)["data"]

@@ -16,7 +16,6 @@ from salesinsights_dagster.settings import Settings
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
 from tests.conftest import event
-from tests.salesinsights_dagster.conftest import graphql
 
 pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
 
@@ -43,7 +42,7 @@ query ($path: [String!]!) { assetNodeOrError(assetKey: {path: $path}) { ... on A
 
 def launch(dagster: DagsterProcess, months: list[str]) -> str:
     params = {"assetSelection": [{"path": BRONZE_ARCHIVE_MONTHS.name.split("/")}], "partitionNames": months}
-    launched = graphql(dagster, LAUNCH, {"params": params})["launchPartitionBackfill"]
+    launched = dagster.ask(LAUNCH, {"params": params})["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
     backfill: str = launched["backfillId"]
     return backfill
@@ -52,7 +51,7 @@ def launch(dagster: DagsterProcess, months: list[str]) -> str:
 def ended(dagster: DagsterProcess, backfill: str, seconds: float = 240) -> Any:
     deadline = time.monotonic() + seconds
     while True:
-        status = graphql(dagster, STATUS, {"id": backfill})["partitionBackfillOrError"]
+        status = dagster.ask(STATUS, {"id": backfill})["partitionBackfillOrError"]
         if status["status"] not in ("REQUESTED", "CANCELING") or time.monotonic() > deadline:
             return status
         time.sleep(1)
@@ -68,7 +67,7 @@ def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
 
     backfill = launch(dagster, [*MONTHS, WITHOUT_FILE])
     paid = 0
-    while graphql(dagster, STATUS, {"id": backfill})["partitionBackfillOrError"]["status"] == "REQUESTED":
+    while dagster.ask(STATUS, {"id": backfill})["partitionBackfillOrError"]["status"] == "REQUESTED":
         producer.produce(settings.topic, event(user_id=paid, event_time=datetime.now(UTC).isoformat()), b"1")
         paid += 1
         producer.flush(20)
@@ -81,7 +80,7 @@ def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
     lake = Lake(settings.lake)
     await_live(lake, settings.topic, paid)
     for table in ("bronze/events", "silver/events", "gold/product_sales", "gold/customer_days"):
-        shown = graphql(dagster, PARTITIONS, {"path": table.split("/")})["assetNodeOrError"]["partitionStats"]
+        shown = dagster.ask(PARTITIONS, {"path": table.split("/")})["assetNodeOrError"]["partitionStats"]
         assert shown == {"numMaterialized": DAYS_OF_MONTHS + 1, "numFailed": 0}
     assert lake.table(BRONZE_ARCHIVE_MONTHS).read()["lines"].to_list() == [LINES, LINES]
     assert audit(lake).findings == []

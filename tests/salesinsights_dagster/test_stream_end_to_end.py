@@ -14,7 +14,6 @@ from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
 from salesinsights_dagster.settings import Settings
 from tests.conftest import event
-from tests.salesinsights_dagster.conftest import graphql
 
 pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
 
@@ -73,7 +72,7 @@ def _await_checks(dagster: DagsterProcess) -> Any:
     """The asset once every check has ended: its rows are there first, and the next run may be checking already."""
     deadline = time.monotonic() + 120
     while True:
-        node = graphql(dagster, ASSET)["assetNodeOrError"]
+        node = dagster.ask(ASSET)["assetNodeOrError"]
         if _is_settled(node) or time.monotonic() > deadline:
             return node
         time.sleep(0.5)
