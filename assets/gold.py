@@ -48,6 +48,11 @@ def purchases_of(silver: LakeTable, days: Iterable[date]) -> pl.DataFrame:
     return silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days(days)}", _PURCHASE)
 
 
+def purchases_in(events: pl.DataFrame) -> pl.DataFrame:
+    """The purchase rows of a frame like silver, as the queries need them."""
+    return events.filter(event_type="purchase").select(_PURCHASE)
+
+
 def advance_gold(tables: OpenTables, window_seconds: int) -> None:
     """Bring each daily gold table to silver's last batch.
 

@@ -12,6 +12,7 @@ from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
 from assets.customer_value import customer_value
 from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
+from assets.proof_checks import proof
 from assets.upkeep_assets import Clock, lake_files, run_history
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
@@ -19,18 +20,19 @@ from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 from sensors.customer_schedule import customer_schedule
 from sensors.input_sensor import input_sensor
-from sensors.jobs import ARCHIVE, CUSTOMERS, PUBLISH, STREAM, UPKEEP
+from sensors.jobs import ARCHIVE, CUSTOMERS, PROOF, PUBLISH, STREAM, UPKEEP
 from sensors.kafka_sensor import build_kafka_sensor
-from sensors.upkeep_schedule import upkeep_schedule
+from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 
 def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
     """Everything that Dagster is to know, for these settings; `archive` may tell somebody of its progress."""
     return dg.Definitions(
         assets=[SHOP_EVENTS, ARCHIVE_FILES, archive_months, micro_batch, customer_value, lake_files, run_history],
-        jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP],
+        jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor],
-        schedules=[customer_schedule, upkeep_schedule],
+        schedules=[customer_schedule, upkeep_schedule, proof_schedule],
+        asset_checks=[proof],
         resources={
             "lake": Lake(settings.lake),
             "shop": stream_of(settings),

@@ -8,6 +8,7 @@ import dagster as dg
 from assets.catalog import key_of
 from assets.input_folder import publish_input_files
 from assets.lakehouse import STREAMED
+from assets.proof_checks import EQUALS_REBUILD, PROVED
 from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 
@@ -33,6 +34,14 @@ UPKEEP = dg.define_asset_job(
     description="What keeps the lake and Dagster's history small.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "upkeep"},
+)
+
+PROOF = dg.define_asset_job(
+    "proof",
+    selection=dg.AssetSelection.checks(*(dg.AssetCheckKey(key_of(layout), EQUALS_REBUILD) for layout in PROVED)),
+    description="Rebuilds the closed days that changed lately in memory, and compares silver and gold row by row.",
+    executor_def=dg.in_process_executor,
+    tags={"salesinsights/kind": "proof"},
 )
 
 CUSTOMERS = dg.define_asset_job(

@@ -1,11 +1,11 @@
-"""The schedule of upkeep.
+"""The schedules of upkeep: chores every hour, the proof every night.
 
 Add here: when a chore is done. Not here: the chore (`assets.upkeep_assets`).
 """
 
 import dagster as dg
 
-from sensors.jobs import UPKEEP
+from sensors.jobs import PROOF, UPKEEP
 
 upkeep_schedule = dg.ScheduleDefinition(
     name="upkeep_every_hour",
@@ -14,4 +14,13 @@ upkeep_schedule = dg.ScheduleDefinition(
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Keeps the lake's files, its logs and Dagster's history small.",
+)
+
+proof_schedule = dg.ScheduleDefinition(
+    name="proof_every_night",
+    job=PROOF,
+    cron_schedule="40 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Proves, once a day has closed, that the stream left in it what a rebuild from bronze gives.",
 )
