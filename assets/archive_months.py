@@ -13,8 +13,9 @@ import polars as pl
 
 from assets.archive_files import MonthFile
 from assets.changed_days import rows_per_day
-from assets.csv_lines import dates_of
+from assets.csv_lines import dates_of, parse_lines
 from assets.event_contract import AHEAD_OF_KAFKA, EARLIEST
+from assets.forget import forgotten_users, without_forgotten
 from assets.gold import rebuild_gold
 from assets.silver_events import rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_QUARANTINE
@@ -76,6 +77,7 @@ def load_month(
 
 def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard) -> bool:
     """Put the lines of the file into bronze, in the place of the month's former ones; False if they are there."""
+    forgotten = forgotten_users(lake)
     name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
 
     def load() -> bool:
@@ -85,18 +87,20 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard) -> bool
             return False
         _enter(lake, file, "", NOTHING, _days_of(lake, file.month), now)
         if held is None:
-            bronze.append(_rows(file, now, heard), {name: fingerprint})
+            bronze.append(_rows(file, now, forgotten, heard), {name: fingerprint})
             return True
-        days = _days_in(bronze, file.month).union(*(rows["event_date"] for rows in _rows(file, now)))
+        days = _days_in(bronze, file.month).union(*(rows["event_date"] for rows in _rows(file, now, forgotten)))
         _forget_refused(lake, file.month)
         where = f"{BRONZE_EVENTS.on_days(days)} AND {_is_of(file.month)}"
-        bronze.replace(_rows(file, now, heard), where, {name: fingerprint})
+        bronze.replace(_rows(file, now, forgotten, heard), where, {name: fingerprint})
         return True
 
     return again_on_conflict(load)
 
 
-def _rows(file: MonthFile, now: datetime, heard: Heard = lambda stage, rows: None) -> Iterator[pl.DataFrame]:
+def _rows(
+    file: MonthFile, now: datetime, forgotten: Mapping[str, datetime], heard: Heard = lambda stage, rows: None
+) -> Iterator[pl.DataFrame]:
     """The file's lines as rows of bronze."""
     for lines in file.lines():
         rows = lines.with_columns(
@@ -109,8 +113,17 @@ def _rows(file: MonthFile, now: datetime, heard: Heard = lambda stage, rows: Non
         )
         day = dates_of(rows)
         known = day.is_between(EARLIEST.date(), (now + AHEAD_OF_KAFKA).date()).fill_null(value=False)
-        yield rows.with_columns(event_date=day.set(~known, file.month))
+        dated = rows.with_columns(event_date=day.set(~known, file.month))
+        yield dated.join(_of_forgotten(rows, forgotten), on="offset", how="anti")
         heard("bronze", rows.height)
+
+
+def _of_forgotten(lines: pl.DataFrame, forgotten: Mapping[str, datetime]) -> pl.DataFrame:
+    """The lines that are events of forgotten users; they are looked for only where there are such users."""
+    if not forgotten:
+        return lines.clear()
+    parsed = parse_lines(lines)
+    return parsed.join(without_forgotten(parsed, forgotten), on="offset", how="anti")
 
 
 def _is_of(month: date) -> str:

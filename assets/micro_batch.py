@@ -14,9 +14,10 @@ import polars as pl
 
 from assets.bronze_events import Batch, commit_batch, next_offsets
 from assets.event_parser import parse_events
+from assets.forget import forgotten_users, without_forgotten
 from assets.gold import advance_gold
 from assets.silver_events import Outcome, advance_silver, unfinished_batch
-from assets.tables import BRONZE_EVENTS, REFINED
+from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
 from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader
 from resources.lake import Lake, OpenTables
@@ -54,7 +55,7 @@ class Stages:
 
 def open_stream(lake: Lake) -> OpenTables:
     """The tables of a pass. Bronze first: whatever another run commits to it from now on stops this one there."""
-    return OpenTables(lake, (BRONZE_EVENTS, *REFINED))
+    return OpenTables(lake, (BRONZE_EVENTS, *REFINED, FORGOTTEN_USERS))
 
 
 def stream(
@@ -68,12 +69,13 @@ def stream(
     resumed = _finish_last(tables, reader.topic, clock, window_seconds)
     if resumed is not None:
         yield resumed
-    state = reader.state()
+    state, forgotten = reader.state(), forgotten_users(tables)
     start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
     for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows))):
         stages = Stages(seconds)
         with stages.timed("bronze"):
-            batch = commit_batch(tables, reader.topic, state, chunk, clock())
+            known = Chunk(without_forgotten(chunk.messages, forgotten), chunk.reached)
+            batch = commit_batch(tables, reader.topic, state, known, clock())
         yield _refine(tables, batch, stages, clock, window_seconds)
 
 

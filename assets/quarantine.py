@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.bronze_events import BATCH
 from assets.gold import rebuild_gold
-from assets.silver_events import PLACE, judge_days, parse_bronze, quarantine_rows, rebuild_silver
+from assets.silver_events import PLACE, judge_days, near, parse_bronze, quarantine_rows, rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, again_on_conflict
 
@@ -64,29 +64,20 @@ def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
 def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
     """Move the rows of bronze that pass now to the days of their events; their places and days."""
     bronze = lake.table(BRONZE_EVENTS)
-    near = _near(refused)
-    held = bronze.read(near, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")
-    rows = bronze.read(f"{BRONZE_EVENTS.on_days(held['event_date'].unique())} AND ({near})")
+    span = near(refused)
+    held = bronze.read(span, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")
+    rows = bronze.read(f"{BRONZE_EVENTS.on_days(held['event_date'].unique())} AND ({span})")
     passed = parse_bronze(rows.join(refused, on=PLACE, how="semi")).filter(pl.col("reason").is_null())
     moved = passed.filter(pl.col("event_date") != pl.col("event_time").dt.date())
     good = passed.with_columns(event_date=pl.col("event_time").dt.date())
     if moved.height:
         days = set(moved["event_date"]) | set(moved["event_time"].dt.date())
-        where = f"{BRONZE_EVENTS.on_days(days)} AND ({_near(moved)})"
+        where = f"{BRONZE_EVENTS.on_days(days)} AND ({near(moved)})"
         others = bronze.read(where).join(moved, on=PLACE, how="anti")
         names = BRONZE_EVENTS.schema.names()
         refiled = good.join(moved, on=PLACE, how="semi")
         bronze.replace(pl.concat([others.select(names), refiled.select(names)]), where, {})
     return good.select(*PLACE, "event_date")
-
-
-def _near(rows: pl.DataFrame) -> str:
-    """A predicate that holds for these rows of bronze, and few others; statistics can prune by it."""
-    spans = rows.group_by("source", "partition").agg(first=pl.col("offset").min(), last=pl.col("offset").max())
-    return " OR ".join(
-        f"(source = '{source}' AND partition = {partition} AND \"offset\" BETWEEN {first} AND {last})"
-        for source, partition, first, last in spans.iter_rows()
-    )
 
 
 def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:

@@ -282,6 +282,15 @@ def parse_bronze(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive))])
 
 
+def near(rows: pl.DataFrame) -> str:
+    """A predicate that holds for these rows of bronze, and few others; statistics can prune by it."""
+    spans = rows.group_by("source", "partition").agg(first=pl.col("offset").min(), last=pl.col("offset").max())
+    return " OR ".join(
+        f"(source = '{source}' AND partition = {partition} AND \"offset\" BETWEEN {first} AND {last})"
+        for source, partition, first, last in spans.iter_rows()
+    )
+
+
 def silver_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
     """What silver should hold of these days, computed from bronze up to batch `last` alone."""
     return judge_days(bronze, days, last).filter(outcome="accepted").select(SILVER_EVENTS.schema.names())

@@ -109,6 +109,21 @@ SILVER_BATCHES = TableLayout(
     "The ledger: one row per batch and Kafka partition, with the offsets [start, end) and what became of each message.",
 )
 
+FORGOTTEN_USERS = TableLayout(
+    "silver/forgotten_users",
+    pl.Schema(
+        {
+            "user_hash": pl.String(),
+            "forgotten_at": UTC_MICROSECONDS,
+            "days": pl.List(pl.Date()),
+            "batches": pl.List(pl.Int64()),
+            "months": pl.List(pl.Int64()),
+        }
+    ),
+    (),
+    "Who was forgotten, as a hash, and what was rewritten for it: an older event of theirs is dropped when it comes.",
+)
+
 _MEASURES = {
     "units": pl.Int64(),
     "orders": pl.Int64(),
@@ -194,6 +209,7 @@ TABLES = {
     "silver_batches": SILVER_BATCHES,
     "silver_quarantine": SILVER_QUARANTINE,
     "silver_events": SILVER_EVENTS,
+    "forgotten_users": FORGOTTEN_USERS,
     "product_sales": PRODUCT_SALES,
     "product_sales_daily": PRODUCT_SALES_DAILY,
     "customer_days": CUSTOMER_DAYS,

@@ -26,6 +26,8 @@ PROPERTIES = {
 """A checkpoint every 20 commits keeps loading flat; the log behind it stays for six hours, longer than any run lasts,
 and replaced files for a day, longer than any reader does."""
 
+_LOG_KEPT = "delta.logRetentionDuration"
+
 _FILES = WriterProperties(compression="ZSTD", compression_level=1)
 """Half the bytes of the default, Snappy, in the same time."""
 
@@ -139,6 +141,17 @@ class LakeTable:
         The paths that were deleted. Raises LakeError for fewer hours than the table's retention.
         """
         return self._write(lambda: self._delta.vacuum(hours, dry_run=False, full=True))
+
+    def purge(self) -> None:
+        """Keep this version alone: no file that it does not name, and no log entry from before it.
+
+        Whoever holds an older handle can neither read nor commit with it any more.
+        """
+        self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: "interval 0 seconds"}))
+        self._write(self._delta.create_checkpoint)
+        self._write(self._delta.cleanup_metadata)
+        self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: PROPERTIES[_LOG_KEPT]}))
+        self._write(lambda: self._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False))
 
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []

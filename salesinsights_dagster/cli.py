@@ -15,6 +15,7 @@ COMMANDS = {
     "backfill": "salesinsights_dagster.commands.backfill:backfill",
     "demo": "salesinsights_dagster.commands.demo:demo",
     "dev": "salesinsights_dagster.commands.dev:dev",
+    "forget": "salesinsights_dagster.commands.forget:forget",
     "ingest": "salesinsights_dagster.commands.ingest:ingest",
     "kafka": "salesinsights_dagster.broker.commands:kafka",
     "produce": "salesinsights_dagster.commands.produce:produce",

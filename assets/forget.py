@@ -1,0 +1,199 @@
+"""A user who wants to be forgotten: every row about them leaves the lake, and none comes back.
+
+What is remembered is a hash of the user's number and the moment: an event from before it is dropped wherever it comes
+from, an event after it is a new one.
+Add here: what must be gone. Not here: how a table is rewritten (`resources.lake`).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from assets.bronze_events import BATCH
+from assets.gold import rebuild_gold, refresh_customer_value
+from assets.silver_events import PLACE, near, parse_bronze, rebuild_silver
+from assets.tables import (
+    ARCHIVE,
+    BRONZE_ARCHIVE_MONTHS,
+    BRONZE_EVENTS,
+    DAILY,
+    FORGOTTEN_USERS,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_QUARANTINE,
+    TABLES,
+)
+from resources.lake import Lake, Tables, again_on_conflict
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed: rows of bronze, and the days that they were of."""
+
+    rows: int
+    days: list[date]
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """What has to be made anew for a user: kept until all of it is, since bronze can't tell any more."""
+
+    days: list[date]
+    batches: list[int]
+    months: list[int]
+
+    def with_rows(self, found: pl.DataFrame) -> "_Trace":
+        months = found.filter(source=ARCHIVE)["partition"]
+        return _Trace(
+            sorted({*self.days, *found["event_date"]}),
+            sorted({*self.batches, *found["batch"]}),
+            sorted({*self.months, *months}),
+        )
+
+
+_NOTHING = pl.Schema({name: BRONZE_EVENTS.schema[name] for name in (*PLACE, "batch", "event_date")})
+
+
+def hash_of(user_id: int) -> str:
+    """What is kept of a forgotten user."""
+    return hashlib.sha256(f"salesinsights user {user_id}".encode()).hexdigest()
+
+
+def forgotten_users(tables: Tables) -> dict[str, datetime]:
+    """The hash of each forgotten user, and since when."""
+    return dict(tables.table(FORGOTTEN_USERS).read(columns=["user_hash", "forgotten_at"]).iter_rows())
+
+
+def without_forgotten(events: pl.DataFrame, forgotten: Mapping[str, datetime]) -> pl.DataFrame:
+    """Parsed events but for those of forgotten users from before they were forgotten."""
+    if not forgotten:
+        return events
+    users = [user for user in events["user_id"].drop_nulls().unique() if hash_of(user) in forgotten]
+    since = pl.Series([forgotten[hash_of(user)] for user in users], dtype=pl.Datetime("us", "UTC"))
+    moment = pl.col("user_id").replace_strict(pl.Series(users, dtype=pl.Int64), since, default=None)
+    return events.filter((pl.col("event_time") <= moment).fill_null(value=False).not_())
+
+
+def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forgotten:
+    """Remove every row about a user: messages and lines, refused ones that hold the number, and what was made of them.
+
+    Rewrites the files that hold such a row, and the ledgers of the batches and months that brought it; then deletes
+    from disk, and from the logs, whatever older version held it. Nothing else may run on the lake meanwhile. A replay
+    finds nothing more, and one that was cut short is made whole by the next. Kafka keeps its own copy, for as long as
+    its retention says.
+    """
+    found = pl.concat([_NOTHING.to_frame(), *_rows_about(lake, user_id)])
+    trace = _remembered(lake, user_id).with_rows(found)
+    _remember(lake, user_id, now, trace)
+    for day in sorted(set(found["event_date"])):
+        _remove(lake, found.filter(event_date=day), day)
+    if trace.days:
+        _release_refused(lake, user_id)
+        rebuild_silver(lake, trace.days)
+        for layout in DAILY:
+            rebuild_gold(lake, layout, trace.days, window_seconds)
+        refresh_customer_value(lake)
+    _restate_batches(lake, [batch for batch in trace.batches if batch > 0])
+    _restate_months(lake, trace.months)
+    for layout in TABLES.values():
+        lake.table(layout).purge()
+    return Forgotten(found.height, trace.days)
+
+
+def _rows_about(lake: Lake, user_id: int) -> Iterator[pl.DataFrame]:
+    """Per day, the places of the rows of bronze about a user: by the field, or, where refused, by the bare number."""
+    bronze = lake.table(BRONZE_EVENTS)
+    files = bronze.files()
+    for day in sorted(set(files["partition.event_date"])) if files.height else []:
+        rows = bronze.read(BRONZE_EVENTS.on_days([day]))
+        number = str(user_id).encode()
+        near_it = rows.filter(pl.col("value").bin.contains(number) | pl.col("key").bin.contains(number))
+        yield _about(parse_bronze(near_it), user_id).select(_NOTHING.names())
+
+
+def _about(parsed: pl.DataFrame, user_id: int) -> pl.DataFrame:
+    text = pl.concat_str(pl.col("key", "value").map_elements(_text, pl.String), separator=" ", ignore_nulls=True)
+    refused = pl.col("reason").is_not_null() & text.str.contains(_bare(user_id))
+    return parsed.filter((pl.col("user_id") == user_id).fill_null(value=False) & pl.col("reason").is_null() | refused)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _remembered(lake: Lake, user_id: int) -> "_Trace":
+    held = lake.table(FORGOTTEN_USERS).read(f"user_hash = '{hash_of(user_id)}'", ["days", "batches", "months"])
+    return _Trace(*held.row(0)) if held.height else _Trace([], [], [])
+
+
+def _remember(lake: Lake, user_id: int, now: datetime, trace: "_Trace") -> None:
+    row = {"user_hash": hash_of(user_id), "forgotten_at": now, **vars(trace)}
+    entry = pl.DataFrame([row], schema=FORGOTTEN_USERS.schema)
+    where = f"user_hash = '{hash_of(user_id)}'"
+    again_on_conflict(lambda: lake.table(FORGOTTEN_USERS).replace(entry, where, {}))
+
+
+def _remove(lake: Lake, found: pl.DataFrame, day: date) -> None:
+    where = f"{BRONZE_EVENTS.on_days([day])} AND ({near(found)})"
+
+    def remove() -> None:
+        bronze = lake.table(BRONZE_EVENTS)
+        bronze.replace(bronze.read(where).join(found, on=PLACE, how="anti"), where, {})
+
+    again_on_conflict(remove)
+
+
+def _release_refused(lake: Lake, user_id: int) -> None:
+    """Take the rows out of quarantine that bronze has no more."""
+
+    def release() -> None:
+        table, bronze = lake.table(SILVER_QUARANTINE), lake.table(BRONZE_EVENTS)
+        for day in sorted(set(table.files()["partition.arrival_date"])):
+            rows = table.read(SILVER_QUARANTINE.on_days([day]))
+            holding = rows.filter(pl.col("value").map_elements(_text, pl.String).str.contains(_bare(user_id)))
+            if holding.height:
+                gone = holding.join(bronze.read(near(holding), PLACE), on=PLACE, how="anti")
+                table.replace(rows.join(gone, on=PLACE, how="anti"), SILVER_QUARANTINE.on_days([day]), {})
+
+    if lake.table(SILVER_QUARANTINE).files().height:
+        again_on_conflict(release)
+
+
+def _bare(user_id: int) -> str:
+    """The number where it stands by itself."""
+    return rf"(^|[^0-9]){user_id}([^0-9]|$)"
+
+
+def _restate_batches(lake: Lake, batches: list[int]) -> None:
+    """The ledger of these batches, counted anew: what is gone has become an offset that holds no message."""
+    if not batches:
+        return
+    where = f"batch IN ({', '.join(map(str, batches))})"
+    ledger = lake.table(SILVER_BATCHES).read(where)
+    for name, layout in _COUNTED.items():
+        rows = lake.table(layout).read(where, ["batch", "partition"])
+        counted = rows.group_by("batch", "partition").agg(pl.len().cast(pl.Int64).alias(name))
+        ledger = ledger.drop(name).join(counted, on=["batch", "partition"], how="left")
+    restated = ledger.with_columns(pl.col(*_COUNTED).fill_null(0)).with_columns(
+        duplicates=pl.col("messages") - pl.col("accepted") - pl.col("quarantined"),
+        markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages"),
+    )
+    last = lake.table(SILVER_BATCHES).progress(BATCH) or 0
+    again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))
+
+
+_COUNTED = {"messages": BRONZE_EVENTS, "accepted": SILVER_EVENTS, "quarantined": SILVER_QUARANTINE}
+
+
+def _restate_months(lake: Lake, months: list[int]) -> None:
+    ledger = BRONZE_ARCHIVE_MONTHS
+    for month in months:
+        where = f"source = '{ARCHIVE}' AND partition = {month}"
+        mine = ledger.on_days([date(month // 100, month % 100, 1)])
+        lines, kept, refused = (lake.table(layout).read(where, ["offset"]).height for layout in _COUNTED.values())
+        counts = {"lines": lines, "accepted": kept, "quarantined": refused, "duplicates": lines - kept - refused}
+        row = lake.table(ledger).read(mine).with_columns(**{name: pl.lit(count) for name, count in counts.items()})
+        lake.table(ledger).replace(row, mine, {})

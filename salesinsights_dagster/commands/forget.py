@@ -1,0 +1,32 @@
+"""`salesinsights forget`: everything about one user leaves the lake.
+
+Add here: options and output. Not here: what is removed (`assets.forget`).
+"""
+
+import json
+
+import click
+
+from salesinsights_dagster.settings import load_settings
+
+
+@click.command()
+@click.argument("user_id", type=int)
+@click.option("--yes", is_flag=True, help="Do not ask: what is forgotten can't be brought back.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def forget(user_id: int, yes: bool, as_json: bool) -> None:
+    """Remove every row about USER_ID from bronze, silver, quarantine and gold, and from every older version on disk.
+
+    Stop Dagster first. Older events of the user are dropped from now on, wherever they come from; newer ones are new.
+    Kafka keeps its own messages for as long as its retention says, and so do files in the archive folder.
+    """
+    from assets.forget import forget as forget_user
+    from resources.lake import Lake
+    from salesinsights_dagster.definitions import utc_now
+
+    settings = load_settings()
+    if not yes:
+        click.confirm(f"Remove everything about user {user_id} from {settings.lake}?", abort=True, err=True)
+    done = forget_user(Lake(settings.lake), user_id, utc_now(), settings.window_seconds)
+    facts = {"rows": done.rows, "days": [day.isoformat() for day in done.days]}
+    click.echo(json.dumps(facts) if as_json else f"{done.rows:,} rows of {len(done.days)} days are gone")
