@@ -19,6 +19,7 @@ _SQL_TYPES = {
     "Binary": "BLOB",
     "Date": "DATE",
     "List(Date)": "DATE[]",
+    "List(Int64)": "BIGINT[]",
     "Datetime(time_unit='us', time_zone='UTC')": "TIMESTAMPTZ",
 }
 
