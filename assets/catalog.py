@@ -16,6 +16,7 @@ from assets.tables import (
     CUSTOMER_VALUE,
     PRODUCT_SALES,
     PRODUCT_SALES_DAILY,
+    RESTATEMENTS,
     SILVER_BATCHES,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
@@ -65,6 +66,7 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     PRODUCT_SALES_DAILY.name: [dg.AssetKey(["silver", "events"])],
     CUSTOMER_DAYS.name: [dg.AssetKey(["silver", "events"])],
     CUSTOMER_VALUE.name: [dg.AssetKey(["gold", "customer_days"])],
+    RESTATEMENTS.name: [dg.AssetKey(["gold", "product_sales"])],
 }
 
 _DERIVED = {
@@ -81,6 +83,8 @@ _DERIVED = {
     "updated_at": ("ingested_at",),
 }
 """For the columns of gold that are computed: the columns of silver/events that they are computed from."""
+
+_RESTATED = {f"{age}_{name}": (name,) for age in ("old", "new") for name in ("units", "revenue", "refunds")}
 
 _CUSTOMER_DERIVED = {
     "average_order_value": ("revenue", "orders"),
@@ -99,7 +103,7 @@ def key_of(layout: TableLayout) -> dg.AssetKey:
 def spec_of(layout: TableLayout) -> dg.AssetSpec:
     """The asset of one table, without its code."""
     layer = layout.name.split("/")[0]
-    streamed = layout not in (CUSTOMER_VALUE, BRONZE_ARCHIVE_MONTHS)
+    streamed = layout not in (CUSTOMER_VALUE, RESTATEMENTS, BRONZE_ARCHIVE_MONTHS)
     return dg.AssetSpec(
         key_of(layout),
         deps=_UPSTREAM[layout.name],
@@ -124,12 +128,15 @@ def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
     """The archive is loaded when somebody has a file: there is no time by which it should have been."""
     if layout is BRONZE_ARCHIVE_MONTHS:
         return None
-    return FRESH_CUSTOMERS if layout is CUSTOMER_VALUE else FRESH
+    return FRESH_CUSTOMERS if layout in (CUSTOMER_VALUE, RESTATEMENTS) else FRESH
 
 
 def _metadata(layout: TableLayout) -> dict[str, object]:
     types = layout.column_types()
-    columns = [dg.TableColumn(name, kind, description=MEANINGS[name]) for name, kind in types.items()]
+    columns = [
+        dg.TableColumn(name, kind, description=MEANINGS.get(name, "an optional field of the event"))
+        for name, kind in types.items()
+    ]
     return {
         "dagster/table_name": layout.name,
         "dagster/column_schema": dg.TableSchema(columns),
@@ -155,6 +162,8 @@ def _lineage(layout: TableLayout) -> dict[str, list[dg.TableColumnDep]]:
 def _source(layout: TableLayout) -> tuple[TableLayout, Mapping[str, tuple[str, ...]]]:
     if layout is CUSTOMER_VALUE:
         return CUSTOMER_DAYS, _CUSTOMER_DERIVED
+    if layout is RESTATEMENTS:
+        return PRODUCT_SALES, _RESTATED
     if layout.name.startswith("gold/"):
         return SILVER_EVENTS, _DERIVED
     return BRONZE_EVENTS, {}

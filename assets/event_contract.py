@@ -11,10 +11,6 @@ import polars as pl
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 MONEY = pl.Decimal(12, 2)
 
-INTEGERS = ("product_id", "category_id", "user_id")
-TEXTS = ("category_code", "brand", "user_session", "event_id")
-OPTIONAL = ("category_id", *TEXTS)
-
 EVENT = pl.Schema(
     {
         "event_time": UTC_MICROSECONDS,
@@ -30,7 +26,14 @@ EVENT = pl.Schema(
 )
 """The nine fields, in the order of the data set. Together they are the identity of an event without `event_id`."""
 
-FIELDS = (*EVENT, "event_id")
+EXTRA = pl.Schema({"event_id": pl.String()})
+"""Further fields, each of them optional: a text or an integer. One that is added here is parsed from now on, and silver
+gets a column for it, null in the rows of before."""
+
+FIELDS = (*EVENT, *EXTRA)
+OPTIONAL = ("category_id", "category_code", "brand", "user_session", *EXTRA)
+INTEGERS = tuple(name for name, kind in {**EVENT, **EXTRA}.items() if kind == pl.Int64)
+TEXTS = tuple(name for name, kind in {**EVENT, **EXTRA}.items() if kind == pl.String and name != "event_type")
 
 EVENT_TYPES = {
     "view": "view",

@@ -43,9 +43,9 @@ def gold_queries(
         yield lambda layout: query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
 
 
-def purchases_of(silver: LakeTable, days: Iterable[date]) -> pl.DataFrame:
-    """The purchase rows of these days, as the queries need them."""
-    return silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days(days)}", _PURCHASE)
+def purchases_of(silver: LakeTable, days: Iterable[date], more: Sequence[str] = ()) -> pl.DataFrame:
+    """The purchase rows of these days, as the queries need them, and `more` of their columns."""
+    return silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days(days)}", [*_PURCHASE, *more])
 
 
 def purchases_in(events: pl.DataFrame) -> pl.DataFrame:

@@ -140,8 +140,7 @@ def _materializations(
             picture = _picture(tables.table(PRODUCT_SALES), day) if layout is PRODUCT_SALES and day in pictured else {}
             metadata = {**figures, "dagster/row_count": rows, **picture}
             yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
-    rows = int(tables.table(SILVER_BATCHES).files()["num_records"].sum())
-    metadata = {**figures, "dagster/row_count": rows, LAST_BATCH: last}
+    metadata = {**figures, "dagster/row_count": tables.table(SILVER_BATCHES).rows, LAST_BATCH: last}
     yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata=metadata)
 
 

@@ -21,7 +21,7 @@ SHOWN = 20
 
 
 @dg.multi_asset_check(
-    name="proof",
+    name="rebuild_and_compare",
     specs=[
         dg.AssetCheckSpec(
             EQUALS_REBUILD,

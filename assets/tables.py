@@ -5,7 +5,7 @@ Add here: a table or a column. Not here: how its rows come about (the module nam
 
 import polars as pl
 
-from assets.event_contract import EVENT, UTC_MICROSECONDS
+from assets.event_contract import EVENT, EXTRA, UTC_MICROSECONDS
 from resources.lake import TableLayout
 
 REVENUE = pl.Decimal(18, 2)
@@ -58,7 +58,7 @@ SILVER_EVENTS = TableLayout(
     pl.Schema(
         {
             **EVENT,
-            "event_id": pl.String(),
+            **EXTRA,
             **_PLACE,
             "kafka_timestamp": UTC_MICROSECONDS,
             "ingested_at": UTC_MICROSECONDS,
@@ -197,6 +197,26 @@ CUSTOMER_VALUE = TableLayout(
     "What each buyer was worth, to the last day on which anybody bought.",
 )
 
+_RESTATED = {"units": pl.Int64(), "revenue": REVENUE, "refunds": REVENUE}
+
+RESTATEMENTS = TableLayout(
+    "gold/restatements",
+    pl.Schema(
+        {
+            "event_date": pl.Date(),
+            "window_start": UTC_MICROSECONDS,
+            "window_end": UTC_MICROSECONDS,
+            "product_id": pl.Int64(),
+            **{f"old_{name}": kind for name, kind in _RESTATED.items()},
+            **{f"new_{name}": kind for name, kind in _RESTATED.items()},
+            "reason": pl.String(),
+            "restated_at": UTC_MICROSECONDS,
+        }
+    ),
+    (),
+    "Published windows of product_sales that changed after they had closed: what they said, what they say, and why.",
+)
+
 DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 """The gold tables that are computed from the purchases of a day."""
 
@@ -214,5 +234,6 @@ TABLES = {
     "product_sales_daily": PRODUCT_SALES_DAILY,
     "customer_days": CUSTOMER_DAYS,
     "customer_value": CUSTOMER_VALUE,
+    "restatements": RESTATEMENTS,
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

@@ -40,6 +40,10 @@ class LakeError(RuntimeError):
     """The lake can't be read or written; the message says what failed and what to do."""
 
 
+class VersionGoneError(LakeError):
+    """The version of a table that was asked for is no longer kept."""
+
+
 class ConcurrentCommitError(LakeError):
     """Another writer committed first; this commit changed nothing."""
 
@@ -58,9 +62,14 @@ class TableLayout:
     description: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def delta(self) -> Schema:
+        """The columns as Delta Lake knows them."""
+        return Schema.from_arrow(self.schema)
+
     def column_types(self) -> dict[str, str]:
         """Each column's type under Delta Lake's name for it, such as `decimal(18,2)` or `timestamp`."""
-        fields = json.loads(Schema.from_arrow(self.schema).to_json())["fields"]
+        fields = json.loads(self.delta.to_json())["fields"]
         return {field["name"]: _type_name(field["type"]) for field in fields}
 
     def on_days(self, days: Iterable[date]) -> str:
@@ -97,6 +106,11 @@ class LakeTable:
     def files(self) -> pl.DataFrame:
         """One row a data file: path, size_bytes, num_records, and each column's statistics and partition value."""
         return pl.DataFrame(self._delta.get_add_actions(flatten=True))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, by the statistics of the files."""
+        return int(self._delta.count())
 
     def file_uris(self) -> list[str]:
         return self._delta.file_uris()
@@ -219,24 +233,50 @@ class Lake:
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.root = root
         self._options = dict(storage_options or {}) or None
+        self._known: set[str] = set()
 
     def uri(self, layout: TableLayout) -> str:
         return f"{self.root.rstrip('/')}/{layout.name}"
 
-    def table(self, layout: TableLayout) -> LakeTable:
-        """The table at its newest version, created if it is not there yet.
+    def table(self, layout: TableLayout, version: int | None = None) -> LakeTable:
+        """The table at its newest version, created if it is not there yet, or at an older one, to read.
 
-        Raises LakeError if it can't be read, or created.
+        A column that is new in the layout is added to it. Raises LakeError if it can't be read, created, or brought to
+        the layout, and VersionGoneError where an older version is not kept.
         """
         try:
-            return LakeTable(layout, DeltaTable(self.uri(layout), storage_options=self._options))
-        except TableNotFoundError:
-            return self._create(layout)
+            delta = DeltaTable(self.uri(layout), version, storage_options=self._options)
         except (DeltaError, OSError) as error:
+            if version is not None:
+                raise VersionGoneError(f"{layout.name} has no version {version} any more: {error}") from error
+            if isinstance(error, TableNotFoundError):
+                return self._create(layout)
             raise LakeError(
                 f"{layout.name} can't be read at {self.uri(layout)}: {error}. "
                 "Check that folder, or set SALESINSIGHTS_LAKE"
             ) from error
+        if layout.name not in self._known:
+            self._evolve(layout, delta)
+            self._known.add(layout.name)
+        return LakeTable(layout, delta)
+
+    def _evolve(self, layout: TableLayout, delta: DeltaTable) -> None:
+        """Add the columns that are new in the layout; they are null in the rows that are there.
+
+        Raises LakeError where the table holds anything else than the layout says: nothing is changed then.
+        """
+        held, wanted = ({column.name: column for column in schema.fields} for schema in (delta.schema(), layout.delta))
+        for name, column in held.items():
+            if name not in wanted:
+                raise LakeError(f"{layout.name} has a column {name} that this release does not know: use a newer one")
+            if column.type != wanted[name].type:
+                raise LakeError(
+                    f"{layout.name}.{name} is {column.type} in the lake and {wanted[name].type} in this release: "
+                    "a column can't change its type; give the new one another name"
+                )
+        added = [column for name, column in wanted.items() if name not in held]
+        if added:
+            delta.alter.add_columns(added)
 
     def _create(self, layout: TableLayout) -> LakeTable:
         if "://" not in self.root:
@@ -244,7 +284,7 @@ class Lake:
         try:
             delta = DeltaTable.create(
                 self.uri(layout),
-                Schema.from_arrow(layout.schema),
+                layout.delta,
                 mode="ignore",
                 partition_by=list(layout.partition_by),
                 description=layout.description,

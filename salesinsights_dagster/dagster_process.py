@@ -22,6 +22,12 @@ from salesinsights_dagster.settings import CHECKOUT, Settings
 INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
 
 
+_LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries { name
+    locationOrLoadError { __typename ... on PythonError { message } } } } } }
+"""
+
+
 class DagsterStartError(RuntimeError):
     """Dagster did not come up; the message names its log and the remedy."""
 
@@ -53,15 +59,21 @@ class DagsterProcess:
         return cls(process, f"http://127.0.0.1:{port}", log)
 
     def await_ready(self, wait_seconds: float = 90) -> None:
-        """Return once the web server answers.
+        """Return once the web server answers and the code location is loaded.
 
-        Raises DagsterStartError if it ends or stays silent.
+        Raises DagsterStartError if it ends or stays silent, or the location can't be loaded.
         """
         deadline = time.monotonic() + wait_seconds
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise DagsterStartError(f"Dagster did not come up at {self.url}: see {self.log}; is the port free?")
             time.sleep(0.5)
+        for entry in self.ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]:
+            fault = entry["locationOrLoadError"]
+            if fault["__typename"] == "PythonError":
+                raise DagsterStartError(
+                    f"the code location {entry['name']} can't be loaded: {fault['message'].strip()}"
+                )
 
     def ask(self, query: str, variables: Mapping[str, object] | None = None) -> Any:
         """The data that the web server's GraphQL API answers with."""

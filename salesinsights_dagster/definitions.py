@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.archive_asset import Archive, archive_months
 from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
-from assets.customer_value import customer_value
+from assets.customer_value import customer_value, restatements
 from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
 from assets.proof_checks import proof
@@ -28,7 +28,11 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
     """Everything that Dagster is to know, for these settings; `archive` may tell somebody of its progress."""
     return dg.Definitions(
-        assets=[SHOP_EVENTS, ARCHIVE_FILES, archive_months, micro_batch, customer_value, lake_files, run_history],
+        assets=[
+            *(SHOP_EVENTS, ARCHIVE_FILES),
+            *(archive_months, micro_batch, customer_value, restatements),
+            *(lake_files, run_history),
+        ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor],
         schedules=[customer_schedule, upkeep_schedule, proof_schedule],

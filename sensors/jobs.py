@@ -9,7 +9,7 @@ from assets.catalog import key_of
 from assets.input_folder import publish_input_files
 from assets.lakehouse import STREAMED
 from assets.proof_checks import EQUALS_REBUILD, PROVED
-from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE
+from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE, RESTATEMENTS
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 
 STREAM = dg.define_asset_job(
@@ -46,8 +46,8 @@ PROOF = dg.define_asset_job(
 
 CUSTOMERS = dg.define_asset_job(
     "customers",
-    selection=dg.AssetSelection.assets(key_of(CUSTOMER_VALUE)),
-    description="Every buyer's value, from customer_days.",
+    selection=dg.AssetSelection.assets(key_of(CUSTOMER_VALUE), key_of(RESTATEMENTS)),
+    description="What follows gold in its own time: every buyer's value, and windows that changed after they closed.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "customers"},
 )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -93,3 +94,29 @@ def test_a_lake_that_is_a_file_names_the_remedy(tmp_path: Path) -> None:
 
     with pytest.raises(LakeError, match="SALESINSIGHTS_LAKE"):
         Lake(str(tmp_path / "lake")).table(LAYOUT)
+
+
+def with_columns(**columns: pl.DataType) -> TableLayout:
+    return replace(LAYOUT, schema=pl.Schema({**LAYOUT.schema, **columns}))
+
+
+def test_a_new_column_is_null_in_the_rows_of_before(lake: Lake) -> None:
+    lake.table(LAYOUT).append(things(1), {})
+    newer, wider = Lake(lake.root), with_columns(note=pl.String())
+
+    table = newer.table(wider)
+    table.append(things(2).with_columns(note=pl.lit("new")), {})
+
+    assert sorted(table.read(columns=["number", "note"]).rows()) == [(1, None), (2, "new")]
+    assert newer.table(wider).version == Lake(lake.root).table(wider).version
+
+
+def test_a_table_that_holds_something_else_is_refused_and_left_alone(lake: Lake) -> None:
+    version = lake.table(with_columns(note=pl.String())).version
+
+    with pytest.raises(LakeError, match="has a column note that this release does not know"):
+        Lake(lake.root).table(LAYOUT)
+    with pytest.raises(LakeError, match="a column can't change its type"):
+        Lake(lake.root).table(with_columns(note=pl.Int64(), more=pl.String()))
+
+    assert Lake(lake.root).table(with_columns(note=pl.String())).version == version

@@ -1,0 +1,94 @@
+"""Which published window of product sales changed after it had closed: what it said, what it says, and why.
+
+Found by comparing gold as it was at the last look with gold as it is, so a window that changed twice in between is one
+restatement. Add here: what counts as one. Not here: how gold is computed (`gold`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from assets.gold import purchases_of
+from assets.tables import ARCHIVE, PRODUCT_SALES, RESTATEMENTS, SILVER_EVENTS
+from resources.lake import Lake, LakeTable, VersionGoneError, again_on_conflict
+
+SEEN_VERSION, SEEN_AT = "product_sales/version", "product_sales/seen_at"
+"""The progress: the version of gold at the last look, and its moment in microseconds."""
+
+GRACE = timedelta(seconds=90)
+"""A window is closed when its end is so long ago that an event which was in time has reached gold."""
+
+_KEY = ["event_date", "window_start", "window_end", "product_id"]
+_MEASURES = ["units", "revenue", "refunds"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look found: restated windows, and whether the version of the last look was still there to compare with."""
+
+    restated: int
+    is_complete: bool
+
+
+def record_restatements(lake: Lake, now: datetime) -> Look:
+    """Add a row for each closed window that changed since the last look.
+
+    The look and its rows are one commit, so a replay adds none. A day that gold did not hold at the last look was not
+    published, and its windows are no restatements. Where the version of the last look is gone, because nobody looked
+    for longer than the lake keeps versions, nothing can be said of the time in between, and this look says so.
+    """
+
+    def record() -> Look:
+        ledger, sales = lake.table(RESTATEMENTS), lake.table(PRODUCT_SALES)
+        version, seen_at = ledger.progress(SEEN_VERSION), ledger.progress(SEEN_AT)
+        if version == sales.version:
+            return Look(0, is_complete=True)
+        rows, is_complete = pl.DataFrame(schema=RESTATEMENTS.schema), True
+        if version is not None and seen_at is not None:
+            try:
+                before = lake.table(PRODUCT_SALES, version)
+                rows = _restated(lake, before, sales, _EPOCH + timedelta(microseconds=seen_at), now)
+            except VersionGoneError:
+                is_complete = False
+        ledger.append(rows, {SEEN_VERSION: sales.version, SEEN_AT: (now - _EPOCH) // timedelta(microseconds=1)})
+        return Look(rows.height, is_complete)
+
+    return again_on_conflict(record)
+
+
+def _restated(lake: Lake, before: LakeTable, after: LakeTable, seen_at: datetime, now: datetime) -> pl.DataFrame:
+    days = _changed_days(before, after)
+    if not days:
+        return pl.DataFrame(schema=RESTATEMENTS.schema)
+    old, new = (table.read(PRODUCT_SALES.on_days(days), [*_KEY, *_MEASURES]) for table in (before, after))
+    both = old.join(new, on=_KEY, how="full", coalesce=True, suffix="_new")
+    changed = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _MEASURES)
+    closed = both.filter(pl.col("window_end") <= pl.lit(seen_at - GRACE), changed)
+    named = {f"old_{name}": pl.col(name) for name in _MEASURES}
+    named |= {f"new_{name}": pl.col(f"{name}_new") for name in _MEASURES}
+    reasons = _reasons(lake, days, seen_at)
+    return (
+        closed.join(reasons, on=["event_date", "product_id"], how="left")
+        .with_columns(**named, restated_at=pl.lit(now), reason=pl.col("reason").fill_null("recomputed"))
+        .select(RESTATEMENTS.schema.names())
+    )
+
+
+def _changed_days(before: LakeTable, after: LakeTable) -> list[date]:
+    """The days that both versions hold, in other files."""
+    old, new = (table.files() for table in (before, after))
+    if old.is_empty() or new.is_empty():
+        return []
+    day = "partition.event_date"
+    kept = set(old["path"]) & set(new["path"])
+    moved = new.filter(~pl.col("path").is_in(kept))[day]
+    return sorted(set(moved) & set(old[day]))
+
+
+def _reasons(lake: Lake, days: list[date], seen_at: datetime) -> pl.DataFrame:
+    """Per day and product with purchases that were read since the last look: `archive` or `late`."""
+    fresh = purchases_of(lake.table(SILVER_EVENTS), days, ("source",)).filter(pl.col("ingested_at") > pl.lit(seen_at))
+    reason = pl.when((pl.col("source") == ARCHIVE).any()).then(pl.lit("archive")).otherwise(pl.lit("late"))
+    return fresh.group_by("event_date", "product_id").agg(reason=reason)
