@@ -17,7 +17,8 @@ from salesinsights_dagster.settings import load_settings
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def sql(statement: str, form: str) -> None:
     """Answer one SELECT STATEMENT over bronze_events, bronze_archive_months, silver_events, silver_quarantine,
-    silver_batches, product_sales, product_sales_daily, customer_days and customer_value."""
+    silver_batches, product_sales, product_sales_daily, customer_days, customer_value, restatements and
+    forgotten_users."""
     from assets.sql_views import sql_session
     from resources.duckdb_engine import query
     from resources.lake import Lake
