@@ -35,9 +35,19 @@ def sql_session(
     tables: Mapping[str, LakeTable] | None = None,
     variables: Mapping[str, int] | None = None,
     memory_limit: str = "2GB",
+    statement: str | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A locked DuckDB in which each table of the lake is a view."""
+    """A locked DuckDB in which each table of the lake is a view.
+
+    DuckDB reads an object store only with an extension that it would download: there the tables are loaded into memory,
+    those that `statement` names if it is given.
+    """
     opened = tables or open_tables(lake)
+    if "://" in lake.root:
+        named = {name: table.read() for name, table in opened.items() if statement is None or name in statement}
+        with duckdb_session(named, variables, memory_limit=memory_limit) as connection:
+            yield connection
+        return
     views = [_view(name, table) for name, table in opened.items()]
     with duckdb_session(variables=variables, setup=views, folders=[lake.root], memory_limit=memory_limit) as connection:
         yield connection

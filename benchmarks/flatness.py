@@ -4,6 +4,7 @@ Kafka is left out, so that nothing but the lake's own work is counted. Add here:
 Not here: speed as such (`throughput`, `latency`).
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from assets.compaction import compact
 from assets.micro_batch import open_stream, stream
 from assets.run_summary import RunSummary
 from assets.tables import BRONZE_EVENTS
+from assets.upkeep import keep_up
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import Lake
@@ -30,6 +32,7 @@ MEASURED = 9
 MONTHS = ((2019, 10), (2019, 11), (2019, 12), (2020, 1), (2020, 2))
 LIVE = datetime(2026, 1, 1, tzinfo=UTC)
 POLL = timedelta(seconds=30)
+BATCHES_AN_HOUR = 120
 
 
 class HandFed(KafkaReader):
@@ -69,6 +72,21 @@ class Bench:
         self._now += POLL
         return self._process(values, self._now)
 
+    def live_through(self, batches: int) -> None:
+        """So many small micro-batches, as a shop's lake sees them: with upkeep every hour, and a log that ages."""
+        for number in track(range(batches), "micro-batches", console=terminal()):
+            self.batch(20)
+            if number % BATCHES_AN_HOUR == 0:
+                self._age(timedelta(hours=1))
+                list(keep_up(self.lake, self._now))
+
+    def _age(self, by: timedelta) -> None:
+        """Make every file of the lake older, since upkeep goes by the age of files and the benchmark is in a hurry."""
+        for path in Path(self.lake.root).rglob("*"):
+            if path.is_file():
+                written = path.stat().st_mtime - by.total_seconds()
+                os.utime(path, (written, written))
+
     def load_history(self, rows: int) -> None:
         """So many events of five past months."""
         for year, month in track(MONTHS, "months of history", console=terminal()):
@@ -99,8 +117,7 @@ def run(rows: int, commits: int) -> list[dict[str, object]]:
         for bench in (empty, full, old):
             bench.batch(BATCH)
         full.load_history(rows)
-        for _ in track(range(commits), "micro-batches", console=terminal()):
-            old.batch(20)
+        old.live_through(commits)
         lakes = {"empty": empty, f"{rows:,} rows": full, f"after {commits:,} commits": old}
         # In turns, so that a noisy moment of the machine meets all of them.
         turns = [{name: bench.batch(BATCH) for name, bench in lakes.items()} for _ in range(MEASURED)]

@@ -23,7 +23,7 @@ def sql(statement: str, form: str) -> None:
     from resources.duckdb_engine import query
     from resources.lake import Lake
 
-    with sql_session(Lake(load_settings().lake)) as connection:
+    with sql_session(Lake(load_settings().lake), statement=statement) as connection:
         answer = query(connection, statement)
     {"table": print_table, "csv": _print_csv, "json": _print_json}[form](answer)
 
