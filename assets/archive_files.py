@@ -117,12 +117,3 @@ def find_month(folder: Path, month: date) -> MonthFile:
     if len(found) > 1:
         raise ArchiveFileError(f"{folder} has {' and '.join(p.name for p in found)}: keep the one that counts")
     return MonthFile(found[0], month)
-
-
-def find_months(folder: Path) -> list[date]:
-    """The months that have a file in the folder, in order."""
-    named = {
-        file_stem(month): month for year in range(2019, 2100) for month in (date(year, m, 1) for m in range(1, 13))
-    }
-    stems = {path.name.removesuffix(suffix) for suffix in SUFFIXES for path in folder.glob(f"*{suffix}")}
-    return sorted(named[stem] for stem in stems & named.keys())

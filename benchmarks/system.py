@@ -5,7 +5,6 @@ Add here: what several benchmarks start or measure alike. Not here: a benchmark.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -68,7 +67,6 @@ def fresh_system() -> Iterator[System]:
 
 def run_measured(arguments: Sequence[str], env: Mapping[str, str]) -> Usage:
     """Run a command to its end. Raises CalledProcessError if it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     process = subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE)
     output = process.stdout.read() if process.stdout else b""
@@ -76,5 +74,4 @@ def run_measured(arguments: Sequence[str], env: Mapping[str, str]) -> Usage:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, list(arguments), output)
-    del before
     return Usage(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output.decode())

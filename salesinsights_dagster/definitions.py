@@ -9,10 +9,11 @@ import dagster as dg
 
 from assets.archive_asset import Archive, archive_months
 from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
-from assets.customer_value import customer_value, restatements
+from assets.customer_value import customer_value
 from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
 from assets.proof_checks import proof
+from assets.restatements_asset import restatements
 from assets.upkeep_assets import Clock, lake_files, run_history
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
