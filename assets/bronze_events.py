@@ -133,15 +133,17 @@ def _progress(
 
 
 def _append(tables: OpenTables, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
-    before = {name: tables.table(BRONZE_EVENTS).progress(name) for name in progress}
+    def standing() -> dict[str, int | None]:
+        return {name: tables.table(BRONZE_EVENTS).progress(name) for name in progress}
 
-    def append() -> None:
-        bronze = tables.table(BRONZE_EVENTS)
-        if {name: bronze.progress(name) for name in progress} != before:
+    before = standing()
+
+    def look_again() -> None:
+        tables.refresh([BRONZE_EVENTS])
+        if standing() != before:
             raise ProgressMovedError(f"another run has committed batch {progress[BATCH]} or a later one")
-        bronze.append(rows, progress)
 
-    again_on_conflict(append, lambda: tables.refresh([BRONZE_EVENTS]))
+    again_on_conflict(lambda: tables.table(BRONZE_EVENTS).append(rows, progress), look_again)
 
 
 def last_batch(bronze: LakeTable, topic: str) -> Batch:

@@ -27,7 +27,7 @@ BENCHMARKS = ("latency", "throughput", "backfill", "flatness")
 @click.option("--seconds", default=600, show_default=True, help="Latency: how long.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Backfill, flatness: rows of history.")
-@click.option("--commits", default=10_000, show_default=True, help="Flatness: micro-batches before.")
+@click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches before.")
 def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int) -> None:
     """Run the benchmarks on this machine; keep it quiet meanwhile."""
     runs = {

@@ -1,10 +1,12 @@
-"""What a micro-batch costs on an empty lake, on one of many rows, and after many commits: CPU seconds, as ratios.
+"""What a micro-batch costs on an empty lake, on one of many rows, and as commits pile up: CPU seconds, as ratios.
 
 Kafka is left out, so that nothing but the lake's own work is counted. Add here: something that grows with history.
 Not here: speed as such (`throughput`, `latency`).
 """
 
+import copy
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +31,8 @@ from salesinsights_dagster.simulator.shop import Shop
 
 BATCH = 20_000
 MEASURED = 9
+MARKS = 4
+"""How often, on the way through many commits, the lake is looked at."""
 MONTHS = ((2019, 10), (2019, 11), (2019, 12), (2020, 1), (2020, 2))
 LIVE = datetime(2026, 1, 1, tzinfo=UTC)
 POLL = timedelta(seconds=30)
@@ -103,27 +107,49 @@ class Bench:
         compact(tables)
         return time.process_time() - begun
 
-    def sizes(self) -> dict[str, int]:
-        """Rows and files of bronze, and the entries of its log folder."""
+    def sizes(self) -> dict[str, object]:
+        """Rows and data files of bronze; the entries of its log; and what all logs of the lake take on disk."""
         log = Path(self.lake.uri(BRONZE_EVENTS)) / "_delta_log"
-        files = self.lake.table(BRONZE_EVENTS).files()
-        return {"bronze rows": int(files["num_records"].sum()), "files": files.height, "log": len(list(log.iterdir()))}
+        bytes_of_logs = sum(path.stat().st_size for path in Path(self.lake.root).rglob("_delta_log/*"))
+        table = self.lake.table(BRONZE_EVENTS)
+        return {
+            "bronze rows": table.rows,
+            "files": len(table.file_uris()),
+            "log entries": len(list(log.iterdir())),
+            "logs MB": round(bytes_of_logs / 1e6, 1),
+        }
+
+    def twin(self, folder: Path) -> "Bench":
+        """The same lake in another folder, to go its own way from here."""
+        twin = copy.copy(self)
+        twin._reader, twin._shop = copy.deepcopy((self._reader, self._shop))
+        twin.lake = Lake(str(shutil.copytree(self.lake.root, folder)))
+        return twin
 
 
 def run(rows: int, commits: int) -> list[dict[str, object]]:
-    """One line per lake: empty, with `rows` of history, and after `commits` micro-batches."""
+    """A line for a lake with `rows` of history, and one at each mark of `commits` micro-batches, beside an empty lake."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         empty, full, old = (Bench(Path(folder) / name) for name in ("empty", "full", "old"))
         for bench in (empty, full, old):
             bench.batch(BATCH)
         full.load_history(rows)
-        old.live_through(commits)
-        lakes = {"empty": empty, f"{rows:,} rows": full, f"after {commits:,} commits": old}
-        # In turns, so that a noisy moment of the machine meets all of them.
-        turns = [{name: bench.batch(BATCH) for name, bench in lakes.items()} for _ in range(MEASURED)]
-        cpu = {name: median(turn[name] for turn in turns) for name in lakes}
-        ratio = {name: median(turn[name] / turn["empty"] for turn in turns) for name in lakes}
-        return [
-            {"lake": name, "CPU s a batch": round(cpu[name], 3), "ratio": round(ratio[name], 2), **bench.sizes()}
-            for name, bench in lakes.items()
-        ]
+        lines = [_beside(empty, full, f"{rows:,} rows", Path(folder))]
+        for mark in range(1, MARKS + 1):
+            old.live_through(commits // MARKS)
+            lines.append(_beside(empty, old, f"after {mark * (commits // MARKS):,} commits", Path(folder)))
+        return lines
+
+
+def _beside(empty: Bench, other: Bench, name: str, folder: Path) -> dict[str, object]:
+    """The CPU of a batch on twins of two lakes, in turns, so that a noisy moment of the machine meets both."""
+    with tempfile.TemporaryDirectory(dir=folder) as apart:
+        first, second = empty.twin(Path(apart) / "empty"), other.twin(Path(apart) / "other")
+        turns = [(first.batch(BATCH), second.batch(BATCH)) for _ in range(MEASURED)]
+    return {
+        "lake": name,
+        "CPU s a batch": round(median(turn[1] for turn in turns), 3),
+        "on an empty lake": round(median(turn[0] for turn in turns), 3),
+        "ratio": round(median(turn[1] / turn[0] for turn in turns), 2),
+        **other.sizes(),
+    }

@@ -12,10 +12,9 @@ from assets.audit import audit
 from assets.lakehouse import Stream
 from assets.micro_batch import open_stream, stream
 from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, SILVER_EVENTS
-from resources import lake as lake_module
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
-from resources.lake import Lake, LakeError, TableLayout
+from resources.lake import PROPERTIES, Lake, LakeError, TableLayout
 from tests.assets.test_micro_batch import ALL, run
 from tests.faults.feed import Feed
 from tests.faults.killed_run import COMMITS, Ending, Order, Standby
@@ -94,17 +93,17 @@ def test_a_checkpoint_that_does_not_fit_harms_nothing(
     feed: Feed,
     run_on_full_disk: RunOnFullDisk,
     layout: TableLayout,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(lake_module.PROPERTIES, "delta.checkpointInterval", "3")
-    feed.publish()
-    run(lake, shop)
+    checkpointed = int(PROPERTIES["delta.checkpointInterval"]) - 1
+    for _ in range(checkpointed - 1):
+        feed.publish()
+        run(lake, shop)
     feed.publish()
 
     ending = run_on_full_disk(layout, ONLY_THE_CHECKPOINT_DOES_NOT_FIT)
 
     assert f"LakeError: {layout.name} can't be written" in ending.said
-    assert lake.table(layout).progress("batch") == 2
+    assert lake.table(layout).progress("batch") == checkpointed
     run(lake, shop)
     assert_lake_holds(lake, feed.log)
 

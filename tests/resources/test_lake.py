@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from resources.lake import ConcurrentCommitError, Lake, LakeError, TableLayout, again_on_conflict
@@ -109,6 +110,18 @@ def test_a_new_column_is_null_in_the_rows_of_before(lake: Lake) -> None:
 
     assert sorted(table.read(columns=["number", "note"]).rows()) == [(1, None), (2, "new")]
     assert newer.table(wider).version == Lake(lake.root).table(wider).version
+
+
+def test_a_changed_property_reaches_a_table_that_is_there(lake: Lake) -> None:
+    lake.table(LAYOUT).append(things(1), {})
+    longer = replace(LAYOUT, properties={"delta.deletedFileRetentionDuration": "interval 9 days"})
+
+    version = Lake(lake.root).table(longer).version
+
+    kept = DeltaTable(lake.uri(LAYOUT)).metadata().configuration
+    assert kept["delta.deletedFileRetentionDuration"] == "interval 9 days"
+    assert Lake(lake.root).table(longer).version == version
+    assert_frame_equal(held(lake), things(1))
 
 
 def test_a_table_that_holds_something_else_is_refused_and_left_alone(lake: Lake) -> None:
