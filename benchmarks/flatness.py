@@ -128,7 +128,7 @@ class Bench:
 
 
 def run(rows: int, commits: int) -> list[dict[str, object]]:
-    """A line for a lake with `rows` of history, and one at each mark of `commits` micro-batches, beside an empty lake."""
+    """A line for a lake with `rows` of history, and one at each mark of `commits` batches, beside an empty lake."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         empty, full, old = (Bench(Path(folder) / name) for name in ("empty", "full", "old"))
         for bench in (empty, full, old):
