@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 FOR ?=
 
-.PHONY: help setup tools demo test bench lint lock clean
+.PHONY: help setup tools servers demo test bench lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -23,10 +23,18 @@ tools:
 	@command -v java >/dev/null || { echo "Java is missing: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"; exit 2; }
 	@command -v mvn >/dev/null || { echo "Maven is missing: install it (Debian: apt-get install maven)"; exit 2; }
 
+servers:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
+	else \
+		echo "PostgreSQL is missing: its tests are skipped. To run them, install it (Debian: apt-get install postgresql)"; \
+	fi
+
 demo: setup tools ## the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))
 
-test: setup tools ## every test
+test: setup tools servers ## every test
 	$(BIN)/python -m pytest
 
 bench: setup tools ## the benchmarks, with a table

@@ -3,9 +3,9 @@
 Add here: what concerns these processes. Not here: what they load (`definitions`).
 """
 
+import importlib.util
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from typing import Any
 from salesinsights_dagster.settings import CHECKOUT, Settings
 
 INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
+POSTGRES_SETTINGS = Path(__file__).with_name("dagster_postgres.yaml")
 
 
 _LOCATIONS = """
@@ -45,11 +46,14 @@ class DagsterProcess:
         """Start it on 127.0.0.1; the output goes to `log`, by default dagster.log in Dagster's home."""
         home = prepare_home(settings)
         log = log or home / "dagster.log"
+        ours = {"DAGSTER_HOME": str(home), "SALESINSIGHTS_HOME": str(settings.home)}
+        if settings.dagster_db:
+            ours["SALESINSIGHTS_DAGSTER_DB"] = settings.dagster_db
         with log.open("ab") as output:
             process = subprocess.Popen(
                 _command(port),
                 cwd=CHECKOUT,
-                env={**env, "DAGSTER_HOME": str(home), "SALESINSIGHTS_HOME": str(settings.home)},
+                env={**env, **ours},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -113,10 +117,18 @@ class DagsterProcess:
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Dagster's home, with our settings of the instance in it."""
+    """Dagster's home, with our settings of the instance in it.
+
+    Raises DagsterStartError if its storage is to be PostgreSQL and the package for that is not installed.
+    """
+    if settings.dagster_db and importlib.util.find_spec("dagster_postgres") is None:
+        raise DagsterStartError(
+            "SALESINSIGHTS_DAGSTER_DB is set, but dagster-postgres is missing: pip install 'salesinsights[postgres]'"
+        )
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(INSTANCE_SETTINGS, home / "dagster.yaml")
+    parts = [INSTANCE_SETTINGS, *([POSTGRES_SETTINGS] if settings.dagster_db else [])]
+    (home / "dagster.yaml").write_text("".join(part.read_text() for part in parts))
     return home
 
 

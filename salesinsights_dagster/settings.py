@@ -6,13 +6,16 @@ Not here: anything that opens a file or a socket.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from resources.kafka_connection import KafkaConnection
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SECONDS_A_DAY = 86_400
+POSTGRES_DRIVER = "postgresql+psycopg2"
+"""SQLAlchemy 2.1 takes a bare `postgresql` for another driver than the one that dagster-postgres brings."""
+
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
@@ -35,6 +38,7 @@ class Settings:
     window_seconds: int = 45
     poll_seconds: int = 30
     batch_rows: int = 200_000
+    dagster_db: str | None = field(default=None, repr=False)
 
     @property
     def input_folder(self) -> Path:
@@ -77,7 +81,21 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         window_seconds=window_seconds,
         poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
         batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
+        dagster_db=_dagster_db(env),
     )
+
+
+def _dagster_db(env: Mapping[str, str]) -> str | None:
+    url = env.get("SALESINSIGHTS_DAGSTER_DB")
+    if not url:
+        return None
+    scheme, found, place = url.partition("://")
+    if not found or scheme not in ("postgres", "postgresql", POSTGRES_DRIVER):
+        raise SettingsError(
+            "SALESINSIGHTS_DAGSTER_DB is not the URL of a PostgreSQL database: "
+            "set postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset it for SQLite files"
+        )
+    return f"{POSTGRES_DRIVER}://{place}"
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:

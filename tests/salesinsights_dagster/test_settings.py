@@ -26,6 +26,7 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_WINDOW_SECONDS": "7000"}, "does not divide a day evenly: choose"),
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
         ({"SALESINSIGHTS_BATCH_ROWS": "-3"}, "SALESINSIGHTS_BATCH_ROWS"),
+        ({"SALESINSIGHTS_DAGSTER_DB": "mysql://shop:secret@db/x"}, "SALESINSIGHTS_DAGSTER_DB is not the URL of a Post"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker"}, "'broker' is not HOST:PORT"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "a:9092,b:0"}, "'b:0' is not HOST:PORT"),
         ({"KAFKA_SASL_PASSWORD": "secret"}, "KAFKA_BOOTSTRAP_SERVERS is not set"),
@@ -38,6 +39,13 @@ def test_a_wrong_setting_is_named_with_the_remedy(env: dict[str, str], message: 
         load_settings(env)
 
     assert "secret" not in str(raised.value)
+
+
+def test_the_database_url_keeps_its_driver_and_stays_out_of_the_repr() -> None:
+    settings = load_settings({"SALESINSIGHTS_DAGSTER_DB": "postgresql://shop:secret@db/dagster"})
+
+    assert settings.dagster_db == "postgresql+psycopg2://shop:secret@db/dagster"
+    assert "secret" not in repr(settings)
 
 
 def test_security_passes_through_and_stays_out_of_the_repr() -> None:
