@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from assets.avro_values import schemas_of
 from assets.event_parser import parse_events
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import Chunk, TopicState
@@ -157,7 +158,7 @@ def last_batch(bronze: LakeTable, topic: str) -> Batch:
         source,
         {partition: bronze.progress(_first(source, partition)) or 0 for partition in partitions},
         {partition: bronze.progress(_next(source, partition)) or 0 for partition in partitions},
-        parse_events(rows),
+        parse_events(rows, schemas_of(bronze)),
         _EPOCH + timedelta(microseconds=bronze.progress(INGESTED_AT) or 0),
     )
 

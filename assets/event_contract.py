@@ -58,6 +58,8 @@ REASONS = {
     "not_json": "the text is not JSON (RFC 8259)",
     "trailing_data": "something follows the JSON value",
     "not_an_object": "the JSON value is not an object",
+    "unknown_schema": "Avro of a schema that the registry does not have",
+    "bad_avro": "the bytes are not a record of their Avro schema",
     "bad_line": "an archive's line is not CSV of its header's columns",
     "nested_too_deep": "the JSON value is nested too deep to be read",
     "duplicate_key": "one key stands twice in the object",

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from assets.avro_values import NO_SCHEMAS, Schemas, is_avro, to_json
 from assets.event_contract import (
     AHEAD_OF_KAFKA,
     EARLIEST,
@@ -62,14 +63,29 @@ _THREE_DECIMALS = r"\.[0-9]{3}"
 _ELEVEN_DIGITS = r"[1-9][0-9]{10}"
 
 
-def parse_events(messages: pl.DataFrame) -> pl.DataFrame:
-    """Read every value of `messages` by the event contract.
+def parse_events(messages: pl.DataFrame, schemas: Schemas = NO_SCHEMAS) -> pl.DataFrame:
+    """Read every value of `messages` by the event contract, those in Avro by `schemas`.
 
     `messages` has at least `value` (binary) and `kafka_timestamp` (UTC); the answer has the same rows in the same
     order, the same columns, the fields of the contract, and `reason` and `detail`, both null where the event is
     accepted. The fields of a refused row are unspecified.
     """
-    return judge_tokens(messages, _tokens(messages.with_row_index("_row").select("_row", "value")))
+    values = messages.with_row_index("_row").select("_row", "value")
+    encoded = is_avro(values["value"], schemas)
+    tokens = _tokens(values.filter(~encoded)) if encoded.any() else _tokens(values)
+    return judge_tokens(messages, pl.concat([tokens, _avro_tokens(values.filter(encoded), schemas)]))
+
+
+def _avro_tokens(values: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
+    if values.is_empty():
+        return pl.DataFrame(schema=TOKENS)
+    read = [(row, *to_json(value, schemas)) for row, value in values.iter_rows()]
+    shape = {"_row": TOKENS["_row"], "value": pl.Binary(), "_problem": pl.String(), "_problem_detail": pl.String()}
+    decoded = pl.DataFrame(read, schema=shape, orient="row")
+    good = pl.col("_problem").is_null()
+    absent = [pl.lit(None, kind).alias(name) for name, kind in TOKENS.items() if name not in shape]
+    refused = decoded.filter(~good).with_columns(absent).select(TOKENS.names())
+    return pl.concat([_tokens(decoded.filter(good).select("_row", "value")), refused])
 
 
 def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from assets.avro_values import Schemas, as_text, is_avro, schemas_of
 from assets.bronze_events import BATCH
 from assets.gold import rebuild_gold, refresh_customer_value
 from assets.silver_events import PLACE, near, parse_bronze, rebuild_silver
@@ -106,22 +107,20 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
 def _rows_about(lake: Lake, user_id: int) -> Iterator[pl.DataFrame]:
     """Per day, the places of the rows of bronze about a user: by the field, or, where refused, by the bare number."""
     bronze = lake.table(BRONZE_EVENTS)
-    files = bronze.files()
+    files, schemas = bronze.files(), schemas_of(bronze)
     for day in sorted(set(files["partition.event_date"])) if files.height else []:
         rows = bronze.read(BRONZE_EVENTS.on_days([day]))
         number = str(user_id).encode()
-        near_it = rows.filter(pl.col("value").bin.contains(number) | pl.col("key").bin.contains(number))
-        yield _about(parse_bronze(near_it), user_id).select(_NOTHING.names())
+        holds = pl.col("value").bin.contains(number) | pl.col("key").bin.contains(number)
+        near_it = rows.filter(holds | is_avro(rows["value"], schemas))
+        yield _about(parse_bronze(near_it, schemas), user_id, schemas).select(_NOTHING.names())
 
 
-def _about(parsed: pl.DataFrame, user_id: int) -> pl.DataFrame:
-    text = pl.concat_str(pl.col("key", "value").map_elements(_text, pl.String), separator=" ", ignore_nulls=True)
-    refused = pl.col("reason").is_not_null() & text.str.contains(_bare(user_id))
+def _about(parsed: pl.DataFrame, user_id: int, schemas: Schemas) -> pl.DataFrame:
+    texts = [as_text(parsed[name], schemas) for name in ("key", "value")]
+    number = pl.concat_str(texts, separator=" ", ignore_nulls=True).str.contains(_bare(user_id))
+    refused = pl.col("reason").is_not_null() & number
     return parsed.filter((pl.col("user_id") == user_id).fill_null(value=False) & pl.col("reason").is_null() | refused)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
 
 
 def _remembered(lake: Lake, user_id: int) -> "_Trace":
@@ -153,7 +152,7 @@ def _release_refused(lake: Lake, user_id: int) -> None:
         table, bronze = lake.table(SILVER_QUARANTINE), lake.table(BRONZE_EVENTS)
         for day in sorted(set(table.files()["partition.arrival_date"])):
             rows = table.read(SILVER_QUARANTINE.on_days([day]))
-            holding = rows.filter(pl.col("value").map_elements(_text, pl.String).str.contains(_bare(user_id)))
+            holding = rows.filter(as_text(rows["value"], schemas_of(bronze)).str.contains(_bare(user_id)))
             if holding.height:
                 gone = holding.join(bronze.read(near(holding), PLACE), on=PLACE, how="anti")
                 table.replace(rows.join(gone, on=PLACE, how="anti"), SILVER_QUARANTINE.on_days([day]), {})

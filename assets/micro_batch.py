@@ -12,6 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
+from assets.avro_values import keep_schemas, new_schemas, schemas_of
 from assets.bronze_events import Batch, commit_batch, next_offsets
 from assets.event_parser import parse_events
 from assets.forget import forgotten_users, without_forgotten
@@ -21,6 +22,7 @@ from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
 from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader
 from resources.lake import Lake, OpenTables
+from resources.schema_registry import SchemaRegistry
 
 Clock = Callable[[], datetime]
 
@@ -71,16 +73,20 @@ def stream(
         yield resumed
     state, forgotten = reader.state(), forgotten_users(tables)
     start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
-    for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows))):
+    schemas = schemas_of(tables.table(BRONZE_EVENTS))
+    for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry)):
         stages = Stages(seconds)
         with stages.timed("bronze"):
+            keep_schemas(tables, dict(schemas))
             known = Chunk(without_forgotten(chunk.messages, forgotten), chunk.reached)
             batch = commit_batch(tables, reader.topic, state, known, clock())
         yield _refine(tables, batch, stages, clock, window_seconds)
 
 
-def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]:
-    """Each chunk with its messages parsed, and the seconds that reading and parsing took."""
+def _parsed(
+    chunks: Iterator[Chunk], schemas: dict[int, str], registry: SchemaRegistry | None
+) -> Iterator[tuple[Chunk, dict[str, float]]]:
+    """Each chunk with its messages parsed, and the seconds that took; adds what it had to ask for to `schemas`."""
     while True:
         stages = Stages()
         with stages.timed("read"):
@@ -88,7 +94,8 @@ def _parsed(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, dict[str, float]]]
         if chunk is None:
             return
         with stages.timed("parse"):
-            parsed = Chunk(parse_events(chunk.messages), chunk.reached)
+            schemas |= new_schemas(chunk.messages["value"], schemas, registry)
+            parsed = Chunk(parse_events(chunk.messages, schemas), chunk.reached)
         yield parsed, stages.seconds
 
 

@@ -9,6 +9,7 @@ from datetime import date
 
 import polars as pl
 
+from assets.avro_values import schemas_of
 from assets.bronze_events import BATCH
 from assets.gold import rebuild_gold
 from assets.silver_events import PLACE, judge_days, near, parse_bronze, quarantine_rows, rebuild_silver
@@ -67,7 +68,8 @@ def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
     span = near(refused)
     held = bronze.read(span, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")
     rows = bronze.read(f"{BRONZE_EVENTS.on_days(held['event_date'].unique())} AND ({span})")
-    passed = parse_bronze(rows.join(refused, on=PLACE, how="semi")).filter(pl.col("reason").is_null())
+    tried = parse_bronze(rows.join(refused, on=PLACE, how="semi"), schemas_of(bronze))
+    passed = tried.filter(pl.col("reason").is_null())
     moved = passed.filter(pl.col("event_date") != pl.col("event_time").dt.date())
     good = passed.with_columns(event_date=pl.col("event_time").dt.date())
     if moved.height:

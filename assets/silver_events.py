@@ -12,6 +12,7 @@ from datetime import date
 
 import polars as pl
 
+from assets.avro_values import Schemas, schemas_of
 from assets.bronze_events import BATCH, Batch, last_batch
 from assets.csv_lines import parse_lines
 from assets.event_contract import EVENT
@@ -266,7 +267,7 @@ def judge_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
     on the order of loading.
     """
     rows = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
-    events = parse_bronze(rows.sort("batch", "partition", "offset"))
+    events = parse_bronze(rows.sort("batch", "partition", "offset"), schemas_of(bronze))
     refused = pl.col("reason").is_not_null()
     judged = judge_copies(events.filter(~refused), events.clear())
     return pl.concat([judged, events.filter(refused).with_columns(is_copy=pl.lit(value=False))]).with_columns(
@@ -276,10 +277,13 @@ def judge_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
     )
 
 
-def parse_bronze(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of bronze read by the contract, each by the rules of its kind; lines of the archive first, else in order."""
+def parse_bronze(rows: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
+    """Rows of bronze read by the contract, each by the rules of its kind; lines of the archive first, else in order.
+
+    `schemas` are those that bronze keeps.
+    """
     from_archive = pl.col("source") == ARCHIVE
-    return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive))])
+    return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive), schemas)])
 
 
 def near(rows: pl.DataFrame) -> str:

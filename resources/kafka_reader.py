@@ -24,6 +24,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from resources.kafka_connection import KafkaConnection, Option
+from resources.schema_registry import SchemaRegistry
 
 MESSAGES = pl.Schema(
     {
@@ -65,10 +66,16 @@ class Chunk:
 
 
 class KafkaReader:
-    """Reads one topic. `timeout` is how many seconds Kafka may be silent before that is an error."""
+    """Reads one topic. `timeout` is how many seconds Kafka may be silent before that is an error.
 
-    def __init__(self, connection: KafkaConnection, topic: str, timeout: float = 30) -> None:
+    `registry` has the schemas of the topic's values, where they are in Avro.
+    """
+
+    def __init__(
+        self, connection: KafkaConnection, topic: str, timeout: float = 30, registry: SchemaRegistry | None = None
+    ) -> None:
         self.topic = topic
+        self.registry = registry
         self._connection = connection
         self._timeout = timeout
 

@@ -113,6 +113,15 @@ class LakeTable:
         """How many rows there are, by the statistics of the files."""
         return int(self._delta.count())
 
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """The table's properties, Delta Lake's own and those that `annotate` has set."""
+        return dict(self._delta.metadata().configuration)
+
+    def annotate(self, properties: Mapping[str, str]) -> None:
+        """Set properties of our own, in a commit without rows. Raises ConcurrentCommitError if another came first."""
+        self._write(lambda: self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False))
+
     def file_uris(self) -> list[str]:
         return self._delta.file_uris()
 
@@ -324,6 +333,10 @@ class OpenTables:
 
     def table(self, layout: TableLayout) -> LakeTable:
         return self._held[layout.name]
+
+    def annotate(self, layout: TableLayout, properties: Mapping[str, str]) -> None:
+        """Set properties of a table, through a handle that is dropped: the one that is kept stays where it is."""
+        again_on_conflict(lambda: self._lake.table(layout).annotate(properties))
 
     def refresh(self, layouts: Sequence[TableLayout]) -> None:
         """Load these tables anew, in this order."""

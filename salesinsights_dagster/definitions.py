@@ -17,6 +17,7 @@ from assets.restatements_asset import restatements
 from assets.upkeep_assets import Clock, lake_files, run_history
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
+from resources.schema_registry import SchemaRegistry
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 from sensors.customer_schedule import customer_schedule
@@ -52,11 +53,16 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
 def stream_of(settings: Settings) -> Stream:
     """The topic of these settings; Kafka is looked for when it is opened, so that a location loads without it."""
     return Stream(
-        open_reader=lambda: KafkaReader(find_kafka(settings), settings.topic),
+        open_reader=lambda: KafkaReader(find_kafka(settings), settings.topic, registry=registry_of(settings)),
         clock=utc_now,
         batch_rows=settings.batch_rows,
         window_seconds=settings.window_seconds,
     )
+
+
+def registry_of(settings: Settings) -> SchemaRegistry | None:
+    """The Schema Registry of these settings, if they name one."""
+    return SchemaRegistry.open(settings.schema_registry) if settings.schema_registry else None
 
 
 def inbox_of(settings: Settings) -> Inbox:

@@ -39,6 +39,7 @@ class Settings:
     poll_seconds: int = 30
     batch_rows: int = 200_000
     dagster_db: str | None = field(default=None, repr=False)
+    schema_registry: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def input_folder(self) -> Path:
@@ -82,7 +83,24 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
         batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
         dagster_db=_dagster_db(env),
+        schema_registry=_schema_registry(env),
     )
+
+
+def _schema_registry(env: Mapping[str, str]) -> dict[str, str] | None:
+    options = _options(env, "SCHEMA_REGISTRY_", ("SCHEMA_REGISTRY_",))
+    if options and not options.get("url", "").startswith(("http://", "https://", "mock://")):
+        raise SettingsError("SCHEMA_REGISTRY_URL is not http:// or https://: set it, or unset SCHEMA_REGISTRY_*")
+    return options or None
+
+
+def _options(env: Mapping[str, str], prefix: str, chosen: tuple[str, ...]) -> dict[str, str]:
+    """The variables that begin like `chosen`, under a client's own option names."""
+    return {
+        name.removeprefix(prefix).replace("_", ".").lower(): value
+        for name, value in env.items()
+        if value and name.startswith(chosen)
+    }
 
 
 def _dagster_db(env: Mapping[str, str]) -> str | None:
@@ -107,11 +125,7 @@ def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
 
 def _kafka(env: Mapping[str, str]) -> KafkaConnection | None:
     servers = env.get("KAFKA_BOOTSTRAP_SERVERS")
-    security = {
-        name.removeprefix("KAFKA_").replace("_", ".").lower(): value
-        for name, value in env.items()
-        if value and name.startswith(("KAFKA_SASL_", "KAFKA_SSL_"))
-    }
+    security = _options(env, "KAFKA_", ("KAFKA_SASL_", "KAFKA_SSL_"))
     protocol = env.get("KAFKA_SECURITY_PROTOCOL")
     if protocol and protocol.upper() not in PROTOCOLS:
         raise SettingsError(f"KAFKA_SECURITY_PROTOCOL={protocol!r} is unknown: set one of {', '.join(PROTOCOLS)}")

@@ -1,0 +1,54 @@
+"""A Schema Registry, asked for the schema behind a number. Needs the extra `salesinsights[avro]`.
+
+Add here: how a registry is reached. Not here: how a value is read by its schema (`assets.avro_values`).
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+MISSING = "a Schema Registry is set, but its client is missing: pip install 'salesinsights[avro]'"
+_UNKNOWN = 404
+
+
+class RegistryError(RuntimeError):
+    """The registry could not be asked; the message says why and what to do."""
+
+
+class SchemaRegistry:
+    """The schemas of one registry, by the number that stands before each value."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @classmethod
+    def open(cls, options: Mapping[str, str]) -> "SchemaRegistry":
+        """By the client's own option names, such as `url` and `basic.auth.user.info`; nothing is asked yet.
+
+        Raises RegistryError without the extra, or for options that the client refuses.
+        """
+        if any(importlib.util.find_spec(name) is None for name in ("fastavro", "httpx2")):
+            raise RegistryError(MISSING)
+        from confluent_kafka.schema_registry import SchemaRegistryClient
+
+        try:
+            typed = {name: int(text) if text.isdigit() else text for name, text in options.items()}
+            return cls(SchemaRegistryClient.new_client({"timeout": 10, **typed}))
+        except (TypeError, ValueError) as error:
+            raise RegistryError(f"a setting of the registry is wrong: {error}. Check SCHEMA_REGISTRY_*") from error
+
+    def schema(self, number: int) -> str | None:
+        """The text of a schema; None if the registry has none of that number. Raises RegistryError if it is silent."""
+        from confluent_kafka.schema_registry.error import SchemaRegistryError
+        from httpx2 import HTTPError
+
+        try:
+            return str(self._client.get_schema(number).schema_str)
+        except SchemaRegistryError as error:
+            if error.http_status_code == _UNKNOWN:
+                return None
+            raise RegistryError(f"the Schema Registry refused: {error}. Check SCHEMA_REGISTRY_*") from error
+        except HTTPError as error:
+            raise RegistryError(
+                f"the Schema Registry did not answer ({error}): check that it runs, and SCHEMA_REGISTRY_URL"
+            ) from error
