@@ -1,0 +1,166 @@
+"""BG/NBD: how often a customer will buy again, and whether they still do.
+
+A customer buys at a rate of their own, and after each purchase leaves for good with a probability of their own; rates
+are gamma distributed, probabilities beta distributed. In MBG/NBD a customer may leave after the first purchase too.
+
+Sources: P. Fader, B. Hardie, K. L. Lee, "Counting Your Customers the Easy Way", Marketing Science 24(2), 2005 (BG/NBD);
+E. Batislam, M. Denizel, A. Filiztekin, "Empirical validation and comparison of models for customer base analysis",
+IJRM 24, 2007 (MBG/NBD).
+
+Add here: what follows from the two models alone. Not here: money (`gamma_gamma`), the optimum (`likelihood`), tables.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+from scipy.special import betaln, digamma, gammaln
+
+from assets.likelihood import Fit, Floats, maximise
+
+NAMES = ("r", "alpha", "a", "b")
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Customers with the same history, one place each: all arrays have one length.
+
+    `frequency`: repeat purchases; `recency`: the age at the last of them, 0 for none; `age`: since the first purchase,
+    in the unit of recency; `customers`: how many have this history.
+    """
+
+    frequency: Floats
+    recency: Floats
+    age: Floats
+    customers: Floats
+
+    @classmethod
+    def of(cls, frequency: Floats, recency: Floats, age: Floats) -> "Histories":
+        """The histories of these customers, equal ones counted: it is all that the likelihood needs."""
+        each = np.column_stack([frequency, recency, age]).astype(float)
+        distinct, counts = np.unique(each, axis=0, return_counts=True)
+        return cls(distinct[:, 0], distinct[:, 1], distinct[:, 2], counts.astype(float))
+
+
+@dataclass(frozen=True)
+class BgNbd:
+    """The parameters of BG/NBD, or of MBG/NBD where `modified`; `alpha` in the unit of the histories' ages."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+    modified: bool = False
+
+    def log_likelihood(self, history: Histories) -> float:
+        """The sum over all customers: equation 6 of Fader, Hardie and Lee 2005, in logarithms."""
+        return self._likelihood(history)[0]
+
+    def probability_alive(self, frequency: Floats, recency: Floats, age: Floats) -> Floats:
+        """That a customer still buys at the end of their age, from 0 to 1.
+
+        P. Fader, B. Hardie, "Computing P(alive) using the BG/NBD model", 2008; by definition 1 for a customer without
+        a repeat purchase, but not so in MBG/NBD.
+        """
+        gone = self._gone(frequency, recency, age)
+        return np.asarray(1 / (1 + np.exp(np.minimum(gone, 700))))
+
+    def expected_purchases(self, frequency: Floats, recency: Floats, age: Floats, ahead: Sequence[float]) -> Floats:
+        """Purchases within each of the times `ahead`, one row a customer, one column a time.
+
+        Equation 10 of Fader, Hardie and Lee 2005, before its integral over the leaving probability p is brought into
+        hypergeometric form: of a customer who is alive, E[X(t) | p] = (1 - (1 + p t / (alpha + T))^-(r + x)) / p, and
+        p is Beta(a, b + x). The integral is taken by Gauss-Jacobi quadrature: it has no pole at a = 1 and does not
+        overflow for a customer with hundreds of purchases, as the series does.
+        """
+        alive = np.empty((len(frequency), len(ahead)))
+        for count in np.unique(frequency):
+            same = frequency == count
+            nodes, weights = _beta_quadrature(self.a, self.b + count + self.modified)
+            scaled = np.asarray(ahead)[:, None] * nodes[None, :]
+            for block in np.array_split(np.flatnonzero(same), 1 + int(same.sum()) // _BLOCK):
+                power = (self.r + count) * np.log1p(scaled[None] / (self.alpha + age[block])[:, None, None])
+                alive[block] = (-np.expm1(-power) / nodes) @ weights
+        return np.asarray(alive * self.probability_alive(frequency, recency, age)[:, None])
+
+    def _gone(self, frequency: Floats, recency: Floats, age: Floats) -> Floats:
+        """The logarithm of the odds that a customer has left; minus infinity where they can't have."""
+        exits = frequency + self.modified - 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.log(self.a) - np.log(self.b + exits)
+            longer = (self.r + frequency) * (np.log(self.alpha + age) - np.log(self.alpha + recency))
+        return np.where(exits >= 0, odds + longer, -np.inf)
+
+    def _likelihood(self, history: Histories) -> tuple[float, Floats]:
+        """The log-likelihood, and its gradient by r, alpha, a and b."""
+        r, alpha, a, b = self.r, self.alpha, self.a, self.b
+        x, recency, age = history.frequency, history.recency, history.age
+        kept, power = x + self.modified, r + x
+        gone = self._gone(x, recency, age)
+        each = (
+            gammaln(power) - gammaln(r) + r * np.log(alpha) - power * np.log(alpha + age)
+            + betaln(a, b + kept) - betaln(a, b) + np.logaddexp(0, gone)
+        )  # fmt: skip
+        left = 1 - 1 / (1 + np.exp(np.minimum(gone, 700)))
+        exits = np.where(kept >= 1, b + kept - 1, 1.0)
+        gradient = [
+            digamma(power)
+            - digamma(r)
+            + np.log(alpha)
+            - (1 - left) * np.log(alpha + age)
+            - left * np.log(alpha + recency),
+            r / alpha - power * ((1 - left) / (alpha + age) + left / (alpha + recency)),
+            digamma(a + b) - digamma(a + b + kept) + left / a,
+            digamma(b + kept) - digamma(a + b + kept) - digamma(b) + digamma(a + b) - left / exits,
+        ]
+        return float(each @ history.customers), np.array([by @ history.customers for by in gradient])
+
+
+_BLOCK = 50_000
+_NODES = 48
+
+
+def _beta_quadrature(a: float, b: float) -> tuple[Floats, Floats]:
+    """Nodes in (0, 1) and weights that sum to 1: sums over them are means under Beta(a, b).
+
+    G. Golub, J. Welsch, "Calculation of Gauss quadrature rules", 1969, with the recurrence of the Jacobi polynomials;
+    weights from eigenvectors, so nothing overflows for large b.
+    """
+    first, second = b - 1, a - 1
+    n = np.arange(_NODES, dtype=float)
+    total = 2 * n + first + second
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = (second**2 - first**2) / (total * (total + 2))
+        k = n[1:]
+        off = (
+            4
+            * k
+            * (k + first)
+            * (k + second)
+            * (k + first + second)
+            / (total[1:] ** 2 * (total[1:] + 1) * (total[1:] - 1))
+        )
+    middle[0] = (second - first) / (first + second + 2)
+    off[0] = 4 * (1 + first) * (1 + second) / ((2 + first + second) ** 2 * (3 + first + second))
+    points, vectors = eigh_tridiagonal(middle, np.sqrt(off))
+    return np.asarray((1 + points) / 2), np.asarray(vectors[0] ** 2)
+
+
+def fit_bg_nbd(history: Histories, *, modified: bool = False) -> tuple[BgNbd, Fit]:
+    """The model with the largest likelihood. The fit's `doubt` says where the data can't tell.
+
+    The data is measured in its own longest age meanwhile, so that days and weeks end at the same optimum.
+    """
+    if not history.customers.sum():
+        return BgNbd(1, 1, 1, 1, modified), Fit({}, {}, 0.0, "there are no customers")
+    unit = max(float(history.age.max()), 1e-9)
+    scaled = Histories(history.frequency, history.recency / unit, history.age / unit, history.customers)
+    fit = maximise(
+        NAMES, lambda p: BgNbd(p[0], p[1], p[2], p[3], modified)._likelihood(scaled), float(history.customers.sum())
+    )
+    in_units = {name: value * (unit if name == "alpha" else 1) for name, value in fit.parameters.items()}
+    errors = {name: value * (unit if name == "alpha" else 1) for name, value in fit.standard_errors.items()}
+    model = BgNbd(**in_units, modified=modified)
+    doubt = fit.doubt or (None if (history.frequency > 0).any() else "nobody has bought twice")
+    return model, Fit(in_units, errors, model.log_likelihood(history), doubt)

@@ -1,0 +1,70 @@
+"""Gamma-Gamma: what a customer's purchases are worth on average, of which only some have been seen.
+
+Source: P. Fader, B. Hardie, "The Gamma-Gamma Model of Monetary Value", 2013.
+Add here: what follows from the model alone. Not here: how many purchases there will be (`bg_nbd`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from assets.likelihood import Fit, Floats, maximise
+
+NAMES = ("p", "q", "gamma")
+
+
+@dataclass(frozen=True)
+class GammaGamma:
+    """The parameters; `gamma` in the currency of the values."""
+
+    p: float
+    q: float
+    gamma: float
+
+    def log_likelihood(self, frequency: Floats, value: Floats) -> float:
+        """The sum over customers with `frequency` purchases of mean `value`, both above 0 (equation 1a)."""
+        return self._likelihood(frequency, value)[0]
+
+    def expected_value(self, frequency: Floats, value: Floats) -> Floats:
+        """The mean value of a customer's next purchases (equation 5): the seen one, drawn towards that of all.
+
+        With no purchase seen (`frequency` 0, whatever `value`) it is the mean of all, infinite for q <= 1.
+        """
+        seen = np.where(frequency > 0, value, 0.0)
+        below = self.p * frequency + self.q - 1
+        return np.asarray(
+            np.where(below > 0, self.p * (self.gamma + frequency * seen) / np.where(below > 0, below, 1), np.inf)
+        )
+
+    def _likelihood(self, x: Floats, value: Floats) -> tuple[float, Floats]:
+        p, q, gamma = self.p, self.q, self.gamma
+        shape, whole = p * x, gamma + x * value
+        each = (
+            gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * np.log(gamma)
+            + (shape - 1) * np.log(value) + shape * np.log(x) - (shape + q) * np.log(whole)
+        )  # fmt: skip
+        gradient = [
+            x * (digamma(shape + q) - digamma(shape) + np.log(value) + np.log(x) - np.log(whole)),
+            digamma(shape + q) - digamma(q) + np.log(gamma) - np.log(whole),
+            q / gamma - (shape + q) / whole,
+        ]
+        return float(each.sum()), np.array([by.sum() for by in gradient])
+
+
+def fit_gamma_gamma(frequency: Floats, value: Floats) -> tuple[GammaGamma, Fit]:
+    """The model with the largest likelihood; customers without a purchase of a positive value say nothing.
+
+    The fit's `doubt` says where the data can't tell.
+    """
+    telling = (frequency > 0) & (value > 0)
+    x, seen = frequency[telling].astype(float), value[telling].astype(float)
+    if len(x) == 0:
+        return GammaGamma(1, 1, 1), Fit({}, {}, 0.0, "nobody has bought twice")
+    unit = float(seen.mean())
+    fit = maximise(NAMES, lambda parameters: GammaGamma(*parameters)._likelihood(x, seen / unit), len(x))
+    in_units = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.parameters.items()}
+    errors = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.standard_errors.items()}
+    model = GammaGamma(**in_units)
+    doubt = fit.doubt or ("the mean of all is not finite (q <= 1)" if model.q <= 1 else None)
+    return model, Fit(in_units, errors, model.log_likelihood(x, seen), doubt)

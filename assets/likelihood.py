@@ -1,0 +1,93 @@
+"""Maximum likelihood that always ends, and says whether its answer can be trusted.
+
+Parameters are positive; they are sought as logarithms within wide bounds, so that no data drives them to nowhere. An
+optimum on a bound, or one where the likelihood is flat, means that the data does not say what the parameter is.
+
+Add here: how an optimum is found and judged. Not here: a model's likelihood (`bg_nbd`, `gamma_gamma`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+Floats = NDArray[np.float64]
+
+LogLikelihood = Callable[[Floats], tuple[float, Floats]]
+"""From positive parameters to the log-likelihood and its gradient by them."""
+
+BOUND = 12.0
+"""How far a parameter's logarithm may go from zero: from 6e-6 to 160,000, in units of the data."""
+
+_STARTS = (0.0, -1.5, 1.5)
+_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters by name, their standard errors (NaN where there are none), and the log-likelihood at them.
+
+    `doubt` says why the fit can't be trusted; None where it can.
+    """
+
+    parameters: Mapping[str, float]
+    standard_errors: Mapping[str, float]
+    log_likelihood: float
+    doubt: str | None
+
+
+def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> Fit:
+    """The parameters with the largest likelihood, from several starts; `weight` is the number of observations."""
+
+    def loss(logs: Floats) -> tuple[float, Floats]:
+        parameters = np.exp(logs)
+        value, gradient = likelihood(parameters)
+        return -value / weight, -gradient * parameters / weight
+
+    bounds = [(-BOUND, BOUND)] * len(names)
+    found = [
+        minimize(loss, np.full(len(names), start), jac=True, method="L-BFGS-B", bounds=bounds, options=_PRECISION)
+        for start in _STARTS
+    ]
+    best = min(found, key=lambda result: float(result.fun))
+    errors, doubt = _judge(names, lambda logs: loss(logs)[1], best.x, weight)
+    parameters = np.exp(best.x)
+    return Fit(
+        dict(zip(names, parameters.tolist(), strict=True)),
+        dict(zip(names, (errors * parameters).tolist(), strict=True)),
+        -float(best.fun) * weight,
+        doubt,
+    )
+
+
+_PRECISION = {"maxiter": 2_000, "maxfun": 20_000, "ftol": 1e-14, "gtol": 1e-9}
+_STILL = 1e-4
+"""The largest slope, for one observation, that an optimum may have."""
+
+
+def _judge(
+    names: Sequence[str], slope: Callable[[Floats], Floats], logs: Floats, weight: float
+) -> tuple[Floats, str | None]:
+    """The standard errors of the logarithms, by the observed information; and what speaks against the optimum."""
+    nowhere = np.full(len(logs), np.nan)
+    outside = [name for name, value in zip(names, logs, strict=True) if abs(value) > BOUND - 0.01]
+    if outside:
+        return nowhere, f"the data does not bound {' and '.join(outside)}"
+    if np.abs(slope(logs)).max() > _STILL:
+        return nowhere, "no optimum was reached"
+    steps = np.eye(len(logs)) * _STEP
+    curvature = np.array([(slope(logs + step) - slope(logs - step)) / (2 * _STEP) for step in steps])
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    if values.min() <= 1e-12:
+        return nowhere, "the likelihood is flat at its optimum"
+    errors = np.sqrt(np.diag(vectors @ np.diag(1 / values) @ vectors.T) / weight)
+    if errors.max() > _WIDEST:
+        loose = [name for name, error in zip(names, errors, strict=True) if error > _WIDEST]
+        return errors, f"the data hardly says what {' and '.join(loose)} is"
+    return errors, None
+
+
+_WIDEST = 2.0
+"""A logarithm's standard error past which the parameter is a guess: within a factor of fifty either way."""
