@@ -1,4 +1,4 @@
-"""Pictures for people: the top products of a day, as PNG.
+"""Pictures for people: the top products of some days, as PNG.
 
 Add here: a chart that the Dagster UI or a file shows. Not here: the figures behind it (gold).
 """
@@ -9,7 +9,22 @@ from datetime import date
 
 import polars as pl
 
+from assets.tables import PRODUCT_SALES_DAILY
+from resources.lake import Lake
+
 TOP = 20
+
+
+def newest_day_of_sales(lake: Lake) -> date | None:
+    """The last day on which anything was sold; None if nothing ever was."""
+    files = lake.table(PRODUCT_SALES_DAILY).files()
+    return max(files["partition.event_date"]) if files.height else None
+
+
+def sales_between(lake: Lake, first: date, last: date) -> pl.DataFrame:
+    """What was sold on the days of [first, last]: product_id, brand, revenue, units, a row a product and day."""
+    span = f"event_date BETWEEN DATE '{first}' AND DATE '{last}'"
+    return lake.table(PRODUCT_SALES_DAILY).read(span, ["product_id", "brand", "revenue", "units"])
 
 
 def top_products(sales: pl.DataFrame, top: int = TOP) -> pl.DataFrame:
@@ -22,19 +37,20 @@ def top_products(sales: pl.DataFrame, top: int = TOP) -> pl.DataFrame:
     )
 
 
-def draw_top_products(sales: pl.DataFrame, day: date) -> bytes:
-    """A bar chart of the top products of `sales` as PNG bytes."""
+def draw_top_products(sales: pl.DataFrame, first: date, last: date, top: int = TOP) -> bytes:
+    """A bar chart of the top products of `sales`, those of [first, last], as PNG bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    top = top_products(sales).reverse()
-    figure = Figure(figsize=(8, 0.6 + 0.28 * max(len(top), 1)), layout="constrained")
+    shown = top_products(sales, top).reverse()
+    figure = Figure(figsize=(8, 0.6 + 0.28 * max(len(shown), 1)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    labels = [_label(*row) for row in top.select("product_id", "brand").iter_rows()]
-    bars = axes.barh(labels, top["revenue"].cast(pl.Float64).to_list(), color="#4f43dd")
-    axes.bar_label(bars, [f"{revenue:,.2f}" for revenue in top["revenue"]], padding=3, fontsize=8)
-    axes.set_title(f"Top products by revenue, {day:%d %B %Y} (UTC)", loc="left", fontsize=11)
+    labels = [_label(*row) for row in shown.select("product_id", "brand").iter_rows()]
+    bars = axes.barh(labels, shown["revenue"].cast(pl.Float64).to_list(), color="#4f43dd")
+    axes.bar_label(bars, [f"{revenue:,.2f}" for revenue in shown["revenue"]], padding=3, fontsize=8)
+    days = f"{last:%d %B %Y}" if first == last else f"{first:%d %B %Y} to {last:%d %B %Y}"
+    axes.set_title(f"Top products by revenue, {days} (UTC)", loc="left", fontsize=11)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(labelsize=8, length=0)
     axes.xaxis.set_visible(False)

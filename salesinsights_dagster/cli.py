@@ -23,6 +23,7 @@ COMMANDS = {
     "repair": "salesinsights_dagster.commands.repair:repair",
     "replay": "salesinsights_dagster.replayer:replay_command",
     "simulate": "salesinsights_dagster.simulator.commands:simulate",
+    "snapshot": "salesinsights_dagster.commands.snapshot:snapshot",
     "sql": "salesinsights_dagster.commands.sql:sql",
 }
 """Each command and where it is; a module is loaded only when its command is asked for."""

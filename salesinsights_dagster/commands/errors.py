@@ -38,18 +38,22 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
     from resources.kafka_writer import UndecidedTransactionError
     from resources.lake import LakeError
+    from resources.schema_registry import RegistryError
     from salesinsights_dagster.broker import BrokerError
     from salesinsights_dagster.commands.backfill import MonthFailedError
+    from salesinsights_dagster.dagster_process import DagsterStartError
     from salesinsights_dagster.settings import SettingsError
 
     return (
         ArchiveFileError,
         BrokenFileError,
         BrokerError,
+        DagsterStartError,
         KafkaUnavailableError,
         LakeError,
         MonthFailedError,
         OffsetsLostError,
+        RegistryError,
         SettingsError,
         SqlError,
         TopicMissingError,

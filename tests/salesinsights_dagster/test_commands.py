@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster.cli import COMMANDS, main
+from salesinsights_dagster.simulator.month_file import write_month
+from salesinsights_dagster.simulator.shop import Shop
 
 COMMAND = Path(sys.executable).with_name("salesinsights")
 
@@ -46,6 +48,40 @@ def test_sql_is_read_only_and_knows_every_table_of_an_empty_lake(tmp_path: Path)
 
     assert json.loads(counted.stdout) == [{"n": 0}]
     assert (refused.returncode, "read-only" in refused.stderr) == (2, True)
+
+
+def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    write_month(Shop(seed=1), 2019, 10, 5_000, tmp_path / "archive")
+    nothing = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "none.png"))
+    assert salesinsights(tmp_path, "backfill", "--from", "2019-10").returncode == 0
+
+    newest = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "day.png"))
+    few = salesinsights(
+        tmp_path,
+        "snapshot",
+        "--out",
+        str(tmp_path / "few.png"),
+        "--from",
+        "2019-10-01",
+        "--to",
+        "2019-10-03",
+        "--top",
+        "3",
+    )
+    nowhere = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "no" / "where.png"))
+    unsold = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "none.png"), "--from", "2020-05-01")
+
+    assert (nothing.returncode, "nothing was sold yet" in nothing.stderr) == (2, True)
+    assert newest.stdout.endswith("products, 2019-10-31 to 2019-10-31\n")
+    assert few.stdout.endswith("the top 3 products, 2019-10-01 to 2019-10-03\n")
+    pictures = [(tmp_path / name).read_bytes() for name in ("day.png", "few.png")]
+    assert all(picture.startswith(b"\x89PNG\r\n") for picture in pictures)
+    heights = [int.from_bytes(picture[20:24]) for picture in pictures]
+    assert heights[0] > heights[1]
+    assert nowhere.stderr.strip() == f"Error: {tmp_path}/no/where.png can't be written: No such file or directory"
+    assert (unsold.returncode, "choose other days" in unsold.stderr) == (2, True)
+    assert not (tmp_path / "none.png").exists()
 
 
 def test_months_of_real_rows_are_backfilled_once(tmp_path: Path, real_rows: list[Path]) -> None:
