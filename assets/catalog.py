@@ -92,6 +92,11 @@ _CUSTOMER_DERIVED = {
     "recency": ("event_date",),
     "frequency": ("event_date",),
     "monetary_value": ("revenue", "event_date"),
+    "cohort": ("event_date",),
+    "recency_score": ("event_date",),
+    "frequency_score": ("event_date",),
+    "monetary_score": ("revenue",),
+    "segment": ("event_date",),
     "as_of": ("event_date",),
 }
 

@@ -60,5 +60,10 @@ MEANINGS = {
     "recency": "days from the first purchase to the last",
     "frequency": "days with a purchase after the first such day",
     "monetary_value": "revenue per such repeat day",
+    "cohort": "the month of the first purchase, as its first day",
+    "recency_score": "1 to 5, the fifth of all buyers by the day of the last purchase; 5 for the latest",
+    "frequency_score": "1 to 5, the fifth by frequency; 5 for the most repeat days, 1 for all who bought on one day",
+    "monetary_score": "1 to 5, the fifth by revenue; 5 for the most",
+    "segment": "a name for the scores of recency and frequency, from champions to hibernating",
     "as_of": "the newest UTC day on which anybody bought",
 }

@@ -5,19 +5,47 @@
 WITH newest AS (SELECT max(event_date) AS as_of FROM customer_days),
      numbered AS (
          SELECT *, event_date = min(event_date) OVER (PARTITION BY user_id) AS is_first_day FROM customer_days
+     ),
+     buyers AS (
+         SELECT
+             user_id,
+             sum(orders)                                          AS orders,
+             sum(units)                                           AS units,
+             sum(revenue)                                         AS revenue,
+             sum(refunds)                                         AS refunds,
+             round(sum(revenue) / sum(orders), 2)                 AS average_order_value,
+             min(first_order_at)                                  AS first_order_at,
+             max(last_order_at)                                   AS last_order_at,
+             any_value(as_of) - min(event_date)                   AS tenure_days,
+             max(event_date) - min(event_date)                    AS recency,
+             count(*) - 1                                         AS frequency,
+             round(sum(revenue) FILTER (NOT is_first_day) / nullif(count(*) - 1, 0), 2) AS monetary_value,
+             date_trunc('month', min(event_date))                 AS cohort,
+             any_value(as_of)                                     AS as_of
+         FROM numbered, newest
+         GROUP BY user_id
+     ),
+     -- RFM: fifths of all buyers, 5 the best. Equal buyers have equal scores, so a fifth may be more or less than one.
+     scored AS (
+         SELECT
+             *,
+             least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY recency - tenure_days)))::BIGINT AS recency_score,
+             least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY frequency)))::BIGINT             AS frequency_score,
+             least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY revenue)))::BIGINT               AS monetary_score
+         FROM buyers
      )
 SELECT
-    user_id,
-    sum(orders)                                          AS orders,
-    sum(units)                                           AS units,
-    sum(revenue)                                         AS revenue,
-    round(sum(revenue) / sum(orders), 2)                 AS average_order_value,
-    min(first_order_at)                                  AS first_order_at,
-    max(last_order_at)                                   AS last_order_at,
-    any_value(as_of) - min(event_date)                   AS tenure_days,
-    max(event_date) - min(event_date)                    AS recency,
-    count(*) - 1                                         AS frequency,
-    round(sum(revenue) FILTER (NOT is_first_day) / nullif(count(*) - 1, 0), 2) AS monetary_value,
-    any_value(as_of)                                     AS as_of
-FROM numbered, newest
-GROUP BY user_id
+    *,
+    CASE
+        WHEN recency_score = 5 AND frequency_score >= 4 THEN 'champions'
+        WHEN recency_score >= 3 AND frequency_score >= 4 THEN 'loyal'
+        WHEN recency_score >= 4 AND frequency_score >= 2 THEN 'potential loyalists'
+        WHEN recency_score = 5 THEN 'new'
+        WHEN recency_score = 4 THEN 'promising'
+        WHEN recency_score = 3 AND frequency_score = 3 THEN 'need attention'
+        WHEN recency_score = 3 THEN 'about to sleep'
+        WHEN frequency_score = 5 THEN 'can''t lose'
+        WHEN frequency_score >= 3 THEN 'at risk'
+        ELSE 'hibernating'
+    END AS segment
+FROM scored

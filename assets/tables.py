@@ -191,6 +191,12 @@ CUSTOMER_VALUE = TableLayout(
             "frequency": pl.Int64(),
             "monetary_value": REVENUE,
             "as_of": pl.Date(),
+            "refunds": REVENUE,
+            "cohort": pl.Date(),
+            "recency_score": pl.Int64(),
+            "frequency_score": pl.Int64(),
+            "monetary_score": pl.Int64(),
+            "segment": pl.String(),
         }
     ),
     (),
