@@ -67,8 +67,7 @@ def load_month(
     outcomes = []
     for group in _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days):
         outcomes.append(rebuild_silver(lake, group))
-        for layout in DAILY:
-            rebuild_gold(lake, layout, group, window_seconds)
+        rebuild_gold(lake, DAILY, group, window_seconds)
         heard("silver and gold", int(outcomes[-1]["rows"].sum()))
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
     _enter(lake, file, file.fingerprint, counts, days, now)

@@ -94,8 +94,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     if trace.days:
         _release_refused(lake, user_id)
         rebuild_silver(lake, trace.days)
-        for layout in DAILY:
-            rebuild_gold(lake, layout, trace.days, window_seconds)
+        rebuild_gold(lake, DAILY, trace.days, window_seconds)
         refresh_customer_value(lake)
     _restate_batches(lake, [batch for batch in trace.batches if batch > 0])
     _restate_months(lake, trace.months)

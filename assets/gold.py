@@ -97,13 +97,22 @@ def _replace(
 
 
 def rebuild_gold(
-    lake: Lake, layout: TableLayout, days: list[date], window_seconds: int, progress: Mapping[str, int] = NO_PROGRESS
+    lake: Lake,
+    layouts: Sequence[TableLayout],
+    days: list[date],
+    window_seconds: int,
+    progress: Mapping[str, int] = NO_PROGRESS,
 ) -> None:
-    """Compute these days of one daily gold table anew from silver; `progress` is where the table then stands.
+    """Compute these days of daily gold tables anew from silver; `progress` is where the tables then stand.
 
-    Silver is read after gold's handle is taken, so that a live run that comes between makes this one start again.
+    Silver is read after gold's handles are taken, so that a live run that comes between makes this one start again.
     """
-    again_on_conflict(lambda: _replace([lake.table(layout)], lake.table(SILVER_EVENTS), days, window_seconds, progress))
+
+    def rebuild() -> None:
+        gold = [lake.table(layout) for layout in layouts]
+        _replace(gold, lake.table(SILVER_EVENTS), days, window_seconds, progress)
+
+    again_on_conflict(rebuild)
 
 
 def refresh_customer_value(lake: Lake) -> int:

@@ -201,7 +201,7 @@ def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], ob
     if layout is SILVER_QUARANTINE:
         return lambda day: replay(lake, [day], shop.window_seconds)
     if layout in DAILY:
-        return lambda day: rebuild_gold(lake, layout, [day], shop.window_seconds)
+        return lambda day: rebuild_gold(lake, [layout], [day], shop.window_seconds)
     return lambda day: None
 
 

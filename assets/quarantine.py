@@ -51,8 +51,7 @@ def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Rep
     if not days:
         return Replay(refused.height, 0, 0, [])
     rebuild_silver(lake, days)
-    for layout in DAILY:
-        rebuild_gold(lake, layout, days, window_seconds)
+    rebuild_gold(lake, DAILY, days, window_seconds)
     fates = _release(lake, arrival_days, good, days)
     return Replay(refused.height, fates.get("accepted", 0), fates.get("duplicates", 0), days)
 

@@ -66,7 +66,7 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
         table.replace(pl.DataFrame(schema=table.layout.schema), f"batch > {last}", {BATCH: last})
         yield Finding(table.layout.name.replace("/", "_"), "ahead", f"taken back to batch {last}")
     for layout in gold:
-        rebuild_gold(lake, layout, days, window_seconds, {BATCH: last})
+        rebuild_gold(lake, [layout], days, window_seconds, {BATCH: last})
         yield Finding(layout.name.removeprefix("gold/"), "ahead", f"computed anew for {len(days)} days")
     if gold:
         refresh_customer_value(lake)

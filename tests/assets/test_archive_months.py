@@ -199,8 +199,7 @@ def test_an_event_that_came_both_ways_counts_once_in_either_order(
     assert str(rows(lake, PRODUCT_SALES)["revenue"].sum()) == "5.24"
     held = {layout.name: rows(lake, layout) for layout in (SILVER_EVENTS, *DAILY)}
     rebuild_silver(lake, [OCTOBER])
-    for layout in DAILY:
-        rebuild_gold(lake, layout, [OCTOBER], 45)
+    rebuild_gold(lake, DAILY, [OCTOBER], 45)
     for layout in (SILVER_EVENTS, *DAILY):
         assert_frame_equal(rows(lake, layout), held[layout.name])
     assert audit(lake).findings == []

@@ -41,8 +41,7 @@ def test_a_rebuilt_day_has_the_rows_of_the_stream(lake: Lake, shop: Stream, mock
 
     for day in (FIRST, SECOND):
         rebuild_silver(lake, [day])
-        for layout in DAILY:
-            rebuild_gold(lake, layout, [day], shop.window_seconds)
+        rebuild_gold(lake, DAILY, [day], shop.window_seconds)
 
     for layout in (SILVER_EVENTS, *DAILY):
         assert_frame_equal(rows(lake, layout), streamed[layout.name])
@@ -131,6 +130,6 @@ def test_equal_buyers_have_equal_scores(lake: Lake, shop: Stream, mock_kafka: Mo
 
 def test_an_empty_day_rebuilds_to_nothing(lake: Lake) -> None:
     rebuild_silver(lake, [FIRST])
-    rebuild_gold(lake, DAILY[0], [FIRST], 45)
+    rebuild_gold(lake, DAILY, [FIRST], 45)
 
     assert [rows(lake, layout).height for layout in (SILVER_EVENTS, DAILY[0])] == [0, 0]

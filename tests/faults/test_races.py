@@ -140,8 +140,7 @@ def test_a_run_that_others_left_behind_does_nothing_more(
 def backfill(lake: Lake) -> None:
     for day in map(date.fromisoformat, DAYS):
         rebuild_silver(lake, [day])
-        for layout in DAILY:
-            rebuild_gold(lake, layout, [day], 45)
+        rebuild_gold(lake, DAILY, [day], 45)
 
 
 def compact(lake: Lake) -> None:
