@@ -26,6 +26,9 @@ Schemas = Mapping[int, str]
 
 NO_SCHEMAS: Schemas = {}
 
+MOST_AT_ONCE = 20
+"""How many unknown schemas are asked for in one go; a topic has a handful."""
+
 _MAGIC, _HEAD = b"\x00", 5
 _PROPERTY = "salesinsights.avro.schema."
 
@@ -50,17 +53,19 @@ def keep_schemas(tables: OpenTables, schemas: Schemas) -> None:
 def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | None) -> dict[int, str]:
     """The schemas that these values name and `known` lacks, as the registry has them; those that it lacks are left out.
 
-    Raises RegistryError if it is silent. Without a registry there is none.
+    It is asked for MOST_AT_ONCE at most, the most frequent ones: values that make numbers up must not hold the stream
+    up. Raises RegistryError if it is silent. Without a registry there is none.
     """
     if registry is None:
         return {}
-    unknown = set(_numbers(values).drop_nulls()) - set(known)
-    found = {number: registry.schema(number) for number in sorted(unknown)}
+    named = _numbers(values).value_counts().sort("count", "number", descending=[True, False])["number"]
+    unknown = [number for number in named if number not in known]
+    found = {number: registry.schema(number) for number in unknown[:MOST_AT_ONCE]}
     return {number: text for number, text in found.items() if text is not None}
 
 
 def _numbers(values: pl.Series) -> pl.Series:
-    """The number of each value's schema; null where it is no Avro."""
+    """The numbers of the schemas of those values that are Avro."""
     is_avro = pl.col("value").bin.starts_with(_MAGIC) & (pl.col("value").bin.size() >= _HEAD)
     number = pl.col("value").bin.slice(1, 4).bin.reinterpret(dtype=pl.UInt32, endianness="big")
     return values.to_frame("value").filter(is_avro).select(number.alias("number")).to_series()

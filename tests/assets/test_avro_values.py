@@ -212,6 +212,27 @@ def test_a_schema_that_is_not_avro_refuses_its_rows_only(
     assert rows(lake, SILVER_EVENTS)["user_id"].to_list() == [6]
 
 
+def test_made_up_numbers_do_not_make_the_registry_a_bottleneck(
+    lake: Lake, avro_shop: Stream, registry: Registry, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = schema()
+    number, asked, ask = registry.register(text), list[int](), registry.schema
+
+    def counted(one: int) -> str | None:
+        asked.append(one)
+        return ask(one)
+
+    monkeypatch.setattr(registry, "schema", counted)
+    good = [encoded(number, text, user_id=user) for user in range(2)]
+    publish(*good, *(b"\0" + made_up.to_bytes(4) + b"x" for made_up in range(1_000, 1_300)))
+
+    run(lake, avro_shop)
+
+    assert (asked[0], len(asked)) == (number, 20)
+    assert rows(lake, SILVER_EVENTS).height == 2
+    assert set(rows(lake, SILVER_QUARANTINE)["reason"]) == {"unknown_schema"}
+
+
 def test_a_silent_registry_stops_before_anything_is_written(
     lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, publish: Publish, avro_shop: Stream, registry: Registry
 ) -> None:
