@@ -76,6 +76,8 @@ def _table(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
