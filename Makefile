@@ -25,11 +25,8 @@ tools:
 
 servers:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
-	else \
-		echo "PostgreSQL is missing: its tests are skipped. To run them, install it (Debian: apt-get install postgresql)"; \
-	fi
+	{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1 || \
+	echo "PostgreSQL is missing: its tests are skipped. To run them, install it (Debian: apt-get install postgresql)"
 
 demo: setup tools ## the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))

@@ -87,13 +87,13 @@ def to_json(value: bytes, schemas: Schemas) -> tuple[bytes | None, str | None, s
         return None, "unknown_schema", f"schema {number}"
     read, body = _reader(schemas[number]), BytesIO(value[_HEAD:])
     try:
-        record = read(body)
+        text = json.dumps(read(body), default=_plain).encode()
     # What a corrupt body leads its decoder to is not documented, and no message may stop the stream.
     except Exception as error:  # noqa: BLE001
         return None, "bad_avro", f"schema {number}: {type(error).__name__} {error}"[:200]
     if body.read(1):
         return None, "bad_avro", f"schema {number}: bytes are left over"
-    return json.dumps(record, default=_plain).encode(), None, None
+    return text, None, None
 
 
 @cache
@@ -129,5 +129,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        whole, point, fraction = f"{value:f}".partition(".")
+        return f"{whole}{point}{fraction}".rstrip("0").rstrip(".") if point else whole
     return str(value)

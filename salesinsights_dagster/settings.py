@@ -89,7 +89,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
 
 def _schema_registry(env: Mapping[str, str]) -> dict[str, str] | None:
     options = _options(env, "SCHEMA_REGISTRY_", ("SCHEMA_REGISTRY_",))
-    if options and not options.get("url", "").startswith(("http://", "https://", "mock://")):
+    if options and not options.get("url", "").startswith(("http://", "https://")):
         raise SettingsError("SCHEMA_REGISTRY_URL is not http:// or https://: set it, or unset SCHEMA_REGISTRY_*")
     return options or None
 

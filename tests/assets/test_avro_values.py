@@ -171,6 +171,7 @@ def refused(registry: Registry) -> dict[str, tuple[bytes, str]]:
     number = registry.register(text)
     good = encoded(number, text)
     other = registry.register('{"type": "string"}')
+    long = schema(price={**MONEY, "precision": 40, "scale": 31})
     return {
         "cut short": (good[:-3], "bad_avro"),
         "bytes left over": (good + b"\0", "bad_avro"),
@@ -180,6 +181,10 @@ def refused(registry: Registry) -> dict[str, tuple[bytes, str]]:
         "unknown schema": (b"\0" + (999).to_bytes(4) + good[5:], "unknown_schema"),
         "no record": (b"\0" + other.to_bytes(4) + b"\x02a", "not_an_object"),
         "three decimals": (encoded(number, text, price=Decimal("2.625")), "price_too_precise"),
+        "a decimal past every context": (
+            encoded(registry.register(long), long, price=Decimal("2." + "0" * 30 + "1")),
+            "price_too_precise",
+        ),
         "unknown type": (encoded(number, text, event_type="wish"), "unknown_event_type"),
         "before 2019": (encoded(number, text, event_time=datetime(1, 1, 1, tzinfo=UTC)), "event_time_out_of_range"),
     }

@@ -27,6 +27,8 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
         ({"SALESINSIGHTS_BATCH_ROWS": "-3"}, "SALESINSIGHTS_BATCH_ROWS"),
         ({"SALESINSIGHTS_DAGSTER_DB": "mysql://shop:secret@db/x"}, "SALESINSIGHTS_DAGSTER_DB is not the URL of a Post"),
+        ({"SCHEMA_REGISTRY_URL": "mock://registry"}, "SCHEMA_REGISTRY_URL is not http"),
+        ({"SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "shop:secret"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker"}, "'broker' is not HOST:PORT"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "a:9092,b:0"}, "'b:0' is not HOST:PORT"),
         ({"KAFKA_SASL_PASSWORD": "secret"}, "KAFKA_BOOTSTRAP_SERVERS is not set"),
