@@ -13,9 +13,8 @@ import polars as pl
 from assets.tables import TABLES
 from resources.lake import ConcurrentCommitError, Lake, LakeTable
 
-READER_HOURS = 25
+READER_HOURS = 7
 """A replaced file stays for so long: longer than any query, backfill or run, and than the tables' own retention."""
-
 
 GOOD_BYTES = 64 * 2**20
 """Files of this size on average are few enough."""

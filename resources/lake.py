@@ -21,11 +21,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 PROPERTIES = {
     "delta.checkpointInterval": "5",
     "delta.logRetentionDuration": "interval 6 hours",
-    "delta.deletedFileRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 6 hours",
 }
 """A checkpoint costs about a millisecond, and each commit since the last one as much at every load: one in 5 commits
-keeps loading cheap and flat. The log behind it stays for six hours, longer than any run lasts, and replaced files for
-a day, longer than any reader does."""
+keeps loading cheap and flat. The log behind it stays for six hours, and so do replaced files: longer than any run or
+reader lasts. A checkpoint names each replaced file for that time, so that a longer one would cost every load."""
 
 _LOG_KEPT = "delta.logRetentionDuration"
 
