@@ -24,9 +24,11 @@ tools:
 	@command -v mvn >/dev/null || { echo "Maven is missing: install it (Debian: apt-get install maven)"; exit 2; }
 
 servers:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
-	{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1 || \
-	echo "PostgreSQL is missing: its tests are skipped. To run them, install it (Debian: apt-get install postgresql)"
+	@for needed in postgresql:/usr/lib/postgresql/*/bin/initdb chromium:/usr/bin/chromium; do \
+	ls $${needed#*:} >/dev/null 2>&1 || \
+	{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends $${needed%%:*}; } >/dev/null 2>&1 || \
+	echo "$${needed%%:*} is missing: its tests are skipped. To run them, install it (Debian: apt-get install $${needed%%:*})"; \
+	done
 
 demo: setup tools ## the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))

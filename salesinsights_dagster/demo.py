@@ -1,4 +1,4 @@
-"""The whole system on one machine: broker, simulated shop and Dagster, started together and stopped together.
+"""The whole system on one machine: broker, simulated shop, Dagster and dashboard, started and stopped together.
 
 Add here: a part that the demo runs. Not here: options and output (`commands.demo`).
 """
@@ -41,9 +41,10 @@ FROM silver_batches WHERE ingested_at >= TIMESTAMPTZ '{since}'
 
 @dataclass(frozen=True)
 class Running:
-    """What runs: the web UI's address and the simulated shop."""
+    """What runs: the addresses of Dagster's web UI and of the dashboard, and the simulated shop."""
 
     url: str
+    dashboard: str
     shop: subprocess.Popen[bytes]
 
 
@@ -62,10 +63,13 @@ def running_system(settings: Settings, port: int, rate: int, say: Say) -> Iterat
         say(f"Kafka: {connection.bootstrap_servers}")
         dagster = DagsterProcess.start(settings, port, os.environ)
         parts.callback(dagster.stop)
-        shop = parts.enter_context(_shop(settings, rate))
+        shop = parts.enter_context(_command(settings, "simulate", "--rate", str(rate)))
         dagster.await_ready()
         say(f"Dagster: {dagster.url}")
-        yield Running(dagster.url, shop)
+        pages = free_port(8080)
+        parts.enter_context(_command(settings, "dashboard", "--port", str(pages)))
+        say(f"Dashboard: http://127.0.0.1:{pages}")
+        yield Running(dagster.url, f"http://127.0.0.1:{pages}", shop)
         say("stopping")
 
 
@@ -82,16 +86,16 @@ def _broker(settings: Settings, say: Say) -> Iterator[None]:
 
 
 @contextmanager
-def _shop(settings: Settings, rate: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = [str(Path(sys.executable).with_name("salesinsights")), "simulate", "--rate", str(rate)]
-    log = settings.home / "simulate.log"
-    with log.open("ab") as output:
-        shop = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+def _command(settings: Settings, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One of our own commands in the background; its output goes to a log of its name."""
+    command = [str(Path(sys.executable).with_name("salesinsights")), name, *options]
+    with (settings.home / f"{name}.log").open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        yield shop
+        yield process
     finally:
-        shop.send_signal(signal.SIGTERM)
-        shop.wait(timeout=30)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
 
 
 def landed(lake: Lake, since: datetime) -> dict[str, object]:

@@ -21,7 +21,7 @@ LOOK_SECONDS = 15
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the web UI.")
 @click.pass_context
 def demo(ctx: click.Context, seconds: int | None, rate: int, port: int) -> None:
-    """Run everything on this machine: a Kafka broker, a simulated shop, Dagster with its web UI. Ctrl-C stops all.
+    """Run everything on this machine: a Kafka broker, a simulated shop, Dagster, the dashboard. Ctrl-C stops all.
 
     Exit code 0 only if sales of the shop reached gold.
     """

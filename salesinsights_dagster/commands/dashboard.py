@@ -1,0 +1,23 @@
+"""`salesinsights dashboard`: the live pages.
+
+Add here: an option of the start. Not here: the pages (`salesinsights_dagster.dashboard`).
+"""
+
+import click
+
+from salesinsights_dagster.settings import load_settings
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of the pages.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; anyone who gets there reads."
+)
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A name, beside the loopback's, to be asked by.")
+def dashboard(port: int, host: str, allow_host: tuple[str, ...]) -> None:
+    """Show sales per product, live, in the browser. Reads the lake and changes nothing. Ctrl-C stops."""
+    from salesinsights_dagster.dashboard.server import serve
+    from salesinsights_dagster.definitions import utc_now
+
+    click.echo(f"Dashboard: http://{host}:{port}")
+    serve(load_settings(), utc_now, host, port, allow_host)

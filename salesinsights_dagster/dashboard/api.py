@@ -1,0 +1,84 @@
+"""The numbers behind the charts over HTTP: JSON or CSV, read-only, by parameters alone; /openapi.json describes them.
+
+Money is text, so that no digit is lost. Add here: the numbers of a chart. Not here: how they come about (`figures`).
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import polars as pl
+from fastapi import APIRouter, HTTPException, Response
+from pydantic import BaseModel
+
+from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.csv_export import as_csv
+from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.payment_latency import ALLOWED_SECONDS
+
+SpanName = Literal["hour", "today", "week", "month"]
+Format = Literal["json", "csv"]
+
+
+class Totals(BaseModel):
+    """What a span amounts to, and the span before it; empty where nothing was sold."""
+
+    span: str
+    start: datetime
+    end: datetime
+    totals: dict[str, str | int | None]
+    before: dict[str, str | int | None]
+
+
+class Latency(BaseModel):
+    """Seconds from a payment's append to Kafka to this dashboard, over the last hour since it was started."""
+
+    last_sale_at: datetime | None
+    allowed_seconds: int
+    figures: dict[str, float | int]
+
+
+def routes(board: Board) -> APIRouter:
+    """All numbers, under /api."""
+    router = APIRouter(prefix="/api", tags=["figures"])
+
+    @router.get("/totals")
+    def totals(span: SpanName = "hour") -> Totals:
+        """Revenue, refunds, units, products, orders, buyers and average order value of a span."""
+        figures = _figures(board, span)
+        now, before = (_jsonable(row) for row in (figures.totals, figures.before))
+        return Totals(span=span, start=figures.start, end=figures.end, totals=now, before=before)
+
+    @router.get("/top-products")
+    def top_products(span: SpanName = "hour", format: Format = "json") -> Response:
+        """The 20 products with the most revenue: product_id, brand, revenue, units."""
+        return _rows(_figures(board, span).top, format)
+
+    @router.get("/over-time")
+    def over_time(span: SpanName = "hour", format: Format = "json") -> Response:
+        """Revenue and units per bucket of time: bucket_start, revenue, units."""
+        return _rows(_figures(board, span).over_time, format)
+
+    @router.get("/latency")
+    def latency() -> Latency:
+        """How long payments take to get here."""
+        return Latency(last_sale_at=board.last_sale, allowed_seconds=ALLOWED_SECONDS, figures=board.latency.figures())
+
+    return router
+
+
+def _figures(board: Board, span: SpanName) -> Figures:
+    figures = board.figures(span)
+    if figures is None:
+        raise HTTPException(503, board.error or "the dashboard has not looked at the lake yet: try again in a second")
+    return figures
+
+
+def _jsonable(row: dict[str, object]) -> dict[str, str | int | None]:
+    return {name: value if isinstance(value, int | None) else str(value) for name, value in row.items()}
+
+
+def _rows(frame: pl.DataFrame, form: Format) -> Response:
+    if form == "csv":
+        return Response(as_csv(frame), media_type="text/csv")
+    text = frame.with_columns(pl.col(pl.Decimal).cast(pl.String))
+    return Response(text.write_json(), media_type="application/json")

@@ -1,0 +1,83 @@
+"""What the dashboard last saw of the lake, computed once for all who look.
+
+Add here: what every page shares. Not here: a figure itself (`figures`, `payment_latency`).
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from assets.one_batch import OneBatch, tables_of_one_batch
+from assets.tables import PRODUCT_SALES
+from resources.lake import Lake, LakeError
+from salesinsights_dagster.dashboard.figures import Figures, sales_figures
+from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
+from salesinsights_dagster.dashboard.spans import SPANS
+
+AGES = timedelta(seconds=30)
+"""Figures of a span that ends now are computed anew after this, even where nothing new came."""
+
+STALE = timedelta(seconds=120)
+"""A shop sells something every few seconds, and a batch comes every 30: no sale for so long is worth a look."""
+
+_log = logging.getLogger(__name__)
+
+
+class Board:
+    """The newest consistent look at the lake. `look` is called by one loop, everything else by any thread."""
+
+    def __init__(self, lake: Lake, clock: Callable[[], datetime], window_seconds: int) -> None:
+        self.lake = lake
+        self.clock = clock
+        self.latency = PaymentLatency()
+        self.error: str | None = None
+        self.looked_at: datetime | None = None
+        self.last_sale: datetime | None = None
+        self._window_seconds = window_seconds
+        self._gold: OneBatch | None = None
+        self._figures: dict[str, Figures] = {}
+        self._computing = threading.Lock()
+
+    def look(self) -> None:
+        """Take in what the lake holds now. A lake that can't be read is noted as `error`, and asked again next time."""
+        now = self.clock()
+        try:
+            gold = tables_of_one_batch(self.lake)
+            if self._gold is None or gold.versions != self._gold.versions:
+                self.latency.follow(gold, self.clock())
+                with self._computing:
+                    self._gold, self._figures, self.last_sale = gold, {}, _last_sale(gold)
+        except LakeError as error:
+            if self.error is None:
+                _log.warning("the lake can't be read: %s", error)
+            self.error = str(error)
+            return
+        self.error, self.looked_at = None, now
+
+    def figures(self, name: str) -> Figures | None:
+        """The figures of a span by its name, computed if the last ones are old; None before the first look."""
+        with self._computing:
+            if self._gold is None:
+                return None
+            now, known = self.clock(), self._figures.get(name)
+            if known is None or now - known.end > AGES:
+                known = sales_figures(self._gold, SPANS[name], now, self._window_seconds)
+                self._figures[name] = known
+            return known
+
+    @property
+    def is_ready(self) -> bool:
+        return self._gold is not None
+
+
+def _last_sale(gold: OneBatch) -> datetime | None:
+    """When the newest sale of the newest day was read from Kafka, by the statistics of gold's files."""
+    files = gold.table(PRODUCT_SALES).files()
+    if files.is_empty():
+        return None
+    newest = files.filter(pl.col("partition.event_date") == pl.col("partition.event_date").max())
+    found = newest["max.updated_at"].max()
+    return found.astimezone(UTC) if isinstance(found, datetime) else None

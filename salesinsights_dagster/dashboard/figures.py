@@ -1,0 +1,79 @@
+"""What is sold in a span of time: totals, top products, revenue over time. All read from gold.
+
+Only the orders of the last hour come from silver's purchases, since gold counts orders by whole days.
+Add here: a figure about a span of sales. Not here: when it is computed (`board`), how it looks (`pages`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from assets.one_batch import OneBatch
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_EVENTS
+from resources.duckdb_engine import duckdb_session, query
+from salesinsights_dagster.dashboard.spans import Span
+
+TOP = 20
+
+_SOLD_ON = pl.col("event_date").cast(pl.Datetime("us", "UTC")).alias("sold_at")
+_SOLD = ["product_id", "brand", "revenue", "units", "refunds"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A span's figures: `totals` and `before` by name (empty where nothing was sold), the frames as their SQL says."""
+
+    span: Span
+    start: datetime
+    end: datetime
+    totals: dict[str, object]
+    before: dict[str, object]
+    top: pl.DataFrame
+    over_time: pl.DataFrame
+
+
+def sales_figures(gold: OneBatch, span: Span, now: datetime, window_seconds: int, top: int = TOP) -> Figures:
+    """The figures of a span that ends now."""
+    before, start, end = span.bounds(now, window_seconds)
+    frames = {"sales": _sales(gold, span, before, end), "orders": _orders(gold, span, before, end)}
+    numbers = {
+        "start": int(start.timestamp() * 1_000_000),
+        "bucket": int(span.bucket.total_seconds()) if span.bucket else window_seconds,
+        "top": top,
+    }
+    with duckdb_session(frames, numbers) as connection:
+        ask: Callable[[str], pl.DataFrame] = lambda name: query(connection, sql_of(name))  # noqa: E731
+        totals = {row.pop("is_before"): row for row in ask("totals").iter_rows(named=True)}
+        return Figures(
+            span, start, end, totals.get(False, {}), totals.get(True, {}), ask("top_products"), ask("over_time")
+        )
+
+
+def sql_of(name: str) -> str:
+    """A query of the dashboard; it stands in a file of that name."""
+    return Path(__file__).with_name(f"{name}.sql").read_text()
+
+
+def _sales(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
+    days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
+    if span.days > 1:
+        return gold.table(PRODUCT_SALES_DAILY).read(days, [*_SOLD, "event_date"]).with_columns(_SOLD_ON)
+    windows = gold.table(PRODUCT_SALES).read(days, [*_SOLD, "window_start"]).rename({"window_start": "sold_at"})
+    return windows.filter(pl.col("sold_at") >= first, pl.col("sold_at") <= end)
+
+
+def _orders(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
+    if span.days:
+        days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
+        return gold.table(CUSTOMER_DAYS).read(days, ["user_id", "orders", "event_date"]).with_columns(_SOLD_ON)
+    recent = gold.table(SILVER_EVENTS).read(
+        f"event_type = 'purchase' AND event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}' "
+        f"AND event_time >= TIMESTAMP '{first:%Y-%m-%d %H:%M:%S}'",
+        ["event_time", "user_id", "user_session"],
+    )
+    recent = recent.filter(pl.col("event_time") >= first, pl.col("event_time") <= end)
+    with duckdb_session({"purchases": recent}) as connection:
+        return query(connection, sql_of("last_hour_orders"))

@@ -1,0 +1,1 @@
+"""One module a page. Add here: a page. Not here: what pages share (`parts`, `board`)."""

@@ -1,0 +1,193 @@
+"""The page on the wall: what is sold now, and how fresh that is.
+
+Add here: what this page shows. Not here: how it is computed (`figures`, `payment_latency`).
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import polars as pl
+from nicegui import run, ui
+
+from salesinsights_dagster.dashboard.board import STALE, Board
+from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.parts import ACCENT, GREY, ChartCard, Tile, page_frame, spoken
+from salesinsights_dagster.dashboard.payment_latency import ALLOWED_SECONDS
+from salesinsights_dagster.dashboard.spans import SPANS
+
+_MONEY = ("revenue", "average_order_value")
+_TILES = {
+    "revenue": "Revenue",
+    "units": "Units",
+    "orders": "Orders",
+    "buyers": "Buyers",
+    "average_order_value": "Average order",
+}
+_PLAIN_TIP = {"renderMode": "richText", "confine": True}
+"""Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
+
+
+class LivePage:
+    """One open page. It is told every second, and redraws only what is new."""
+
+    def __init__(self, board: Board, span: str, theme: str | None) -> None:
+        self._board = board
+        self._shown: Figures | None = None
+        with page_frame("Live", theme):
+            with ui.row().classes("w-full items-center justify-between gap-3"):
+                choices = {name: choice.title for name, choice in SPANS.items()}
+                self._span = ui.toggle(choices, value=span).props("no-caps unelevated dense padding='4px 14px'")
+                self._fresh = ui.label("…").classes("si-pill si-warn")
+            with ui.element("div").classes("si-grid si-tiles"):
+                self._tiles = {name: Tile(title) for name, title in _TILES.items()}
+            with ui.element("div").classes("si-grid si-charts"):
+                self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
+                with ui.element("div").classes("flex flex-col gap-4 min-w-0 no-wrap"):
+                    self._time = ChartCard("Revenue over time (UTC)", _columns(), "", _TIME_COLUMNS, "300px")
+                    self._wait = WaitCard()
+        ui.timer(1.0, self.refresh)
+
+    async def refresh(self) -> None:
+        """Show what the board has now."""
+        self._show_freshness(self._board.clock())
+        figures = await run.io_bound(self._board.figures, str(self._span.value))
+        if figures is not None and figures is not self._shown:
+            self._shown = figures
+            self._show(figures)
+            self._wait.show(self._board)
+
+    def _show_freshness(self, now: datetime) -> None:
+        text, kind = freshness(self._board, now)
+        self._fresh.set_text(text)
+        self._fresh.classes(replace=f"si-pill si-{kind}")
+
+    def _show(self, figures: Figures) -> None:
+        span, query = figures.span, f"?span={figures.span.name}&format=csv"
+        for name, tile in self._tiles.items():
+            now, before = figures.totals.get(name), figures.before.get(name)
+            tile.show(_figure(name, now), f"{span.before_title}: {_figure(name, before)}")
+        empty = f"Nothing was sold in this span ({figures.start:%d %b %Y %H:%M} to {figures.end:%d %b %H:%M} UTC)."
+        top = figures.top.reverse()
+        labels = [
+            f"{product} {brand or ''}".strip() for product, brand in top.select("product_id", "brand").iter_rows()
+        ]
+        bars = [{"value": float(revenue), "label": {"formatter": f"{revenue:,.2f}"}} for revenue in top["revenue"]]
+        series = {**_bars()["series"][0], "data": bars}
+        axis = {**_bars()["yAxis"], "data": labels}
+        self._top.show({"yAxis": axis, "series": [series]}, _rows(figures.top), f"/api/top-products{query}", empty)
+        points = figures.over_time.select(pl.col("bucket_start").dt.epoch("ms"), pl.col("revenue").cast(pl.Float64))
+        columns = {**_columns()["series"][0], "data": [list(row) for row in points.iter_rows()]}
+        ends = {**_columns()["xAxis"], "min": _epoch(figures.start), "max": _epoch(figures.end)}
+        self._time.show({"series": [columns], "xAxis": ends}, _rows(figures.over_time), f"/api/over-time{query}", empty)
+
+
+class WaitCard:
+    """How long payments take to get here, against the 45 seconds that are promised."""
+
+    def __init__(self) -> None:
+        with ui.element("section").classes("si-card"):
+            ui.label(f"From payment to this page (at most {ALLOWED_SECONDS} s)").classes("font-semibold")
+            self._text = ui.label("").classes("si-muted text-sm")
+            self._chart = ui.echart(_waits()).style("height: 130px").classes("w-full")
+
+    def show(self, board: Board) -> None:
+        figures, points = board.latency.figures(), board.latency.points()
+        text = "No payment has come since this dashboard was started."
+        if points:
+            text = (
+                f"p50 {figures['p50']:.1f} s · p95 {figures['p95']:.1f} s · max {figures['max']:.1f} s, "
+                f"{figures['purchases']:,} payments in the last hour"
+            )
+        self._text.set_text(text)
+        self._chart.set_visibility(bool(points))
+        median, longest = self._chart.options["series"]
+        median["data"] = [[_epoch(at), round(usual, 1)] for at, usual, _ in points]
+        longest["data"] = [[_epoch(at), round(most, 1)] for at, _, most in points]
+        self._chart.update()
+
+
+def freshness(board: Board, now: datetime) -> tuple[str, str]:
+    """What the pill says of the data's age, and whether that is good, warn or bad."""
+    if board.error:
+        return f"The lake can't be read since {spoken(now - (board.looked_at or now))}: {board.error[:120]}", "bad"
+    if board.last_sale is None:
+        return ("Nothing was sold yet" if board.is_ready else "Looking at the lake …"), "warn"
+    age = now - board.last_sale
+    if age > STALE:
+        return f"Stale: the last sale came {spoken(age)} ago", "bad"
+    return f"Live: the last sale came {spoken(age)} ago", "good"
+
+
+_TOP_COLUMNS = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
+_TIME_COLUMNS = {"bucket_start": "From (UTC)", "revenue": "Revenue", "units": "Units"}
+
+
+def _figure(name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.2f}" if name in _MONEY and isinstance(value, Decimal) else f"{value:,}"
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, object]]:
+    """Rows for a table: every value as text."""
+    return frame.with_columns(
+        pl.col(pl.Datetime).dt.strftime("%Y-%m-%d %H:%M:%S"), pl.col(pl.Decimal, pl.Int64).cast(pl.String)
+    ).to_dicts()
+
+
+def _epoch(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000)
+
+
+def _bars() -> dict:
+    return {
+        "grid": {"left": 8, "right": 76, "top": 4, "bottom": 4, "containLabel": True},
+        "tooltip": _PLAIN_TIP,
+        "xAxis": {"type": "value", "show": False},
+        "yAxis": {
+            "type": "category",
+            "data": [],
+            "axisLine": {"show": False},
+            "axisTick": {"show": False},
+            "axisLabel": {"color": GREY, "interval": 0, "width": 150, "overflow": "truncate"},
+        },
+        "series": [
+            {
+                "type": "bar",
+                "data": [],
+                "barCategoryGap": "28%",
+                "itemStyle": {"color": ACCENT, "borderRadius": [0, 5, 5, 0]},
+                "label": {"show": True, "position": "right", "color": GREY},
+            }
+        ],
+    }
+
+
+def _columns() -> dict:
+    return {
+        "grid": {"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": {**_PLAIN_TIP, "trigger": "axis"},
+        "useUTC": True,
+        "xAxis": {"type": "time", "axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}},
+        "yAxis": {
+            "type": "value",
+            "axisLabel": {"color": GREY},
+            "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.2}},
+        },
+        "series": [{"type": "bar", "name": "Revenue", "data": [], "itemStyle": {"color": ACCENT}, "barMaxWidth": 26}],
+    }
+
+
+def _waits() -> dict:
+    limit = {"silent": True, "symbol": "none", "data": [{"yAxis": ALLOWED_SECONDS}], "label": {"color": GREY}}
+    line = {"type": "line", "showSymbol": False, "data": []}
+    base = _columns()
+    return {
+        **base,
+        "grid": {**base["grid"], "right": 34},
+        "yAxis": {**base["yAxis"], "min": 0, "interval": 15},
+        "series": [
+            {**line, "name": "median", "color": ACCENT, "markLine": {**limit, "lineStyle": {"color": "#d8574f"}}},
+            {**line, "name": "longest", "color": GREY},
+        ],
+    }

@@ -1,0 +1,103 @@
+"""What the pages are made of: the frame around each, tiles of figures, charts with their tables.
+
+Add here: a part that a second page needs. Not here: what a page shows (`pages`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from nicegui import ui
+
+ACCENT = "#6d63f5"
+GREY = "#848b9b"
+"""Readable on white and on black alike."""
+
+PAGES = {"/": "Live"}
+
+_STYLE = """
+body { background: #f5f6fa; font-family: Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
+body.body--dark { background: #0f1117; }
+.si-card { background: #ffffff; border-radius: 14px; padding: 18px 20px; box-shadow: 0 1px 3px rgba(20, 22, 40, .08); }
+.body--dark .si-card { background: #181b24; box-shadow: none; }
+.si-muted { color: #697083; } .body--dark .si-muted { color: #98a0b3; }
+.si-figure { font-size: clamp(1.5rem, 2.1vw, 2.6rem); font-weight: 650; line-height: 1.15;
+             font-variant-numeric: tabular-nums; letter-spacing: -0.02em; }
+.si-grid { display: grid; gap: 16px; width: 100%; }
+.si-tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+.si-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); }
+.q-btn-group { border-radius: 10px; overflow: hidden; }
+.si-pill { border-radius: 999px; padding: 4px 12px; font-size: .85rem; font-weight: 600; white-space: nowrap; }
+.si-good { background: #dff5e6; color: #14683a; } .body--dark .si-good { background: #12351f; color: #74d99a; }
+.si-warn { background: #fdeecb; color: #7a5200; } .body--dark .si-warn { background: #3d2e0a; color: #f0c560; }
+.si-bad { background: #fde0e0; color: #952222; } .body--dark .si-bad { background: #431919; color: #f59a9a; }
+.si-main { width: 100%; max-width: 1900px; margin: 0 auto; padding: 18px clamp(12px, 2vw, 32px) 40px; gap: 16px; }
+"""
+
+
+@contextmanager
+def page_frame(title: str, theme: str | None) -> Iterator[None]:
+    """The head of every page, and the column for the rest. `theme` is light, dark, or None: as the device prefers."""
+    ui.add_css(_STYLE)
+    ui.page_title(f"{title} · SalesInsights")
+    ui.colors(primary=ACCENT)
+    dark = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
+    with ui.element("main").classes("si-main flex flex-col"):
+        with ui.row().classes("w-full items-center justify-between gap-3"):
+            with ui.row().classes("items-baseline gap-4"):
+                ui.label("SalesInsights").classes("text-xl font-bold")
+                for path, name in PAGES.items():
+                    ui.link(name, path).classes("no-underline font-medium" + ("" if name == title else " si-muted"))
+            ui.button(icon="contrast", on_click=dark.toggle).props("flat round dense").tooltip("light or dark")
+        yield
+
+
+class Tile:
+    """A figure with its name above and what it is compared with below."""
+
+    def __init__(self, title: str) -> None:
+        with ui.element("section").classes("si-card"):
+            ui.label(title).classes("si-muted text-sm")
+            self._figure = ui.label("…").classes("si-figure")
+            self._note = ui.label("").classes("si-muted text-xs")
+
+    def show(self, figure: str, note: str = "") -> None:
+        self._figure.set_text(figure)
+        self._note.set_text(note)
+
+
+class ChartCard:
+    """A chart, with its numbers as a table behind a fold and as CSV."""
+
+    def __init__(self, title: str, options: dict[str, object], csv: str, columns: dict[str, str], height: str) -> None:
+        names = [
+            {"name": key, "label": label, "field": key, "align": "left" if key in ("product_id", "brand") else "right"}
+            for key, label in columns.items()
+        ]
+        with ui.element("section").classes("si-card min-w-0"):
+            with ui.row().classes("w-full items-center justify-between no-wrap"):
+                self._title = ui.label(title).classes("font-semibold")
+                self._csv = ui.link("CSV", csv).classes("text-sm").props("download")
+            self._empty = ui.label("").classes("si-muted py-6")
+            self.chart = ui.echart(options).style(f"height: {height}").classes("w-full")
+            with ui.expansion("Table").classes("w-full si-muted text-sm").props("dense"):
+                self.table = ui.table(rows=[], columns=names).props("dense flat").classes("w-full bg-transparent")
+
+    def show(self, changes: dict[str, object], rows: list[dict[str, object]], csv: str, empty: str) -> None:
+        """Put `changes` into the chart's options; `empty` is what is said where there are no rows."""
+        self._empty.set_text("" if rows else empty)
+        self._empty.set_visibility(not rows)
+        self.chart.set_visibility(bool(rows))
+        self.chart.options.update(changes)
+        self.chart.update()
+        self.table.rows = rows
+        self._csv.props(f'href="{csv}"')
+
+
+def spoken(age: timedelta) -> str:
+    """An age as people say it: 12 s, 5 min, 3 h, 4 days."""
+    seconds = max(0, int(age.total_seconds()))
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

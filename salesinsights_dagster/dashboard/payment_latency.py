@@ -1,0 +1,57 @@
+"""From a payment's append to Kafka to the moment at which this dashboard had it: what a viewer waits.
+
+Add here: how the wait is measured. Not here: how it is drawn (`pages.live`), or the run's own figure (Dagster).
+"""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from assets.checks import percentiles
+from assets.one_batch import OneBatch
+from assets.tables import SILVER_EVENTS
+
+KEPT = timedelta(hours=1)
+ALLOWED_SECONDS = 45
+
+
+class PaymentLatency:
+    """The waits of the payments of the last hour, since the dashboard was started. Seconds."""
+
+    def __init__(self) -> None:
+        self._batch: int | None = None
+        self._seen: deque[tuple[datetime, pl.Series]] = deque()
+        self.newest_payment: datetime | None = None
+
+    def follow(self, gold: OneBatch, now: datetime) -> pl.Series:
+        """Take in what came with the batches since the last call; the waits of the payments among it.
+
+        The first call only notes where the lake stands: nobody saw when those payments came.
+        """
+        last, self._batch = self._batch, gold.batch
+        waits = pl.Series("seconds", [], dtype=pl.Float64)
+        if last is not None and gold.batch > last:
+            waits = self._waits(gold, last, now)
+            if len(waits):
+                self._seen.append((now, waits))
+        while self._seen and self._seen[0][0] < now - KEPT:
+            self._seen.popleft()
+        return waits
+
+    def figures(self) -> dict[str, float | int]:
+        """p50, p95, p99, max, and how many payments they are of."""
+        return percentiles(pl.concat([waits for _, waits in self._seen]) if self._seen else pl.Series(dtype=pl.Float64))
+
+    def points(self) -> list[tuple[datetime, float, float]]:
+        """Per look that brought payments: when, the median wait, the longest."""
+        return [(at, float(str(waits.median())), float(str(waits.max()))) for at, waits in self._seen]
+
+    def _waits(self, gold: OneBatch, last: int, now: datetime) -> pl.Series:
+        came = f"batch > {last} AND batch <= {gold.batch} AND event_type = 'purchase'"
+        appended = gold.table(SILVER_EVENTS).read(came, ["kafka_timestamp"]).to_series().drop_nulls()
+        newest = appended.max()
+        if isinstance(newest, datetime):
+            self.newest_payment = max(newest, self.newest_payment or newest)
+        waits = (pl.lit(now) - pl.col("kafka_timestamp")).dt.total_milliseconds() / 1_000
+        return appended.to_frame().select(waits.alias("seconds")).to_series()

@@ -1,0 +1,118 @@
+"""What the Live page shows, against sums over the events that were sent."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from assets.lakehouse import Stream
+from assets.one_batch import tables_of_one_batch
+from resources.lake import Lake
+from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.figures import Figures, sales_figures
+from salesinsights_dagster.dashboard.spans import SPANS
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+NOW = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+
+
+def sold(ago: timedelta, **fields: object) -> bytes:
+    return event(event_time=(NOW - ago).isoformat(), **fields)
+
+
+SALES = [
+    sold(timedelta(minutes=1), price="10.00", product_id=1, brand="a"),
+    sold(timedelta(minutes=1), price="5.10", product_id=2, brand=None),
+    sold(timedelta(minutes=50), price="2.00", product_id=1, user_id=2),
+    sold(timedelta(minutes=50), price="-0.50", product_id=1, user_id=2, user_session="s"),
+    sold(timedelta(minutes=70), price="7.00", product_id=3),
+    sold(timedelta(days=1), price="20.00", product_id=3),
+    sold(timedelta(days=8), price="40.00", product_id=4, user_id=3),
+    sold(timedelta(minutes=2), price="99.00", event_type="view"),
+]
+
+
+@pytest.fixture
+def figures(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[str], Figures]:
+    mock_kafka.publish(topic, SALES)
+    run(lake, shop)
+    return lambda name: sales_figures(tables_of_one_batch(lake), SPANS[name], NOW, 45)
+
+
+EXPECTED = {
+    # revenue, units, refunds, products, orders, buyers, average order; of the span and of the one before
+    "hour": (("16.60", 3, "0.50", 2, 3, 2, "5.53"), ("7.00", 1, "0.00", 1, 1, 1, "7.00")),
+    "today": (("23.60", 4, "0.50", 3, 4, 2, "5.90"), ("20.00", 1, "0.00", 1, 1, 1, "20.00")),
+    "week": (("43.60", 5, "0.50", 3, 5, 2, "8.72"), ("40.00", 1, "0.00", 1, 1, 1, "40.00")),
+    "month": (("83.60", 6, "0.50", 4, 6, 3, "13.93"), None),
+}
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_totals_are_those_of_the_events(figures: Callable[[str], Figures], span: str) -> None:
+    shown = figures(span)
+
+    assert [totals(shown.totals), totals(shown.before)] == list(EXPECTED[span])
+
+
+def totals(row: dict[str, object]) -> tuple[object, ...] | None:
+    names = ("revenue", "units", "refunds", "products", "orders", "buyers", "average_order_value")
+    return tuple(str(row[name]) if isinstance(row[name], Decimal) else row[name] for name in names) if row else None
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_the_charts_add_up_to_the_totals(figures: Callable[[str], Figures], span: str) -> None:
+    shown = figures(span)
+
+    for frame in (shown.top, shown.over_time):
+        assert (frame["revenue"].sum(), frame["units"].sum()) == (shown.totals["revenue"], shown.totals["units"])
+    assert shown.top["revenue"].is_sorted(descending=True)
+    assert shown.over_time["bucket_start"].min() >= shown.start  # type: ignore[operator]
+
+
+def test_the_last_hour_is_of_whole_windows(figures: Callable[[str], Figures]) -> None:
+    starts = figures("hour").over_time["bucket_start"]
+
+    assert starts.to_list() == [
+        datetime(2026, 11, 24, 11, 9, 45, tzinfo=UTC),
+        datetime(2026, 11, 24, 11, 59, 15, tzinfo=UTC),
+    ]
+
+
+def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    moments = iter([NOW, NOW, *[datetime.now(UTC) + timedelta(seconds=20)] * 9])
+    board = Board(lake, lambda: next(moments), 45)
+    assert board.figures("hour") is None
+    board.look()
+    assert (board.is_ready, board.last_sale, board.latency.figures()) == (True, None, {"purchases": 0})
+
+    mock_kafka.publish(topic, [event(event_time=datetime.now(UTC).isoformat()), event(event_type="view")])
+    run(lake, shop)
+    board.look()
+
+    assert board.last_sale is not None
+    waited = board.latency.figures()
+    assert waited["purchases"] == 1
+    assert 15 < waited["max"] < 60
+    hour = board.figures("hour")
+    assert hour is not None
+    assert hour.totals["units"] == 1
+    assert board.figures("hour") is hour
+
+
+def test_a_lake_that_cannot_be_read_is_said_and_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(Lake("/proc/no-lake"), lambda: NOW, 45)
+    board.look()
+    assert "SALESINSIGHTS_LAKE" in str(board.error)
+    assert not board.is_ready
+
+    board.lake = lake
+    board.look()
+
+    assert board.error is None
+    assert board.is_ready
