@@ -10,10 +10,11 @@ import polars as pl
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel
 
+from assets.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import as_csv
 from salesinsights_dagster.dashboard.figures import Figures
-from salesinsights_dagster.dashboard.payment_latency import ALLOWED_SECONDS
+from salesinsights_dagster.dashboard.stream_health import HealthWatch
 
 SpanName = Literal["hour", "today", "week", "month"]
 Format = Literal["json", "csv"]
@@ -33,11 +34,11 @@ class Latency(BaseModel):
     """Seconds from a payment's append to Kafka to this dashboard, over the last hour since it was started."""
 
     last_sale_at: datetime | None
-    allowed_seconds: int
+    allowed_seconds: float
     figures: dict[str, float | int]
 
 
-def routes(board: Board) -> APIRouter:
+def routes(board: Board, watch: HealthWatch) -> APIRouter:
     """All numbers, under /api."""
     router = APIRouter(prefix="/api", tags=["figures"])
 
@@ -61,7 +62,15 @@ def routes(board: Board) -> APIRouter:
     @router.get("/latency")
     def latency() -> Latency:
         """How long payments take to get here."""
-        return Latency(last_sale_at=board.last_sale, allowed_seconds=ALLOWED_SECONDS, figures=board.latency.figures())
+        return Latency(last_sale_at=board.last_sale, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
+
+    @router.get("/health/{part}")
+    def health(part: Literal["lag", "batches", "reasons", "sizes"], format: Format = "json") -> Response:
+        """Lag per Kafka partition, the newest batches, quarantine by reason, the sizes of the tables."""
+        found = watch.newest
+        if found is None:
+            raise HTTPException(503, "the dashboard has not looked at the stream yet: try again in a second")
+        return _rows(getattr(found, part), format)
 
     return router
 

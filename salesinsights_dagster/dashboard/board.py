@@ -40,6 +40,11 @@ class Board:
         self._gold: OneBatch | None = None
         self._figures: dict[str, Figures] = {}
         self._computing = threading.Lock()
+        self._told: list[Callable[[pl.Series], object]] = []
+
+    def on_payments(self, tell: Callable[[pl.Series], object]) -> None:
+        """Call `tell` with the waits, in seconds, of the payments that a look brings."""
+        self._told.append(tell)
 
     def look(self) -> None:
         """Take in what the lake holds now. A lake that can't be read is noted as `error`, and asked again next time."""
@@ -47,7 +52,9 @@ class Board:
         try:
             gold = tables_of_one_batch(self.lake)
             if self._gold is None or gold.versions != self._gold.versions:
-                self.latency.follow(gold, self.clock())
+                waits = self.latency.follow(gold, self.clock())
+                for tell in self._told:
+                    tell(waits)
                 with self._computing:
                     self._gold, self._figures, self.last_sale = gold, {}, _last_sale(gold)
         except LakeError as error:

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import polars as pl
 from nicegui import ui
 
 ACCENT = "#6d63f5"
 GREY = "#848b9b"
 """Readable on white and on black alike."""
 
-PAGES = {"/": "Live"}
+_WORDS = ("product_id", "brand", "reason", "table")
+"""Columns that stand at the left; numbers and times stand at the right."""
+
+PAGES = {"/": "Live", "/health": "Health"}
 
 _STYLE = """
 body { background: #f5f6fa; font-family: Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
@@ -70,10 +74,6 @@ class ChartCard:
     """A chart, with its numbers as a table behind a fold and as CSV."""
 
     def __init__(self, title: str, options: dict[str, object], csv: str, columns: dict[str, str], height: str) -> None:
-        names = [
-            {"name": key, "label": label, "field": key, "align": "left" if key in ("product_id", "brand") else "right"}
-            for key, label in columns.items()
-        ]
         with ui.element("section").classes("si-card min-w-0"):
             with ui.row().classes("w-full items-center justify-between no-wrap"):
                 self._title = ui.label(title).classes("font-semibold")
@@ -81,7 +81,7 @@ class ChartCard:
             self._empty = ui.label("").classes("si-muted py-6")
             self.chart = ui.echart(options).style(f"height: {height}").classes("w-full")
             with ui.expansion("Table").classes("w-full si-muted text-sm").props("dense"):
-                self.table = ui.table(rows=[], columns=names).props("dense flat").classes("w-full bg-transparent")
+                self.table = _table(columns)
 
     def show(self, changes: dict[str, object], rows: list[dict[str, object]], csv: str, empty: str) -> None:
         """Put `changes` into the chart's options; `empty` is what is said where there are no rows."""
@@ -92,6 +92,37 @@ class ChartCard:
         self.chart.update()
         self.table.rows = rows
         self._csv.props(f'href="{csv}"')
+
+
+class TableCard:
+    """A table under a title, and as CSV."""
+
+    def __init__(self, title: str, columns: dict[str, str]) -> None:
+        with ui.element("section").classes("si-card min-w-0"):
+            with ui.row().classes("w-full items-center justify-between no-wrap"):
+                ui.label(title).classes("font-semibold")
+                self._csv = ui.link("CSV", "").classes("text-sm").props("download")
+            self._table = _table(columns)
+
+    def show(self, frame: pl.DataFrame, csv: str) -> None:
+        self._table.rows = as_rows(frame)
+        self._csv.props(f'href="{csv}"')
+
+
+def as_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
+    """Rows for a table on a page: every value as text, times to the second."""
+    moments = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    return frame.with_columns(
+        pl.col(moments).dt.strftime("%Y-%m-%d %H:%M:%S"), pl.exclude(moments).cast(pl.String)
+    ).to_dicts()
+
+
+def _table(columns: dict[str, str]) -> ui.table:
+    names = [
+        {"name": key, "label": label, "field": key, "align": "left" if key in _WORDS else "right"}
+        for key, label in columns.items()
+    ]
+    return ui.table(rows=[], columns=names).props('dense flat no-data-label="nothing"').classes("w-full bg-transparent")
 
 
 def spoken(age: timedelta) -> str:

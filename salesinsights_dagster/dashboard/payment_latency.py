@@ -13,7 +13,6 @@ from assets.one_batch import OneBatch
 from assets.tables import SILVER_EVENTS
 
 KEPT = timedelta(hours=1)
-ALLOWED_SECONDS = 45
 
 
 class PaymentLatency:

@@ -4,33 +4,53 @@ Add here: a page's address. Not here: what it shows (`pages`), who may ask (`saf
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from fastapi import Response
 from nicegui import app, run, ui
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
+from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.dashboard import api
 from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.metrics import registry_of
+from salesinsights_dagster.dashboard.pages.health import HealthPage
 from salesinsights_dagster.dashboard.pages.live import LivePage
 from salesinsights_dagster.dashboard.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.stream_health import HealthWatch
 from salesinsights_dagster.settings import Settings
 
 LOOK_SECONDS = 1.0
+HEALTH_SECONDS = 10.0
+KAFKA_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: int, hosts: Sequence[str]) -> None:
     """Run until stopped. `hosts` are the names, beside the loopback's, under which it may be asked."""
     board = Board(Lake(settings.lake), clock, settings.window_seconds)
     app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts))
-    app.include_router(api.routes(board))
+    watch = HealthWatch(board.lake, lambda: KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS), clock)
+    metrics = registry_of(board, watch)
+    app.include_router(api.routes(board, watch))
+    app.add_api_route("/metrics", lambda: Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST))
 
     @ui.page("/")
     def live(span: str = "hour", theme: str | None = None) -> None:
         LivePage(board, span if span in SPANS else "hour", theme)
 
-    app.on_startup(lambda: asyncio.create_task(_keep_looking(board)))
+    @ui.page("/health")
+    def health(theme: str | None = None) -> None:
+        HealthPage(board, watch, theme)
+
+    app.on_startup(lambda: asyncio.create_task(_keep_looking(board.look, LOOK_SECONDS)))
+    app.on_startup(lambda: asyncio.create_task(_keep_looking(watch.look, HEALTH_SECONDS)))
     ui.run(
         host=host,
         port=port,
@@ -42,7 +62,11 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     )
 
 
-async def _keep_looking(board: Board) -> None:
+async def _keep_looking(look: Callable[[], None], seconds: float) -> None:
     while True:
-        await run.io_bound(board.look)
-        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await run.io_bound(look)
+        except Exception:  # noqa: BLE001
+            # A bug in one look must not blind every page for good: the next one may work, and the log has this one.
+            _log.exception("a look at the lake failed")
+        await asyncio.sleep(seconds)

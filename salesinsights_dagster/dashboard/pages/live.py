@@ -3,16 +3,17 @@
 Add here: what this page shows. Not here: how it is computed (`figures`, `payment_latency`).
 """
 
+import math
 from datetime import datetime
 from decimal import Decimal
 
 import polars as pl
 from nicegui import run, ui
 
+from assets.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import STALE, Board
 from salesinsights_dagster.dashboard.figures import Figures
-from salesinsights_dagster.dashboard.parts import ACCENT, GREY, ChartCard, Tile, page_frame, spoken
-from salesinsights_dagster.dashboard.payment_latency import ALLOWED_SECONDS
+from salesinsights_dagster.dashboard.parts import ACCENT, GREY, ChartCard, Tile, as_rows, page_frame, spoken
 from salesinsights_dagster.dashboard.spans import SPANS
 
 _MONEY = ("revenue", "average_order_value")
@@ -74,11 +75,13 @@ class LivePage:
         bars = [{"value": float(revenue), "label": {"formatter": f"{revenue:,.2f}"}} for revenue in top["revenue"]]
         series = {**_bars()["series"][0], "data": bars}
         axis = {**_bars()["yAxis"], "data": labels}
-        self._top.show({"yAxis": axis, "series": [series]}, _rows(figures.top), f"/api/top-products{query}", empty)
+        self._top.show({"yAxis": axis, "series": [series]}, as_rows(figures.top), f"/api/top-products{query}", empty)
         points = figures.over_time.select(pl.col("bucket_start").dt.epoch("ms"), pl.col("revenue").cast(pl.Float64))
         columns = {**_columns()["series"][0], "data": [list(row) for row in points.iter_rows()]}
         ends = {**_columns()["xAxis"], "min": _epoch(figures.start), "max": _epoch(figures.end)}
-        self._time.show({"series": [columns], "xAxis": ends}, _rows(figures.over_time), f"/api/over-time{query}", empty)
+        self._time.show(
+            {"series": [columns], "xAxis": ends}, as_rows(figures.over_time), f"/api/over-time{query}", empty
+        )
 
 
 class WaitCard:
@@ -86,7 +89,7 @@ class WaitCard:
 
     def __init__(self) -> None:
         with ui.element("section").classes("si-card"):
-            ui.label(f"From payment to this page (at most {ALLOWED_SECONDS} s)").classes("font-semibold")
+            ui.label(f"From payment to this page (at most {LATENCY_LIMIT:.0f} s)").classes("font-semibold")
             self._text = ui.label("").classes("si-muted text-sm")
             self._chart = ui.echart(_waits()).style("height: 130px").classes("w-full")
 
@@ -103,6 +106,7 @@ class WaitCard:
         median, longest = self._chart.options["series"]
         median["data"] = [[_epoch(at), round(usual, 1)] for at, usual, _ in points]
         longest["data"] = [[_epoch(at), round(most, 1)] for at, _, most in points]
+        self._chart.options["yAxis"]["max"] = 15 * math.ceil(max([60.0, *(most for _, _, most in points)]) / 15)
         self._chart.update()
 
 
@@ -126,13 +130,6 @@ def _figure(name: str, value: object) -> str:
     if value is None:
         return "-"
     return f"{value:,.2f}" if name in _MONEY and isinstance(value, Decimal) else f"{value:,}"
-
-
-def _rows(frame: pl.DataFrame) -> list[dict[str, object]]:
-    """Rows for a table: every value as text."""
-    return frame.with_columns(
-        pl.col(pl.Datetime).dt.strftime("%Y-%m-%d %H:%M:%S"), pl.col(pl.Decimal, pl.Int64).cast(pl.String)
-    ).to_dicts()
 
 
 def _epoch(moment: datetime) -> int:
@@ -179,7 +176,7 @@ def _columns() -> dict:
 
 
 def _waits() -> dict:
-    limit = {"silent": True, "symbol": "none", "data": [{"yAxis": ALLOWED_SECONDS}], "label": {"color": GREY}}
+    limit = {"silent": True, "symbol": "none", "data": [{"yAxis": LATENCY_LIMIT}], "label": {"color": GREY}}
     line = {"type": "line", "showSymbol": False, "data": []}
     base = _columns()
     return {

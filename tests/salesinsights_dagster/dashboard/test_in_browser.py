@@ -122,6 +122,19 @@ def test_what_is_stale_says_so(
     expect(page.get_by_text("Stale: the last sale came")).to_be_visible(timeout=20_000)
 
 
+def test_health_goes_on_without_kafka_and_says_so(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+) -> None:
+    mock_kafka.publish(topic, [event(), b"not json", b"{}"])
+    run(lake, shop)
+
+    page.goto(f"{dashboard}/health")
+
+    expect(page.get_by_text("No Kafka runs: start one with")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Quarantined in 7 days").locator("..")).to_contain_text("2", timeout=20_000)
+    expect(page.get_by_role("row", name="silver_quarantine")).to_contain_text("2")
+
+
 @pytest.mark.kafka
 def test_a_payment_moves_its_product_on_the_open_page(
     lake: Lake, real_kafka: KafkaConnection, topic: str, dashboard: str, page: Page

@@ -1,0 +1,73 @@
+"""The page for whoever runs the stream: lag, batches, refusals, sizes.
+
+Add here: what this page shows. Not here: how it is found out (`stream_health`).
+"""
+
+import polars as pl
+from nicegui import ui
+
+from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.pages.live import freshness
+from salesinsights_dagster.dashboard.parts import TableCard, Tile, page_frame, spoken
+from salesinsights_dagster.dashboard.stream_health import QUARANTINE_DAYS, HealthWatch, StreamHealth
+
+_LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Waiting"}
+_BATCHES = {
+    "batch": "Batch",
+    "ingested_at": "Read at (UTC)",
+    "messages": "Messages",
+    "accepted": "Accepted",
+    "quarantined": "Quarantined",
+    "duplicates": "Duplicates",
+}
+_REASONS = {"reason": "Reason", "messages": "Messages", "last_at": "Last at (UTC)"}
+_SIZES = {"table": "Table", "rows": "Rows", "files": "Files", "bytes": "Bytes"}
+
+
+class HealthPage:
+    """One open page, told every second."""
+
+    def __init__(self, board: Board, watch: HealthWatch, theme: str | None) -> None:
+        self._board, self._watch = board, watch
+        self._shown: StreamHealth | None = None
+        with page_frame("Health", theme):
+            with ui.row().classes("w-full items-center gap-3"):
+                self._fresh = ui.label("…").classes("si-pill si-warn")
+                self._kafka = ui.label("Asking Kafka …").classes("si-pill si-warn").style("white-space: normal")
+            with ui.element("div").classes("si-grid si-tiles"):
+                self._lag, self._last = Tile("Waiting in Kafka"), Tile("Last batch")
+                self._refused, self._wait = Tile(f"Quarantined in {QUARANTINE_DAYS} days"), Tile("Payment to page, p95")
+            with ui.element("div").classes("si-grid si-charts"):
+                self._tables = {
+                    "lag": TableCard("Kafka, by partition", _LAG),
+                    "reasons": TableCard(f"Quarantine of {QUARANTINE_DAYS} days, by reason", _REASONS),
+                    "batches": TableCard("Newest batches", _BATCHES),
+                    "sizes": TableCard("Tables of the lake", _SIZES),
+                }
+        ui.timer(1.0, self.refresh)
+
+    def refresh(self) -> None:
+        """Show what was found last, and how old it is."""
+        now, found = self._board.clock(), self._watch.newest
+        text, kind = freshness(self._board, now)
+        self._fresh.set_text(text)
+        self._fresh.classes(replace=f"si-pill si-{kind}")
+        if found is None:
+            return
+        last = found.batches["ingested_at"][0] if found.batches.height else None
+        self._last.show("-" if last is None else spoken(now - last), "ago")
+        if found is not self._shown:
+            self._shown = found
+            self._show(found)
+
+    def _show(self, found: StreamHealth) -> None:
+        self._kafka.set_text(found.error or f"Kafka answers, {found.lag.height} partitions")
+        self._kafka.classes(replace="si-pill " + ("si-bad" if found.error else "si-good"))
+        self._lag.show(f"{found.lag['lag'].sum():,}" if found.lag.height else "-", "messages, all partitions")
+        refused = int(found.reasons["messages"].sum()) if found.reasons.height else 0
+        self._refused.show(f"{refused:,}", "salesinsights quarantine list")
+        figures = self._board.latency.figures()
+        self._wait.show(f"{figures['p95']:.1f} s" if "p95" in figures else "-", f"{figures['purchases']:,} payments")
+        for name, card in self._tables.items():
+            frame: pl.DataFrame = getattr(found, name)
+            card.show(frame, f"/api/health/{name}?format=csv")

@@ -1,0 +1,105 @@
+"""How the stream is doing: what waits in Kafka, what the last batches did, what was refused.
+
+Add here: a figure about the stream itself. Not here: sales (`figures`), Dagster's own runs and checks (its web UI).
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+from confluent_kafka import KafkaException
+
+from assets.bronze_events import BATCH, OffsetsLostError, next_offsets
+from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
+from resources.duckdb_engine import duckdb_session, query
+from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError
+from resources.lake import Lake, LakeError
+from salesinsights_dagster.broker import BrokerError
+from salesinsights_dagster.dashboard.figures import sql_of
+
+BATCHES_SHOWN = 20
+QUARANTINE_DAYS = 7
+
+_LAG = pl.Schema({"partition": pl.Int32(), "committed": pl.Int64(), "end": pl.Int64(), "lag": pl.Int64()})
+_SIZES = pl.Schema({"table": pl.String(), "rows": pl.Int64(), "files": pl.Int64(), "bytes": pl.Int64()})
+
+
+@dataclass(frozen=True)
+class StreamHealth:
+    """What was found at `at`. `error` says what could not be asked; the frames that depend on it are empty then.
+
+    `lag`: partition, committed, end, lag. `batches`, `reasons`: as their SQL says. `sizes`: table, rows, files, bytes.
+    """
+
+    at: datetime
+    error: str | None = None
+    lag: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_LAG))
+    batches: pl.DataFrame = field(default_factory=pl.DataFrame)
+    reasons: pl.DataFrame = field(default_factory=pl.DataFrame)
+    sizes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SIZES))
+
+
+class HealthWatch:
+    """The newest look at the stream, shared by all pages. `look` is called by one loop."""
+
+    def __init__(self, lake: Lake, open_reader: Callable[[], KafkaReader], clock: Callable[[], datetime]) -> None:
+        self._lake = lake
+        self._open_reader = open_reader
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._newest: StreamHealth | None = None
+
+    @property
+    def newest(self) -> StreamHealth | None:
+        with self._lock:
+            return self._newest
+
+    def look(self) -> None:
+        """Ask the lake and Kafka. What can't be asked is said in `error`, and asked again next time."""
+        found = self._ask(self._clock())
+        with self._lock:
+            self._newest = found
+
+    def _ask(self, now: datetime) -> StreamHealth:
+        try:
+            batches, reasons, sizes = _batches(self._lake), _reasons(self._lake, now), _sizes(self._lake)
+        except LakeError as error:
+            return StreamHealth(now, str(error))
+        try:
+            return StreamHealth(now, None, self._lag(), batches, reasons, sizes)
+        except (BrokerError, KafkaUnavailableError, TopicMissingError, OffsetsLostError) as error:
+            fault = str(error)
+        except KafkaException as error:
+            fault = f"Kafka refused: {error.args[0].str()}"
+        return StreamHealth(now, fault, batches=batches, reasons=reasons, sizes=sizes)
+
+    def _lag(self) -> pl.DataFrame:
+        reader = self._open_reader()
+        state = reader.state()
+        committed = next_offsets(self._lake.table(BRONZE_EVENTS), reader.topic, state)
+        rows = [(place, committed[place], end, end - committed[place]) for place, end in sorted(state.end.items())]
+        return pl.DataFrame(rows, schema=_LAG, orient="row")
+
+
+def _batches(lake: Lake) -> pl.DataFrame:
+    last = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    ledger = lake.table(SILVER_BATCHES).read(f"batch > {last - BATCHES_SHOWN}")
+    with duckdb_session({"ledger": ledger}) as connection:
+        return query(connection, sql_of("batches"))
+
+
+def _reasons(lake: Lake, now: datetime) -> pl.DataFrame:
+    since = (now - timedelta(days=QUARANTINE_DAYS)).date()
+    refused = lake.table(SILVER_QUARANTINE).read(f"arrival_date >= DATE '{since}'", ["reason", "ingested_at"])
+    with duckdb_session({"quarantine": refused}) as connection:
+        return query(connection, sql_of("quarantine_reasons"))
+
+
+def _sizes(lake: Lake) -> pl.DataFrame:
+    rows = []
+    for name, layout in TABLES.items():
+        files = lake.table(layout).files()
+        rows.append((name, files["num_records"].sum(), files.height, files["size_bytes"].sum()))
+    return pl.DataFrame(rows, schema=_SIZES, orient="row")

@@ -1,0 +1,82 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import generate_latest
+
+from assets.lakehouse import Stream
+from resources.kafka_reader import KafkaReader
+from resources.lake import Lake
+from salesinsights_dagster.broker import BrokerError
+from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.metrics import registry_of
+from salesinsights_dagster.dashboard.stream_health import HealthWatch
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+EVENTS = [event(), event(), event(user_id=2), b"not json", b"{}", b"not json"]
+
+
+@pytest.fixture
+def watch(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> HealthWatch:
+    """A stream that has read six messages; two more wait."""
+    mock_kafka.publish(topic, EVENTS)
+    run(lake, shop)
+    mock_kafka.publish(topic, [event(user_id=3), event(user_id=4)])
+    return HealthWatch(lake, shop.open_reader, lambda: datetime.now(UTC))
+
+
+def test_what_waits_what_came_and_what_was_refused(watch: HealthWatch) -> None:
+    watch.look()
+
+    found = watch.newest
+    assert found is not None
+    assert found.error is None
+    assert (found.lag["committed"].sum(), found.lag["end"].sum(), found.lag["lag"].sum()) == (6, 8, 2)
+    counts = ["batch", "messages", "accepted", "quarantined", "duplicates"]
+    assert found.batches.select(counts).rows() == [(1, 6, 2, 3, 1)]
+    assert found.reasons.select("reason", "messages").rows() == [("not_json", 2), ("missing_field", 1)]
+    sizes = {name: rows for name, rows, _, _ in found.sizes.iter_rows()}
+    assert (sizes["bronze_events"], sizes["silver_events"], sizes["product_sales"]) == (6, 2, 1)
+
+
+def test_without_kafka_the_lake_is_still_shown(watch: HealthWatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> KafkaReader:
+        raise BrokerError("No Kafka runs")
+
+    monkeypatch.setattr(watch, "_open_reader", refuse)
+    watch.look()
+
+    found = watch.newest
+    assert found is not None
+    assert (found.error, found.lag.height, found.batches.height) == ("No Kafka runs", 0, 1)
+
+
+def test_lost_offsets_are_an_error(watch: HealthWatch, shop: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = shop.open_reader().state()
+    later = type(state)(state.topic_id, dict.fromkeys(state.end, 100), dict.fromkeys(state.end, 100))
+    monkeypatch.setattr(KafkaReader, "state", lambda reader: later)
+    monkeypatch.setattr(type(shop.open_reader()), "state", lambda reader: later)
+    watch.look()
+
+    assert watch.newest is not None
+    assert "lost offsets that were never read" in str(watch.newest.error)
+
+
+def test_metrics_say_the_same(lake: Lake, shop: Stream, watch: HealthWatch, clock: Callable[[], datetime]) -> None:
+    board = Board(lake, clock, 45)
+    registry = registry_of(board, watch)
+    board.look()
+    run(lake, shop)
+    board.look()
+    watch.look()
+
+    said = dict(line.rsplit(" ", 1) for line in generate_latest(registry).decode().splitlines() if line[0] != "#")
+
+    assert float(said["salesinsights_payment_seconds_count"]) == 2
+    assert float(said['salesinsights_payment_seconds_bucket{le="600.0"}']) == 2
+    assert sum(float(value) for name, value in said.items() if "kafka_lag" in name) == 0
+    assert float(said['salesinsights_last_batch_messages{outcome="accepted"}']) == 2
+    assert float(said['salesinsights_table_rows{table="silver_events"}']) == 4
+    assert float(said["salesinsights_kafka_readable"]) == float(said["salesinsights_lake_readable"]) == 1
