@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import backfill, flatness, latency, runs, throughput
+from benchmarks import backfill, dashboard, flatness, latency, runs, throughput
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
-BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "runs")
+BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "runs")
 
 
 @click.command()
@@ -26,7 +26,7 @@ BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "runs")
 @click.option("--rate", default=1_000, show_default=True, help="Latency: events a second.")
 @click.option("--seconds", default=600, show_default=True, help="Latency: how long.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
-@click.option("--rows", default=20_000_000, show_default=True, help="Backfill, flatness: rows of history.")
+@click.option("--rows", default=20_000_000, show_default=True, help="Backfill, flatness, dashboard: rows of history.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int) -> None:
     """Run the benchmarks on this machine; keep it quiet meanwhile."""
@@ -41,6 +41,10 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
             [backfill.run(rows)],
         ),
         "flatness": lambda: ("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
+        "dashboard": lambda: (
+            f"The Live page's figures on {rows:,} rows, once for all open pages",
+            dashboard.run(rows),
+        ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }
     for name in BENCHMARKS if only is None else (only,):
