@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 FOR ?=
 
-.PHONY: help setup tools servers demo test bench lint lock clean
+.PHONY: help setup tools servers demo test bench screenshots lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ test: setup tools servers ## every test
 
 bench: setup tools ## the benchmarks, with a table
 	$(BIN)/python -m benchmarks
+
+screenshots: setup tools servers ## the pictures of the README, taken anew
+	$(BIN)/python docs/screenshots.py
 
 lint: setup ## ruff, mypy and the import contract
 	$(BIN)/ruff check .

@@ -90,7 +90,8 @@ def _command(settings: Settings, name: str, *options: str) -> Iterator[subproces
     """One of our own commands in the background; its output goes to a log of its name."""
     command = [str(Path(sys.executable).with_name("salesinsights")), name, *options]
     with (settings.home / f"{name}.log").open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        env = {**os.environ, "SALESINSIGHTS_HOME": str(settings.home)}
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
     try:
         yield process
     finally:

@@ -3,11 +3,12 @@
 Money is text, so that no digit is lost. Add here: the numbers of a chart. Not here: how they come about (`figures`).
 """
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import polars as pl
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import BaseModel
 
 from assets.checks import LATENCY_LIMIT
@@ -38,9 +39,9 @@ class Latency(BaseModel):
     figures: dict[str, float | int]
 
 
-def routes(board: Board, watch: HealthWatch) -> APIRouter:
-    """All numbers, under /api."""
-    router = APIRouter(prefix="/api", tags=["figures"])
+def sales_routes(board: Board) -> APIRouter:
+    """The numbers of the Live page."""
+    router = APIRouter(prefix="/api", tags=["sales"])
 
     @router.get("/totals")
     def totals(span: SpanName = "hour") -> Totals:
@@ -64,7 +65,49 @@ def routes(board: Board, watch: HealthWatch) -> APIRouter:
         """How long payments take to get here."""
         return Latency(last_sale_at=board.last_sale, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
 
-    @router.get("/health/{part}")
+    return router
+
+
+def product_routes(board: Board) -> APIRouter:
+    """The numbers of the Product page."""
+    router = APIRouter(prefix="/api/products", tags=["products"])
+
+    @router.get("")
+    def products(search: str = "", format: Format = "json") -> Response:
+        """The 20 best sold products of 30 days whose number starts with `search` or whose brand holds it."""
+        return _rows(_asked(lambda: board.find_products(search)), format)
+
+    @router.get("/{product_id}/{part}")
+    def product(
+        product_id: Annotated[int, Path(ge=-(2**63), lt=2**63)],
+        part: Literal["days", "windows"],
+        format: Format = "json",
+    ) -> Response:
+        """A product's sales by day, of 30 days, or by window, of today: units, orders, buyers, revenue, refunds."""
+        return _rows(_asked(lambda: getattr(board.product(product_id), part)), format)
+
+    return router
+
+
+def customer_routes(board: Board) -> APIRouter:
+    """The numbers of the Customers page."""
+    router = APIRouter(prefix="/api/customers", tags=["customers"])
+
+    @router.get("/{part}")
+    def customers(
+        part: Literal["value_bands", "segments", "cohorts", "top_customers"], format: Format = "json"
+    ) -> Response:
+        """Customers by revenue, by segment, by month of the first order, and the 20 with the most revenue."""
+        return _rows(getattr(board.customers(), part), format)
+
+    return router
+
+
+def health_routes(watch: HealthWatch) -> APIRouter:
+    """The numbers of the Health page."""
+    router = APIRouter(prefix="/api/health", tags=["health"])
+
+    @router.get("/{part}")
     def health(part: Literal["lag", "batches", "reasons", "sizes"], format: Format = "json") -> Response:
         """Lag per Kafka partition, the newest batches, quarantine by reason, the sizes of the tables."""
         found = watch.newest
@@ -80,6 +123,13 @@ def _figures(board: Board, span: SpanName) -> Figures:
     if figures is None:
         raise HTTPException(503, board.error or "the dashboard has not looked at the lake yet: try again in a second")
     return figures
+
+
+def _asked(ask: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    try:
+        return ask()
+    except LookupError as error:
+        raise HTTPException(503, str(error)) from error
 
 
 def _jsonable(row: dict[str, object]) -> dict[str, str | int | None]:

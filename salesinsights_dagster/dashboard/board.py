@@ -13,8 +13,10 @@ import polars as pl
 from assets.one_batch import OneBatch, tables_of_one_batch
 from assets.tables import PRODUCT_SALES
 from resources.lake import Lake, LakeError
+from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
+from salesinsights_dagster.dashboard.products import ProductSales, find_products, sales_of_product
 from salesinsights_dagster.dashboard.spans import SPANS
 
 AGES = timedelta(seconds=30)
@@ -40,6 +42,7 @@ class Board:
         self._gold: OneBatch | None = None
         self._figures: dict[str, Figures] = {}
         self._computing = threading.Lock()
+        self._customers: Customers | None = None
         self._told: list[Callable[[pl.Series], object]] = []
 
     def on_payments(self, tell: Callable[[pl.Series], object]) -> None:
@@ -74,6 +77,31 @@ class Board:
                 known = sales_figures(self._gold, SPANS[name], now, self._window_seconds)
                 self._figures[name] = known
             return known
+
+    def find_products(self, wanted: str) -> pl.DataFrame:
+        """What `products.find_products` says of the newest look; LookupError before the first one."""
+        return find_products(self._seen(), wanted, self.clock())
+
+    def product(self, product_id: int) -> ProductSales:
+        """What `products.sales_of_product` says of the newest look; LookupError before the first one."""
+        return sales_of_product(self._seen(), product_id, self.clock())
+
+    def customers(self) -> Customers:
+        """What customer_value holds now, computed once for all. Raises LakeError if it can't be read."""
+        with self._computing:
+            self._customers = customers_now(self.lake, self._customers)
+            return self._customers
+
+    @property
+    def batch(self) -> int | None:
+        """The newest batch that is shown, None before the first look."""
+        return None if self._gold is None else self._gold.batch
+
+    def _seen(self) -> OneBatch:
+        with self._computing:
+            if self._gold is None:
+                raise LookupError(self.error or "the dashboard has not looked at the lake yet: try again in a second")
+            return self._gold
 
     @property
     def is_ready(self) -> bool:

@@ -14,10 +14,13 @@ ACCENT = "#6d63f5"
 GREY = "#848b9b"
 """Readable on white and on black alike."""
 
-_WORDS = ("product_id", "brand", "reason", "table")
+PLAIN_TIP = {"renderMode": "richText", "confine": True}
+"""Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
+
+_WORDS = ("product_id", "brand", "reason", "table", "segment", "user_id", "cohort")
 """Columns that stand at the left; numbers and times stand at the right."""
 
-PAGES = {"/": "Live", "/health": "Health"}
+PAGES = {"/": "Live", "/product": "Product", "/customers": "Customers", "/health": "Health"}
 
 _STYLE = """
 body { background: #f5f6fa; font-family: Inter, system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
@@ -83,14 +86,14 @@ class ChartCard:
             with ui.expansion("Table").classes("w-full si-muted text-sm").props("dense"):
                 self.table = _table(columns)
 
-    def show(self, changes: dict[str, object], rows: list[dict[str, object]], csv: str, empty: str) -> None:
+    def show(self, changes: dict[str, object], rows: pl.DataFrame, csv: str, empty: str) -> None:
         """Put `changes` into the chart's options; `empty` is what is said where there are no rows."""
-        self._empty.set_text("" if rows else empty)
-        self._empty.set_visibility(not rows)
-        self.chart.set_visibility(bool(rows))
+        self._empty.set_text("" if rows.height else empty)
+        self._empty.set_visibility(not rows.height)
+        self.chart.set_visibility(rows.height > 0)
         self.chart.options.update(changes)
         self.chart.update()
-        self.table.rows = rows
+        self.table.rows = _as_rows(rows)
         self._csv.props(f'href="{csv}"')
 
 
@@ -105,11 +108,11 @@ class TableCard:
             self._table = _table(columns)
 
     def show(self, frame: pl.DataFrame, csv: str) -> None:
-        self._table.rows = as_rows(frame)
+        self._table.rows = _as_rows(frame)
         self._csv.props(f'href="{csv}"')
 
 
-def as_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
+def _as_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
     """Rows for a table on a page: every value as text, times to the second."""
     moments = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
     return frame.with_columns(
@@ -123,6 +126,22 @@ def _table(columns: dict[str, str]) -> ui.table:
         for key, label in columns.items()
     ]
     return ui.table(rows=[], columns=names).props('dense flat no-data-label="nothing"').classes("w-full bg-transparent")
+
+
+def columns_over_time() -> dict:
+    """Options of a chart of revenue over time."""
+    return {
+        "grid": {"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": {**PLAIN_TIP, "trigger": "axis"},
+        "useUTC": True,
+        "xAxis": {"type": "time", "axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}},
+        "yAxis": {
+            "type": "value",
+            "axisLabel": {"color": GREY},
+            "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.2}},
+        },
+        "series": [{"type": "bar", "name": "Revenue", "data": [], "itemStyle": {"color": ACCENT}, "barMaxWidth": 26}],
+    }
 
 
 def spoken(age: timedelta) -> str:

@@ -18,8 +18,10 @@ from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.dashboard import api
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.metrics import registry_of
+from salesinsights_dagster.dashboard.pages.customers import CustomersPage
 from salesinsights_dagster.dashboard.pages.health import HealthPage
 from salesinsights_dagster.dashboard.pages.live import LivePage
+from salesinsights_dagster.dashboard.pages.product import ProductPage
 from salesinsights_dagster.dashboard.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
@@ -38,12 +40,22 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts))
     watch = HealthWatch(board.lake, lambda: KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS), clock)
     metrics = registry_of(board, watch)
-    app.include_router(api.routes(board, watch))
+    of_board = (api.sales_routes(board), api.product_routes(board), api.customer_routes(board))
+    for router in (*of_board, api.health_routes(watch)):
+        app.include_router(router)
     app.add_api_route("/metrics", lambda: Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST))
 
     @ui.page("/")
     def live(span: str = "hour", theme: str | None = None) -> None:
         LivePage(board, span if span in SPANS else "hour", theme)
+
+    @ui.page("/product")
+    def product(search: str = "", theme: str | None = None) -> None:
+        ProductPage(board, search, theme)
+
+    @ui.page("/customers")
+    def customers(theme: str | None = None) -> None:
+        CustomersPage(board, theme)
 
     @ui.page("/health")
     def health(theme: str | None = None) -> None:

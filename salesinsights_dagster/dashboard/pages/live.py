@@ -13,7 +13,16 @@ from nicegui import run, ui
 from assets.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import STALE, Board
 from salesinsights_dagster.dashboard.figures import Figures
-from salesinsights_dagster.dashboard.parts import ACCENT, GREY, ChartCard, Tile, as_rows, page_frame, spoken
+from salesinsights_dagster.dashboard.parts import (
+    ACCENT,
+    GREY,
+    PLAIN_TIP,
+    ChartCard,
+    Tile,
+    columns_over_time,
+    page_frame,
+    spoken,
+)
 from salesinsights_dagster.dashboard.spans import SPANS
 
 _MONEY = ("revenue", "average_order_value")
@@ -24,8 +33,6 @@ _TILES = {
     "buyers": "Buyers",
     "average_order_value": "Average order",
 }
-_PLAIN_TIP = {"renderMode": "richText", "confine": True}
-"""Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
 
 
 class LivePage:
@@ -44,7 +51,7 @@ class LivePage:
             with ui.element("div").classes("si-grid si-charts"):
                 self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
                 with ui.element("div").classes("flex flex-col gap-4 min-w-0 no-wrap"):
-                    self._time = ChartCard("Revenue over time (UTC)", _columns(), "", _TIME_COLUMNS, "300px")
+                    self._time = ChartCard("Revenue over time (UTC)", columns_over_time(), "", _TIME_COLUMNS, "300px")
                     self._wait = WaitCard()
         ui.timer(1.0, self.refresh)
 
@@ -75,13 +82,11 @@ class LivePage:
         bars = [{"value": float(revenue), "label": {"formatter": f"{revenue:,.2f}"}} for revenue in top["revenue"]]
         series = {**_bars()["series"][0], "data": bars}
         axis = {**_bars()["yAxis"], "data": labels}
-        self._top.show({"yAxis": axis, "series": [series]}, as_rows(figures.top), f"/api/top-products{query}", empty)
+        self._top.show({"yAxis": axis, "series": [series]}, figures.top, f"/api/top-products{query}", empty)
         points = figures.over_time.select(pl.col("bucket_start").dt.epoch("ms"), pl.col("revenue").cast(pl.Float64))
-        columns = {**_columns()["series"][0], "data": [list(row) for row in points.iter_rows()]}
-        ends = {**_columns()["xAxis"], "min": _epoch(figures.start), "max": _epoch(figures.end)}
-        self._time.show(
-            {"series": [columns], "xAxis": ends}, as_rows(figures.over_time), f"/api/over-time{query}", empty
-        )
+        columns = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}
+        ends = {**columns_over_time()["xAxis"], "min": _epoch(figures.start), "max": _epoch(figures.end)}
+        self._time.show({"series": [columns], "xAxis": ends}, figures.over_time, f"/api/over-time{query}", empty)
 
 
 class WaitCard:
@@ -139,7 +144,7 @@ def _epoch(moment: datetime) -> int:
 def _bars() -> dict:
     return {
         "grid": {"left": 8, "right": 76, "top": 4, "bottom": 4, "containLabel": True},
-        "tooltip": _PLAIN_TIP,
+        "tooltip": PLAIN_TIP,
         "xAxis": {"type": "value", "show": False},
         "yAxis": {
             "type": "category",
@@ -160,25 +165,10 @@ def _bars() -> dict:
     }
 
 
-def _columns() -> dict:
-    return {
-        "grid": {"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
-        "tooltip": {**_PLAIN_TIP, "trigger": "axis"},
-        "useUTC": True,
-        "xAxis": {"type": "time", "axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}},
-        "yAxis": {
-            "type": "value",
-            "axisLabel": {"color": GREY},
-            "splitLine": {"lineStyle": {"color": GREY, "opacity": 0.2}},
-        },
-        "series": [{"type": "bar", "name": "Revenue", "data": [], "itemStyle": {"color": ACCENT}, "barMaxWidth": 26}],
-    }
-
-
 def _waits() -> dict:
     limit = {"silent": True, "symbol": "none", "data": [{"yAxis": LATENCY_LIMIT}], "label": {"color": GREY}}
     line = {"type": "line", "showSymbol": False, "data": []}
-    base = _columns()
+    base = columns_over_time()
     return {
         **base,
         "grid": {**base["grid"], "right": 34},

@@ -122,6 +122,25 @@ def test_what_is_stale_says_so(
     expect(page.get_by_text("Stale: the last sale came")).to_be_visible(timeout=20_000)
 
 
+def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+) -> None:
+    mock_kafka.publish(topic, [event(product_id=4711, brand="irisk", price="12.34", event_time=now())])
+    run(lake, shop)
+    page.goto(f"{dashboard}/product")
+    page.get_by_label("Product number or brand").fill("IRIS")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row", name="4711")).to_contain_text("12.34", timeout=20_000)
+
+    page.get_by_label("Product number or brand").fill("4711")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("4711 irisk")).to_be_visible(timeout=20_000)
+    with urllib.request.urlopen(f"{dashboard}/api/products/4711/days?format=csv") as answer:
+        rows = list(csv.DictReader(io.StringIO(answer.read().decode())))
+    assert [(row["units"], row["revenue"]) for row in rows] == [("1", "12.34")]
+
+
 def test_health_goes_on_without_kafka_and_says_so(
     lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:

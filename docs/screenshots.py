@@ -1,0 +1,58 @@
+"""The pictures of the README, taken anew: `make screenshots`.
+
+Runs the whole system in a folder of its own for some minutes, and looks at it with Chromium. Add here: a picture.
+Not here: a test of what it shows.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from playwright.sync_api import Browser, sync_playwright
+
+from salesinsights_dagster.demo import Running, free_port, running_system
+from salesinsights_dagster.settings import load_settings
+
+IMAGES = Path(__file__).with_name("images")
+CHROMIUM = "/usr/bin/chromium"
+WALL = {"width": 1600, "height": 1000}
+PHONE = {"width": 390, "height": 844}
+SETTLE_MS = 6_000
+
+
+@click.command()
+@click.option("--minutes", default=8, show_default=True, help="How long the shop sells before the pictures are taken.")
+@click.option("--rate", default=200, show_default=True, help="Events per second.")
+def main(minutes: int, rate: int) -> None:
+    """Take every picture, into docs/images."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="salesinsights-pictures-") as home:
+        settings = load_settings({"SALESINSIGHTS_HOME": home})
+        with running_system(settings, free_port(3000), rate, click.echo) as running:
+            time.sleep(60 * minutes)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+                _take_all(browser, running)
+                browser.close()
+
+
+def _take_all(browser: Browser, running: Running) -> None:
+    _take(browser, f"{running.dashboard}/?theme=light", "live", WALL)
+    _take(browser, f"{running.dashboard}/?theme=dark", "live-dark", WALL)
+    _take(browser, f"{running.dashboard}/?theme=dark", "live-phone", PHONE)
+    _take(browser, f"{running.dashboard}/health?theme=light", "health", WALL)
+    _take(browser, f"{running.url}/asset-groups", "lineage", WALL)
+
+
+def _take(browser: Browser, url: str, name: str, size: dict[str, int]) -> None:
+    page = browser.new_page(viewport=size)  # type: ignore[arg-type]
+    page.goto(url)
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=IMAGES / f"{name}.png")
+    page.close()
+    click.echo(f"docs/images/{name}.png")
+
+
+if __name__ == "__main__":
+    main()

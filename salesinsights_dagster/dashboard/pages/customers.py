@@ -1,0 +1,83 @@
+"""The page about customers: what they are worth, by band, segment and cohort, and who is worth the most.
+
+Add here: what this page shows. Not here: how it is computed (`customers`).
+"""
+
+from nicegui import run, ui
+
+from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.customers import Customers
+from salesinsights_dagster.dashboard.parts import ACCENT, GREY, PLAIN_TIP, ChartCard, TableCard, page_frame
+
+_REVENUE = {"customers": "Customers", "revenue": "Revenue"}
+_EACH = {**_REVENUE, "revenue_per_customer": "Per customer"}
+_TABLES = {
+    "segments": ("Segments", {"segment": "Segment", **_EACH}),
+    "cohorts": (
+        "By month of the first order",
+        {"cohort": "Month", "came_back": "Came back", "orders": "Orders", **_EACH},
+    ),
+    "top_customers": (
+        "Top 20 customers",
+        {
+            "user_id": "User",
+            "revenue": "Revenue",
+            "orders": "Orders",
+            "average_order_value": "Average order",
+            "last_order_at": "Last order (UTC)",
+            "segment": "Segment",
+        },
+    ),
+}
+
+
+class CustomersPage:
+    """One open page, told every few seconds: customer value follows the stream by minutes."""
+
+    def __init__(self, board: Board, theme: str | None) -> None:
+        self._board = board
+        self._shown: Customers | None = None
+        with page_frame("Customers", theme):
+            self._count = ui.label("…").classes("text-lg font-semibold")
+            with ui.element("div").classes("si-grid si-charts"):
+                bands = {"band": "Revenue of a customer", **_REVENUE}
+                self._bands = ChartCard("Customers by what they brought in", _bars(), "", bands, "300px")
+                self._tables = {name: TableCard(title, columns) for name, (title, columns) in _TABLES.items()}
+        ui.timer(2.0, self.refresh)
+
+    async def refresh(self) -> None:
+        """Show customer_value where it has moved."""
+        found = await run.io_bound(self._board.customers)
+        if found is not None and found is not self._shown:
+            self._shown = found
+            self._show(found)
+
+    def _show(self, found: Customers) -> None:
+        self._count.set_text(
+            f"{found.count:,} customers, as of {found.as_of}" if found.as_of else "Nobody's value was computed yet"
+        )
+        series = {**_bars()["series"][0], "data": found.value_bands["customers"].to_list()}
+        axis = {**_bars()["xAxis"], "data": found.value_bands["band"].to_list()}
+        bands = found.value_bands if found.count else found.value_bands.clear()
+        self._bands.show(
+            {"series": [series], "xAxis": axis}, bands, "/api/customers/value_bands?format=csv", "No customer yet."
+        )
+        for name, card in self._tables.items():
+            card.show(getattr(found, name), f"/api/customers/{name}?format=csv")
+
+
+def _bars() -> dict:
+    return {
+        "grid": {"left": 8, "right": 16, "top": 24, "bottom": 4, "containLabel": True},
+        "tooltip": PLAIN_TIP,
+        "xAxis": {"type": "category", "data": [], "axisLabel": {"color": GREY}, "axisTick": {"show": False}},
+        "yAxis": {"type": "value", "show": False},
+        "series": [
+            {
+                "type": "bar",
+                "data": [],
+                "itemStyle": {"color": ACCENT, "borderRadius": [5, 5, 0, 0]},
+                "label": {"show": True, "position": "top", "color": GREY},
+            }
+        ],
+    }

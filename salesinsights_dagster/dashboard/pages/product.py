@@ -1,0 +1,76 @@
+"""The page about one product: find it, and see its days and today's windows.
+
+Add here: what this page shows. Not here: how it is computed (`products`).
+"""
+
+from urllib.parse import quote
+
+import polars as pl
+from nicegui import run, ui
+
+from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.pages.live import freshness
+from salesinsights_dagster.dashboard.parts import ChartCard, TableCard, columns_over_time, page_frame
+from salesinsights_dagster.dashboard.products import DAYS, ProductSales
+
+_MEASURES = {"revenue": "Revenue", "units": "Units", "orders": "Orders", "buyers": "Buyers", "refunds": "Refunds"}
+_FOUND = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
+
+
+class ProductPage:
+    """One open page. Shows what is found for `wanted`, and the product of that number if there is one."""
+
+    def __init__(self, board: Board, wanted: str, theme: str | None) -> None:
+        self._board, self._wanted = board, wanted
+        self._batch: int | None = None
+        with page_frame("Product", theme):
+            with ui.row().classes("w-full items-center justify-between gap-3"):
+                search = ui.input("Product number or brand", value=wanted).props("outlined dense clearable")
+                search.classes("w-72").on("keydown.enter", lambda: _go(search.value))
+                self._fresh = ui.label("…").classes("si-pill si-warn")
+            self._title = ui.label("").classes("text-lg font-semibold")
+            with ui.element("div").classes("si-grid si-charts"):
+                self._days = ChartCard(
+                    f"Revenue of {DAYS} days (UTC)",
+                    columns_over_time(),
+                    "",
+                    {"event_date": "Day", **_MEASURES},
+                    "300px",
+                )
+                self._found = TableCard(f"Best sold of {DAYS} days that fit", _FOUND)
+                self._windows = TableCard("Windows of today (UTC)", {"window_start": "From", **_MEASURES})
+        ui.timer(1.0, self.refresh)
+
+    async def refresh(self) -> None:
+        """Show what gold has, where it has something new."""
+        text, kind = freshness(self._board, self._board.clock())
+        self._fresh.set_text(text)
+        self._fresh.classes(replace=f"si-pill si-{kind}")
+        if self._board.is_ready and self._board.batch != self._batch:
+            self._batch = self._board.batch
+            found = await run.io_bound(self._board.find_products, self._wanted)
+            if found is not None:
+                self._found.show(found, f"/api/products?search={quote(self._wanted)}&format=csv")
+            await self._show_product()
+
+    async def _show_product(self) -> None:
+        if not (self._wanted.isascii() and self._wanted.isdigit() and len(self._wanted) < 19):
+            self._title.set_text("Type a product's number to see its days and windows")
+            return
+        sales = await run.io_bound(self._board.product, int(self._wanted))
+        if sales is not None:
+            self._show(sales)
+
+    def _show(self, sales: ProductSales) -> None:
+        self._title.set_text(f"{sales.product_id} {sales.brand or ''}")
+        moments = pl.col("event_date").cast(pl.Datetime("ms")).dt.epoch("ms")
+        points = sales.days.select(moments, pl.col("revenue").cast(pl.Float64))
+        series = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}
+        address = f"/api/products/{sales.product_id}"
+        empty = f"Nothing was sold of product {sales.product_id} in {DAYS} days."
+        self._days.show({"series": [series]}, sales.days, f"{address}/days?format=csv", empty)
+        self._windows.show(sales.windows, f"{address}/windows?format=csv")
+
+
+def _go(wanted: str | None) -> None:
+    ui.navigate.to(f"/product?search={quote((wanted or '').strip())}")

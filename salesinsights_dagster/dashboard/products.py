@@ -1,0 +1,60 @@
+"""One product's sales, and how to find a product. All read from gold.
+
+Add here: a figure about one product. Not here: figures about all of them (`figures`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from assets.one_batch import OneBatch
+from assets.tables import PRODUCT_SALES, PRODUCT_SALES_DAILY
+from resources.duckdb_engine import duckdb_session, query
+from salesinsights_dagster.dashboard.figures import sql_of
+from salesinsights_dagster.dashboard.spans import DAY
+
+DAYS = 30
+
+_MEASURES = ["units", "orders", "buyers", "revenue", "refunds"]
+
+
+@dataclass(frozen=True)
+class ProductSales:
+    """A product's `days` (event_date and the measures) and today's `windows` (window_start and the measures).
+
+    Both newest first; a day or window without a sale has no row. Times are UTC.
+    """
+
+    product_id: int
+    brand: str | None
+    days: pl.DataFrame
+    windows: pl.DataFrame
+
+
+def sales_of_product(gold: OneBatch, product_id: int, now: datetime) -> ProductSales:
+    """What was sold of a product in the last 30 days; no rows where nothing was."""
+    mine = f"product_id = {int(product_id)}"
+    days = gold.table(PRODUCT_SALES_DAILY).read(
+        f"{mine} AND event_date > DATE '{(now - DAYS * DAY).date()}'", ["event_date", "brand", *_MEASURES]
+    )
+    windows = gold.table(PRODUCT_SALES).read(
+        f"{mine} AND event_date = DATE '{now.date()}'", ["window_start", *_MEASURES]
+    )
+    days = days.sort("event_date", descending=True)
+    brand = days["brand"].drop_nulls()
+    return ProductSales(
+        product_id,
+        brand[0] if len(brand) else None,
+        days.drop("brand"),
+        windows.sort("window_start", descending=True),
+    )
+
+
+def find_products(gold: OneBatch, wanted: str, now: datetime) -> pl.DataFrame:
+    """The 20 best sold products of 30 days that `wanted` fits, as their SQL says: product_id, brand, revenue, units."""
+    since = f"event_date > DATE '{(now - DAYS * DAY).date()}'"
+    sales = gold.table(PRODUCT_SALES_DAILY).read(since, ["product_id", "brand", "revenue", "units"])
+    search = pl.DataFrame({"wanted": [wanted.strip()]}, schema={"wanted": pl.String()})
+    with duckdb_session({"sales": sales, "search": search}) as connection:
+        return query(connection, sql_of("found_products"))

@@ -1,0 +1,45 @@
+from datetime import date
+from decimal import Decimal
+
+from assets.gold import refresh_customer_value
+from assets.lakehouse import Stream
+from resources.lake import Lake
+from salesinsights_dagster.dashboard.customers import customers_now
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+
+def test_customers_are_counted_once_in_every_table(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    nobody = customers_now(lake)
+    assert (nobody.count, nobody.as_of, nobody.value_bands["customers"].sum()) == (0, None, 0)
+    bought = [
+        (1, "2019-10-01", "10.00"),
+        (1, "2019-11-02", "25.00"),
+        (2, "2019-10-03", "9.99"),
+        (3, "2019-11-03", "1000.00"),
+        (4, "2019-11-03", "-2.00"),
+    ]
+    mock_kafka.publish(
+        topic, [event(user_id=u, event_time=f"{day} 12:00:00 UTC", price=price) for u, day, price in bought]
+    )
+    run(lake, shop)
+    refresh_customer_value(lake)
+
+    seen = customers_now(lake, nobody)
+
+    assert (seen.count, seen.as_of) == (4, date(2019, 11, 3))
+    assert seen.value_bands.filter(seen.value_bands["customers"] > 0).rows() == [
+        ("below 0", 1, Decimal("-2.00")),
+        ("0 to 10", 1, Decimal("9.99")),
+        ("30 to 100", 1, Decimal("35.00")),
+        ("1,000 and more", 1, Decimal("1000.00")),
+    ]
+    assert seen.cohorts.select("cohort", "customers", "came_back", "revenue").rows() == [
+        (date(2019, 11, 1), 2, 0, Decimal("998.00")),
+        (date(2019, 10, 1), 2, 1, Decimal("44.99")),
+    ]
+    assert seen.top_customers["user_id"].to_list() == [3, 1, 2, 4]
+    for frame in (seen.value_bands, seen.segments, seen.cohorts):
+        assert (frame["customers"].sum(), frame["revenue"].sum()) == (4, Decimal("1042.99"))
+    assert customers_now(lake, seen) is seen

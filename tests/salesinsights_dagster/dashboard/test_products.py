@@ -1,0 +1,66 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from assets.lakehouse import Stream
+from assets.one_batch import OneBatch, tables_of_one_batch
+from resources.lake import Lake
+from salesinsights_dagster.dashboard.products import find_products, sales_of_product
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+NOW = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+@pytest.fixture
+def gold(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> OneBatch:
+    sales = [(MINUTE, 51, "irisk", 3), (2 * DAY, 51, "irisk", 4), (31 * DAY, 51, "irisk", 99), (DAY, 5, "Runail", 50)]
+    mock_kafka.publish(
+        topic,
+        [
+            event(event_time=(NOW - ago).isoformat(), product_id=number, brand=brand, price=price)
+            for ago, number, brand, price in sales
+        ],
+    )
+    run(lake, shop)
+    return tables_of_one_batch(lake)
+
+
+def test_a_product_has_its_days_and_todays_windows(gold: OneBatch) -> None:
+    shown = sales_of_product(gold, 51, NOW)
+
+    assert shown.brand == "irisk"
+    assert shown.days.select("event_date", "revenue").rows() == [
+        (NOW.date(), Decimal("3.00")),
+        ((NOW - 2 * DAY).date(), Decimal("4.00")),
+    ]
+    assert shown.windows.select("window_start", "units").rows() == [(datetime(2026, 11, 24, 11, 59, 15, tzinfo=UTC), 1)]
+
+
+def test_a_product_that_was_never_sold_has_no_rows(gold: OneBatch) -> None:
+    shown = sales_of_product(gold, -1, NOW)
+
+    assert (shown.brand, shown.days.height, shown.windows.height) == (None, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("5", [5, 51]),
+        ("51", [51]),
+        ("1", []),
+        (" IRI", [51]),
+        ("runail", [5]),
+        ("", [5, 51]),
+        ("%", []),
+        ("' OR 1=1", []),
+    ],
+)
+def test_products_are_found_by_number_or_brand(gold: OneBatch, wanted: str, found: list[int]) -> None:
+    rows = find_products(gold, wanted, NOW)
+
+    assert rows["product_id"].to_list() == found
+    assert rows["revenue"].sum() == {5: 50, 51: 7}.get(found[0] if len(found) == 1 else 0, 57 if found else 0)
