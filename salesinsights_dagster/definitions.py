@@ -4,6 +4,7 @@ Add here: a policy over all assets, or a resource. Not here: an asset, a sensor,
 """
 
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
@@ -18,8 +19,10 @@ from assets.upkeep_assets import Clock, lake_files, run_history
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
 from resources.schema_registry import SchemaRegistry
+from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
+from sensors.alert_sensor import Pager, alert_sensor
 from sensors.customer_schedule import customer_schedule
 from sensors.input_sensor import input_sensor
 from sensors.jobs import ARCHIVE, CUSTOMERS, PROOF, PUBLISH, STREAM, UPKEEP
@@ -36,7 +39,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             *(lake_files, run_history),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
-        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor],
+        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, alert_sensor],
         schedules=[customer_schedule, upkeep_schedule, proof_schedule],
         asset_checks=[proof],
         resources={
@@ -45,6 +48,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "inbox": inbox_of(settings),
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
+            "pager": pager_of(settings),
         },
         executor=dg.in_process_executor,
     )
@@ -63,6 +67,11 @@ def stream_of(settings: Settings) -> Stream:
 def registry_of(settings: Settings) -> SchemaRegistry | None:
     """The Schema Registry of these settings, if they name one."""
     return SchemaRegistry.open(settings.schema_registry) if settings.schema_registry else None
+
+
+def pager_of(settings: Settings) -> Pager:
+    """Who is told of alerts beside the log."""
+    return Pager(partial(post_text, settings.alert_webhook) if settings.alert_webhook else None)
 
 
 def inbox_of(settings: Settings) -> Inbox:

@@ -40,6 +40,7 @@ class Settings:
     batch_rows: int = 200_000
     dagster_db: str | None = field(default=None, repr=False)
     schema_registry: Mapping[str, str] | None = field(default=None, repr=False)
+    alert_webhook: str | None = field(default=None, repr=False)
 
     @property
     def input_folder(self) -> Path:
@@ -84,7 +85,15 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
         dagster_db=_dagster_db(env),
         schema_registry=_schema_registry(env),
+        alert_webhook=_alert_webhook(env),
     )
+
+
+def _alert_webhook(env: Mapping[str, str]) -> str | None:
+    url = env.get("SALESINSIGHTS_ALERT_WEBHOOK")
+    if url and not url.startswith(("http://", "https://")):
+        raise SettingsError("SALESINSIGHTS_ALERT_WEBHOOK is not http:// or https://: set such an address, or unset it")
+    return url or None
 
 
 def _schema_registry(env: Mapping[str, str]) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ Not here: reading the environment (`settings`), what is then done with the clust
 """
 
 from resources.kafka_connection import KafkaConnection
-from salesinsights_dagster.broker.broker_error import BrokerError
+from resources.kafka_reader import KafkaUnavailableError
 from salesinsights_dagster.broker.local_broker import LocalBroker
 from salesinsights_dagster.settings import Settings
 
@@ -13,11 +13,13 @@ from salesinsights_dagster.settings import Settings
 def find_kafka(settings: Settings) -> KafkaConnection:
     """The connection to use.
 
-    Raises BrokerError where no cluster is named and the local broker does not run.
+    Raises KafkaUnavailableError where no cluster is named and the local broker does not run.
     """
     if settings.kafka is not None:
         return settings.kafka
     servers = LocalBroker(settings.broker_home).status().bootstrap_servers
     if servers is None:
-        raise BrokerError("No Kafka runs: start one with `salesinsights kafka start`, or set KAFKA_BOOTSTRAP_SERVERS")
+        raise KafkaUnavailableError(
+            "No Kafka runs: start one with `salesinsights kafka start`, or set KAFKA_BOOTSTRAP_SERVERS"
+        )
     return KafkaConnection(servers)

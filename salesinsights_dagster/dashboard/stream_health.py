@@ -16,7 +16,6 @@ from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_Q
 from resources.duckdb_engine import duckdb_session, query
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake, LakeError
-from salesinsights_dagster.broker import BrokerError
 from salesinsights_dagster.dashboard.figures import sql_of
 
 BATCHES_SHOWN = 20
@@ -69,7 +68,7 @@ class HealthWatch:
             return StreamHealth(now, str(error))
         try:
             return StreamHealth(now, None, self._lag(), batches, reasons, sizes)
-        except (BrokerError, KafkaUnavailableError, TopicMissingError, OffsetsLostError) as error:
+        except (KafkaUnavailableError, TopicMissingError, OffsetsLostError) as error:
             fault = str(error)
         except KafkaException as error:
             fault = f"Kafka refused: {error.args[0].str()}"

@@ -140,14 +140,15 @@ def _live(shop: Shop, rate: float, seconds: float | None, log: Path | None) -> N
 
 def _connect() -> tuple[Producer, str]:
     """A producer for the Kafka of these settings, and the topic."""
-    from salesinsights_dagster.broker import BrokerError, find_kafka  # a month needs no broker
+    from resources.kafka_reader import KafkaUnavailableError
+    from salesinsights_dagster.broker import find_kafka  # a month needs no broker
 
     try:
         settings = load_settings()
         connection = find_kafka(settings)
         ensure_topic(connection, events_topic(settings.topic))
         return open_producer(connection), settings.topic
-    except (BrokerError, SettingsError) as error:
+    except (KafkaUnavailableError, SettingsError) as error:
         raise NoShopError(str(error)) from error
     except KafkaException as error:
         raise NoShopError(f"{error.args[0].str()}: check the KAFKA_ variables") from error

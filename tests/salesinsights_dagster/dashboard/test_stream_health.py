@@ -5,9 +5,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from assets.lakehouse import Stream
-from resources.kafka_reader import KafkaReader
+from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
-from salesinsights_dagster.broker import BrokerError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.metrics import registry_of
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
@@ -43,7 +42,7 @@ def test_what_waits_what_came_and_what_was_refused(watch: HealthWatch) -> None:
 
 def test_without_kafka_the_lake_is_still_shown(watch: HealthWatch, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> KafkaReader:
-        raise BrokerError("No Kafka runs")
+        raise KafkaUnavailableError("No Kafka runs")
 
     monkeypatch.setattr(watch, "_open_reader", refuse)
     watch.look()

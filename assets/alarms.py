@@ -1,0 +1,79 @@
+"""What an engineer is to be told of the stream: it stands still, falls behind, lost offsets, or refuses too much.
+
+Each alarm has a name and says what is the matter, None where nothing is. One that can't be judged now is left out.
+Add here: an alarm about the lake or Kafka. Not here: failed runs and checks, and who is told (`sensors.alert_sensor`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from assets.bronze_events import BATCH, OffsetsLostError
+from assets.tables import SILVER_BATCHES, SILVER_EVENTS
+from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
+from resources.lake import Lake
+
+Alarms = Mapping[str, str | None]
+
+STALLED_AFTER = timedelta(minutes=2)
+"""Four polls: with events waiting, a stream that is fine has brought a batch by then."""
+
+LAG_LIMIT = 500_000
+"""Messages: more than a few batches, so that the stream won't be through within a minute or so."""
+
+FLOOD_BATCHES, FLOOD_SHARE, FLOOD_LEAST = 10, 0.05, 100
+"""A flood of refusals: so large a share of so many batches, and at least so many messages."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The newest batches: when the last one was read (None before the first), messages and refusals."""
+
+    last_at: datetime | None
+    messages: int
+    quarantined: int
+
+
+def newest_batches(lake: Lake) -> Ledger:
+    """The ledger of the newest FLOOD_BATCHES batches."""
+    last = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    rows = lake.table(SILVER_BATCHES).read(
+        f"batch > {last - FLOOD_BATCHES}", ["ingested_at", "messages", "quarantined"]
+    )
+    newest = rows.filter(pl.col("ingested_at") == pl.col("ingested_at").max())["ingested_at"]
+    return Ledger(newest[0] if len(newest) else None, int(rows["messages"].sum()), int(rows["quarantined"].sum()))
+
+
+def stream_alarms(ledger: Ledger, unread: Callable[[], int], now: datetime) -> Alarms:
+    """The alarms `kafka`, `lost_offsets`, `stalled`, `lag` and `quarantine_flood`."""
+    flood = {"quarantine_flood": _flood(ledger)}
+    try:
+        waiting = unread()
+    except OffsetsLostError as error:
+        return {**flood, "kafka": None, "lost_offsets": str(error)}
+    except (KafkaUnavailableError, TopicMissingError) as error:
+        return {**flood, "kafka": str(error)}
+    found = {"kafka": None, "lost_offsets": None, "stalled": _stalled(ledger, waiting, now), "lag": _lag(waiting)}
+    return {**flood, **found}
+
+
+def _stalled(ledger: Ledger, waiting: int, now: datetime) -> str | None:
+    if not waiting or ledger.last_at is None or now - ledger.last_at <= STALLED_AFTER:
+        return None
+    return f"the stream stands still: {waiting:,} messages wait, the last batch was read at {ledger.last_at:%F %T} UTC"
+
+
+def _lag(waiting: int) -> str | None:
+    return f"the stream is behind: {waiting:,} messages wait in Kafka" if waiting > LAG_LIMIT else None
+
+
+def _flood(ledger: Ledger) -> str | None:
+    refused, of = ledger.quarantined, ledger.messages
+    if refused < max(FLOOD_LEAST, FLOOD_SHARE * of):
+        return None
+    return (
+        f"{refused:,} of the last {of:,} messages were refused: "
+        "salesinsights quarantine list says why, replay tries them again"
+    )

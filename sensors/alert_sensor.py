@@ -1,0 +1,117 @@
+"""The sensor that tells people what is wrong, each thing once, and once that it is well again.
+
+It tells Dagster's log, and a webhook where one is set. What it has told is its cursor; what could not be delivered is
+told again at the next tick.
+Add here: an alarm about runs or checks. Not here: alarms about the stream (`assets.alarms`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import AssetCheckKey
+
+from assets.alarms import Alarms, newest_batches, stream_alarms
+from assets.lakehouse import Stream
+from resources.lake import Lake
+from resources.webhook import WebhookError
+from sensors.kafka_sensor import unread_offsets
+
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+TICK_SECONDS = 30
+FAILED_CHECK = "FAILED"
+"""The state of a check that was executed and did not pass."""
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Who is told beside the log: `send` takes one line of text and raises WebhookError; None for nobody."""
+
+    send: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What to say of an alarm: that it holds (`fault` says what is the matter), or that it does not any more (None)."""
+
+    name: str
+    fault: str | None
+
+    @property
+    def text(self) -> str:
+        return f"SalesInsights ALERT {self.name}: {self.fault}" if self.fault else f"SalesInsights OK {self.name}"
+
+
+def notices(told: Mapping[str, str], alarms: Alarms) -> list[Notice]:
+    """What is new: alarms that were not told yet, and told ones that are over. An alarm that is not judged stays."""
+    return [Notice(name, fault) for name, fault in alarms.items() if (fault is not None) != (name in told)]
+
+
+def run_alarms(instance: dg.DagsterInstance, job_names: list[str]) -> Alarms:
+    """Per job `failed_run/JOB`: whether its last run that ended has failed."""
+    return {f"failed_run/{name}": _last_failure(instance, name) for name in job_names}
+
+
+def _last_failure(instance: dg.DagsterInstance, job_name: str) -> str | None:
+    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=ENDED), limit=1)
+    if not runs or runs[0].status is not dg.DagsterRunStatus.FAILURE:
+        return None
+    return f"run {runs[0].run_id[:8]} of {job_name} failed: its log in the Dagster UI says why"
+
+
+def check_alarms(instance: dg.DagsterInstance, checks: list[AssetCheckKey]) -> Alarms:
+    """Per check `failed_check/ASSET/NAME`: whether it failed when it was last executed."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
+    return {
+        f"failed_check/{key.asset_key.to_user_string()}/{key.name}": (
+            "the check failed: its figures stand in the Dagster UI" if record.status.value == FAILED_CHECK else None
+        )
+        for key, record in latest.items()
+    }
+
+
+def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:
+    """Tell the news; what is told afterwards. What can't be delivered counts as not told."""
+    known = dict(told)
+    for notice in news:
+        say(notice.text)
+        try:
+            if pager.send is not None:
+                pager.send(notice.text)
+        except WebhookError as error:
+            say(f"not delivered, the next tick tries again: {error}")
+            continue
+        if notice.fault is None:
+            known.pop(notice.name, None)
+        else:
+            known[notice.name] = notice.fault
+    return known
+
+
+def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream) -> Iterator[Alarms]:
+    location = context.repository_def
+    assert location is not None  # noqa: S101
+    yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, shop), shop.clock())
+    yield run_alarms(context.instance, [name for name in location.job_names if not name.startswith("__")])
+    yield check_alarms(context.instance, list(location.asset_graph.asset_check_keys))
+
+
+@dg.sensor(
+    name="alerts",
+    minimum_interval_seconds=TICK_SECONDS - 2,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells of a stream that stands still, falls behind or lost offsets, of failed runs and checks, and of "
+    "a flood of refusals: each once, and once when it is over.",
+)
+def alert_sensor(
+    context: dg.SensorEvaluationContext,
+    lake: dg.ResourceParam[Lake],
+    shop: dg.ResourceParam[Stream],
+    pager: dg.ResourceParam[Pager],
+) -> dg.SkipReason:
+    told = json.loads(context.cursor or "{}")
+    alarms = {name: fault for found in _all_alarms(context, lake, shop) for name, fault in found.items()}
+    known = tell(pager, notices(told, alarms), told, context.log.warning)
+    context.update_cursor(json.dumps(known))
+    return dg.SkipReason("; ".join(f"{name}: {fault}" for name, fault in known.items()) or "all is well")

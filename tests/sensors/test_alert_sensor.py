@@ -1,0 +1,170 @@
+"""Alerts: what is one, and that each is told once, and its end once."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import dagster as dg
+import pytest
+
+from assets.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
+from assets.bronze_events import OffsetsLostError
+from assets.lakehouse import Stream
+from resources.kafka_reader import KafkaUnavailableError
+from resources.lake import Lake
+from resources.webhook import WebhookError, post_text
+from salesinsights_dagster.definitions import build_definitions
+from salesinsights_dagster.settings import load_settings
+from sensors.alert_sensor import Notice, Pager, alert_sensor, check_alarms, notices, run_alarms, tell
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FINE = Ledger(NOW - timedelta(seconds=40), messages=1_000, quarantined=3)
+
+
+class Receiver(HTTPServer):
+    """A webhook on this machine: what it was told, and the status that it answers with."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.status = 200
+        super().__init__(("127.0.0.1", 0), _Take)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/services/secret-part"
+
+
+class _Take(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.server.status == 200:
+            self.server.told.append(said["text"])
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def fail(error: Exception) -> int:
+    raise error
+
+
+def holding(ledger: Ledger, waiting: int) -> set[str]:
+    return {name for name, fault in stream_alarms(ledger, lambda: waiting, NOW).items() if fault}
+
+
+@pytest.mark.parametrize(
+    ("ledger", "waiting", "alarms"),
+    [
+        (FINE, 900, set()),
+        (FINE, LAG_LIMIT + 1, {"lag"}),
+        (Ledger(NOW - timedelta(minutes=3), 1_000, 3), 1, {"stalled"}),
+        (Ledger(NOW - timedelta(days=3), 1_000, 3), 0, set()),
+        (Ledger(None, 0, 0), 10, set()),
+        (Ledger(NOW, 1_000, 99), 0, set()),
+        (Ledger(NOW, 1_000, 100), 0, {"quarantine_flood"}),
+        (Ledger(NOW, 100_000, 4_999), 0, set()),
+        (Ledger(NOW, 100_000, 5_000), 0, {"quarantine_flood"}),
+    ],
+)
+def test_what_is_an_alarm(ledger: Ledger, waiting: int, alarms: set[str]) -> None:
+    assert holding(ledger, waiting) == alarms
+
+
+def test_what_cannot_be_judged_is_left_as_it_was() -> None:
+    silent = stream_alarms(FINE, lambda: fail(KafkaUnavailableError("no answer")), NOW)
+    lost = stream_alarms(FINE, lambda: fail(OffsetsLostError("partition 0 [5, 9)")), NOW)
+
+    assert silent == {"quarantine_flood": None, "kafka": "no answer"}
+    assert lost == {"quarantine_flood": None, "kafka": None, "lost_offsets": "partition 0 [5, 9)"}
+    assert notices({"lag": "many"}, silent) == [Notice("kafka", "no answer")]
+    assert notices({"kafka": "x", "lag": "many"}, {"kafka": None, "lag": "more"}) == [Notice("kafka", None)]
+
+
+def test_each_alert_and_its_end_are_told_once(receiver: Receiver) -> None:
+    pager, log = Pager(lambda text: post_text(receiver.url, text)), list[str]()
+    told: dict[str, str] = {}
+    for alarms in ({"lag": "behind"}, {"lag": "further behind"}, {"lag": None}, {"lag": None}):
+        told = tell(pager, notices(told, alarms), told, log.append)
+
+    assert receiver.told == log == ["SalesInsights ALERT lag: behind", "SalesInsights OK lag"]
+
+
+def test_what_was_not_delivered_is_told_again_and_the_address_stays_secret(receiver: Receiver) -> None:
+    pager, log = Pager(lambda text: post_text(receiver.url, text)), list[str]()
+    receiver.status = 500
+    told = tell(pager, [Notice("lag", "behind")], {}, log.append)
+    assert (told, receiver.told) == ({}, [])
+    assert "the webhook answered 500" in log[-1]
+
+    receiver.status = 200
+    assert tell(pager, notices(told, {"lag": "behind"}), told, log.append) == {"lag": "behind"}
+    assert receiver.told == ["SalesInsights ALERT lag: behind"]
+    assert "secret-part" not in "".join(log)
+    with pytest.raises(WebhookError) as refused:
+        post_text("http://127.0.0.1:9/services/secret-part", "x")
+    assert "secret-part" not in str(refused.value)
+
+
+def test_a_failed_run_and_a_failed_check_are_alarms_until_the_next_good_one() -> None:
+    is_fine = iter([False, False, True, True])
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("whole", asset="sales")])
+    def sales() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=next(is_fine))])
+
+    @dg.op
+    def work() -> None:
+        if not next(is_fine):
+            raise ValueError("broken")
+
+    @dg.job
+    def chore() -> None:
+        work()
+
+    key = dg.AssetCheckKey(sales.key, "whole")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run_alarms(instance, ["chore"]) == {"failed_run/chore": None}
+        for holds in (True, False):
+            dg.materialize([sales], instance=instance)
+            chore.execute_in_process(instance=instance, raise_on_error=False)
+            for alarms in (run_alarms(instance, ["chore"]), check_alarms(instance, [key])):
+                assert [fault is not None for fault in alarms.values()] == [holds]
+
+
+def test_the_sensor_tells_of_a_flood_and_remembers_it(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
+) -> None:
+    mock_kafka.publish(topic, [event(), *[b"not json"] * 100])
+    run(lake, shop)
+    assert newest_batches(lake).quarantined == 100
+    pager = Pager(lambda text: post_text(receiver.url, text))
+    location = build_definitions(load_settings({})).get_repository_def()
+    cursor = None
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            resources = {"lake": lake, "shop": shop, "pager": pager}
+            context = dg.build_sensor_context(
+                instance, cursor, repository_def=location, resources=resources, sensor_name="alerts"
+            )
+            skipped = alert_sensor(context)
+            cursor = context.cursor
+            assert isinstance(skipped, dg.SkipReason)
+            assert "quarantine_flood" in str(skipped.skip_message)
+
+    assert [text.split(":")[0] for text in receiver.told] == ["SalesInsights ALERT quarantine_flood"]
