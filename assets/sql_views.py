@@ -3,7 +3,7 @@
 Add here: what an analyst's session sees. Not here: DuckDB's locks (`resources.duckdb_engine`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -36,20 +36,22 @@ def sql_session(
     variables: Mapping[str, int] | None = None,
     memory_limit: str = "2GB",
     statement: str | None = None,
+    folders: Sequence[str] = (),
+    setup: Sequence[str] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A locked DuckDB in which each table of the lake is a view.
 
     DuckDB reads an object store only with an extension that it would download: there the tables are loaded into memory,
-    those that `statement` names if it is given.
+    those that `statement` names if it is given. `folders` may be touched too, and `setup` runs at the end of the start.
     """
     opened = tables or open_tables(lake)
     if "://" in lake.root:
         named = {name: table.read() for name, table in opened.items() if statement is None or name in statement}
-        with duckdb_session(named, variables, memory_limit=memory_limit) as connection:
+        with duckdb_session(named, variables, setup, folders, memory_limit) as connection:
             yield connection
         return
     views = [_view(name, table) for name, table in opened.items()]
-    with duckdb_session(variables=variables, setup=views, folders=[lake.root], memory_limit=memory_limit) as connection:
+    with duckdb_session(None, variables, [*views, *setup], [lake.root, *folders], memory_limit) as connection:
         yield connection
 
 

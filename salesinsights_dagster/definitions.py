@@ -15,6 +15,7 @@ from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
 from assets.proof_checks import proof
 from assets.restatements_asset import restatements
+from assets.serving import ServingFile, serving
 from assets.upkeep_assets import Clock, lake_files, run_history
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
@@ -36,7 +37,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
         assets=[
             *(SHOP_EVENTS, ARCHIVE_FILES),
             *(archive_months, micro_batch, customer_value, restatements),
-            *(lake_files, run_history),
+            *(serving, lake_files, run_history),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, alert_sensor],
@@ -49,6 +50,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
             "pager": pager_of(settings),
+            "serving_file": ServingFile(settings.serving_file),
         },
         executor=dg.in_process_executor,
     )

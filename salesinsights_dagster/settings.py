@@ -51,6 +51,10 @@ class Settings:
         return self.home / "archive"
 
     @property
+    def serving_file(self) -> Path:
+        return self.home / "serving.duckdb"
+
+    @property
     def dagster_home(self) -> Path:
         return self.home / "dagster"
 

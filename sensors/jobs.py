@@ -9,6 +9,7 @@ from assets.catalog import key_of
 from assets.input_folder import publish_input_files
 from assets.lakehouse import STREAMED
 from assets.proof_checks import EQUALS_REBUILD, PROVED
+from assets.serving import SERVING
 from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE, RESTATEMENTS
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 
@@ -46,8 +47,9 @@ PROOF = dg.define_asset_job(
 
 CUSTOMERS = dg.define_asset_job(
     "customers",
-    selection=dg.AssetSelection.assets(key_of(CUSTOMER_VALUE), key_of(RESTATEMENTS)),
-    description="What follows gold in its own time: every buyer's value, and windows that changed after they closed.",
+    selection=dg.AssetSelection.assets(key_of(CUSTOMER_VALUE), key_of(RESTATEMENTS), SERVING.key),
+    description="What follows gold in its own time: every buyer's value, windows that changed after they closed, and "
+    "the file for BI tools.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "customers"},
 )

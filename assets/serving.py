@@ -1,0 +1,81 @@
+"""serving.duckdb: gold's tables in one file, for tools that bring a DuckDB driver and know nothing of Delta Lake.
+
+Add here: what the file holds. Not here: how a tool is connected (docs/serving.md).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from assets.catalog import OWNERS, key_of
+from assets.one_batch import tables_of_one_batch
+from assets.sql_views import sql_session
+from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS
+from resources.duckdb_engine import query
+from resources.lake import Lake, LakeTable
+
+WINDOW_DAYS = 31
+"""Days of product_sales in the file, back from its newest one; product_sales_daily has them all."""
+
+_RECENT = {
+    "product_sales": f" WHERE event_date > (SELECT max(event_date) - {WINDOW_DAYS} FROM product_sales)",  # noqa: S608
+}
+
+SERVED = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS, CUSTOMER_VALUE, RESTATEMENTS)
+
+SERVING = dg.AssetSpec(
+    ["serving", "duckdb"],
+    deps=[key_of(layout) for layout in SERVED],
+    description=f"Gold's tables in one DuckDB file, for BI tools; product_sales of the last {WINDOW_DAYS} days.",
+    group_name="serving",
+    kinds={"duckdb"},
+    owners=OWNERS,
+)
+
+
+@dataclass(frozen=True)
+class ServingFile:
+    """Where the file is."""
+
+    path: Path
+
+
+def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
+    """Put a new file in the place of the last one; the rows of each table.
+
+    Who has the old one open keeps it as it was. The daily tables are of one batch. A replay makes the same tables.
+    Raises LakeError; the last file stays then.
+    """
+    new = path.with_name(f"{path.name}.new")
+    for left in (new, new.with_name(f"{new.name}.wal")):
+        left.unlink(missing_ok=True)
+    opened = _opened(lake)
+    attach = f"ATTACH '{str(new).replace(chr(39), chr(39) * 2)}' AS serving"
+    with sql_session(lake, opened, folders=[str(path.parent)], setup=[attach]) as connection:
+        for name in opened:
+            connection.execute(f"CREATE TABLE serving.{name} AS SELECT * FROM {name}{_RECENT.get(name, '')}")  # noqa: S608
+        rows = {name: _count(connection, name) for name in opened}
+        connection.execute("DETACH serving")
+    os.replace(new, path)
+    return rows
+
+
+def _opened(lake: Lake) -> Mapping[str, LakeTable]:
+    daily = tables_of_one_batch(lake)
+    return {layout.name.removeprefix("gold/"): daily.tables.get(layout.name) or lake.table(layout) for layout in SERVED}
+
+
+def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    return int(query(connection, f"SELECT count(*) AS rows FROM serving.{name}").item())  # noqa: S608
+
+
+@dg.multi_asset(name="serving", specs=[SERVING])
+def serving(lake: dg.ResourceParam[Lake], serving_file: dg.ResourceParam[ServingFile]) -> dg.MaterializeResult:
+    """Publish gold's tables anew."""
+    rows = publish_serving(lake, serving_file.path)
+    size = serving_file.path.stat().st_size
+    return dg.MaterializeResult(metadata={**rows, "bytes": size, "path": dg.MetadataValue.path(str(serving_file.path))})
