@@ -5,7 +5,8 @@ Add here: a part that a second page needs. Not here: what a page shows (`pages`)
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import polars as pl
 from nicegui import ui
@@ -32,7 +33,7 @@ body.body--dark { background: #0f1117; }
              font-variant-numeric: tabular-nums; letter-spacing: -0.02em; }
 .si-grid { display: grid; gap: 16px; width: 100%; }
 .si-tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
-.si-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); }
+.si-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 540px), 1fr)); align-items: start; }
 .q-btn-group { border-radius: 10px; overflow: hidden; }
 .si-pill { border-radius: 999px; padding: 4px 12px; font-size: .85rem; font-weight: 600; white-space: nowrap; }
 .si-good { background: #dff5e6; color: #14683a; } .body--dark .si-good { background: #12351f; color: #74d99a; }
@@ -113,11 +114,17 @@ class TableCard:
 
 
 def _as_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
-    """Rows for a table on a page: every value as text, times to the second."""
-    moments = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
-    return frame.with_columns(
-        pl.col(moments).dt.strftime("%Y-%m-%d %H:%M:%S"), pl.exclude(moments).cast(pl.String)
-    ).to_dicts()
+    """Rows for a table on a page: every value as text, times to the second, numbers that count in groups of three."""
+    rows = frame.iter_rows(named=True)
+    return [{name: _as_text(value, name not in _WORDS) for name, value in row.items()} for row in rows]
+
+
+def _as_text(value: object, counts: bool) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if counts and isinstance(value, int | Decimal):
+        return f"{value:,}"
+    return "" if value is None else str(value)
 
 
 def _table(columns: dict[str, str]) -> ui.table:

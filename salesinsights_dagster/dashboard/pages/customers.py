@@ -70,7 +70,12 @@ def _bars() -> dict:
     return {
         "grid": {"left": 8, "right": 16, "top": 24, "bottom": 4, "containLabel": True},
         "tooltip": PLAIN_TIP,
-        "xAxis": {"type": "category", "data": [], "axisLabel": {"color": GREY}, "axisTick": {"show": False}},
+        "xAxis": {
+            "type": "category",
+            "data": [],
+            "axisLabel": {"color": GREY, "interval": 0},
+            "axisTick": {"show": False},
+        },
         "yAxis": {"type": "value", "show": False},
         "series": [
             {

@@ -12,6 +12,7 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.pages.live import freshness
 from salesinsights_dagster.dashboard.parts import ChartCard, TableCard, columns_over_time, page_frame
 from salesinsights_dagster.dashboard.products import DAYS, ProductSales
+from salesinsights_dagster.dashboard.spans import DAY
 
 _MEASURES = {"revenue": "Revenue", "units": "Units", "orders": "Orders", "buyers": "Buyers", "refunds": "Refunds"}
 _FOUND = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
@@ -68,7 +69,10 @@ class ProductPage:
         series = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}
         address = f"/api/products/{sales.product_id}"
         empty = f"Nothing was sold of product {sales.product_id} in {DAYS} days."
-        self._days.show({"series": [series]}, sales.days, f"{address}/days?format=csv", empty)
+        now = self._board.clock()
+        ends = {"min": int((now - DAYS * DAY).timestamp() * 1_000), "max": int(now.timestamp() * 1_000)}
+        axis = {**columns_over_time()["xAxis"], **ends}
+        self._days.show({"series": [series], "xAxis": axis}, sales.days, f"{address}/days?format=csv", empty)
         self._windows.show(sales.windows, f"{address}/windows?format=csv")
 
 
