@@ -25,11 +25,13 @@ WITH newest AS (SELECT max(event_date) AS as_of FROM customer_days),
          FROM numbered, newest
          GROUP BY user_id
      ),
-     -- RFM: fifths of all buyers, 5 the best. Equal buyers have equal scores, so a fifth may be more or less than one.
+     -- RFM: fifths of all buyers, 5 the best. Equal buyers have equal scores, so a fifth may be more or less than one:
+     -- equal days count upward, since whoever bought on the newest day is recent whoever else is; the rest downward.
      scored AS (
          SELECT
              *,
-             least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY recency - tenure_days)))::BIGINT AS recency_score,
+             (5 * count(*) OVER (ORDER BY recency - tenure_days) + count(*) OVER () - 1) // count(*) OVER ()
+                                                                                                   AS recency_score,
              least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY frequency)))::BIGINT             AS frequency_score,
              least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY revenue)))::BIGINT               AS monetary_score
          FROM buyers

@@ -125,7 +125,7 @@ def test_equal_buyers_have_equal_scores(lake: Lake, shop: Stream, mock_kafka: Mo
 
     scores = rows(lake, CUSTOMER_VALUE).select("recency_score", "frequency_score", "monetary_score", "segment")
 
-    assert scores.unique().rows() == [(1, 1, 1, "hibernating")]
+    assert scores.unique().rows() == [(5, 1, 1, "new")]
 
 
 def test_an_empty_day_rebuilds_to_nothing(lake: Lake) -> None:
