@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from assets.one_batch import OneBatch, tables_of_one_batch
-from assets.tables import PRODUCT_SALES
+from assets.tables import DAILY, PRODUCT_SALES
 from resources.lake import Lake, LakeError
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
@@ -20,7 +20,7 @@ from salesinsights_dagster.dashboard.products import ProductSales, find_products
 from salesinsights_dagster.dashboard.spans import SPANS
 
 AGES = timedelta(seconds=30)
-"""Figures of a span that ends now are computed anew after this, even where nothing new came."""
+"""Figures of a span that ends now are computed anew after this, and tables loaded, even where nothing new came."""
 
 STALE = timedelta(seconds=120)
 """A shop sells something every few seconds, and a batch comes every 30: no sale for so long is worth a look."""
@@ -38,6 +38,7 @@ class Board:
         self.error: str | None = None
         self.looked_at: datetime | None = None
         self.last_sale: datetime | None = None
+        self._loaded_at: datetime | None = None
         self._window_seconds = window_seconds
         self._gold: OneBatch | None = None
         self._figures: dict[str, Figures] = {}
@@ -53,8 +54,8 @@ class Board:
         """Take in what the lake holds now. A lake that can't be read is noted as `error`, and asked again next time."""
         now = self.clock()
         try:
-            gold = tables_of_one_batch(self.lake)
-            if self._gold is None or gold.versions != self._gold.versions:
+            gold = tables_of_one_batch(self.lake) if self._may_have_moved(now) else self._gold
+            if gold is not None and (self._gold is None or gold.versions != self._gold.versions):
                 waits = self.latency.follow(gold, self.clock())
                 for tell in self._told:
                     tell(waits)
@@ -66,6 +67,17 @@ class Board:
             self.error = str(error)
             return
         self.error, self.looked_at = None, now
+
+    def _may_have_moved(self, now: datetime) -> bool:
+        """Whether all tables have to be loaded: the last one of a batch has moved, or nobody looked for a while."""
+        if self._gold is None or self._loaded_at is None or now - self._loaded_at > AGES:
+            self._loaded_at = now
+            return True
+        last = DAILY[-1]
+        if self.lake.table(last).version == self._gold.table(last).version:
+            return False
+        self._loaded_at = now
+        return True
 
     def figures(self, name: str) -> Figures | None:
         """The figures of a span by its name, computed if the last ones are old; None before the first look."""
