@@ -46,12 +46,14 @@ def test_any_duckdb_driver_reads_what_gold_holds(sold: Lake, tmp_path: Path) -> 
 def test_who_has_the_file_open_keeps_it_and_the_next_one_sees_the_new(sold: Lake, tmp_path: Path) -> None:
     file = tmp_path / "serving.duckdb"
     publish_serving(sold, file)
+    first = file.stat().st_ino
     with duckdb.connect(str(file), read_only=True) as early:
         (tmp_path / "serving.duckdb.new").write_bytes(b"left by a killed run")
         sold.table(SERVED[1]).replace(sold.table(SERVED[1]).read().head(1), None, {})
         publish_serving(sold, file)
 
         assert early.sql("SELECT count(*) FROM product_sales_daily").fetchall() == [(3,)]
+        assert file.stat().st_ino != first
     with duckdb.connect(str(file), read_only=True) as late:
         assert late.sql("SELECT count(*) FROM product_sales_daily").fetchall() == [(1,)]
 

@@ -1,7 +1,7 @@
 """What the Live page shows, against sums over the events that were sent."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -74,6 +74,9 @@ def test_the_charts_add_up_to_the_totals(figures: Callable[[str], Figures], span
 
 
 def test_the_last_hour_is_of_whole_windows(figures: Callable[[str], Figures]) -> None:
+    before, start, end = SPANS["hour"].bounds(NOW, 45)
+    assert (start.time(), end) == (time(11, 0, 45), NOW)
+    assert start - before == timedelta(hours=1)
     starts = figures("hour").over_time["bucket_start"]
 
     assert starts.to_list() == [
@@ -103,6 +106,17 @@ def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
     assert hour is not None
     assert hour.totals["units"] == 1
     assert board.figures("hour") is hour
+
+
+def test_a_board_sees_a_batch_of_the_same_moment(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    board = Board(lake, lambda: NOW, 45)
+    board.look()
+    mock_kafka.publish(topic, [event()])
+    run(lake, shop)
+
+    board.look()
+
+    assert (board.batch, board.last_sale is None) == (1, False)
 
 
 def test_a_lake_that_cannot_be_read_is_said_and_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
