@@ -3,7 +3,10 @@
 Add here: an output format. Not here: what the session may do (`resources.duckdb_engine`).
 """
 
+import cmd
 import io
+import sys
+from typing import TYPE_CHECKING
 
 import click
 import polars as pl
@@ -11,21 +14,70 @@ import polars as pl
 from salesinsights_dagster.commands.terminal import print_table
 from salesinsights_dagster.settings import load_settings
 
-
-@click.command()
-@click.argument("statement")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-def sql(statement: str, form: str) -> None:
-    """Answer one SELECT STATEMENT over bronze_events, bronze_archive_months, silver_events, silver_quarantine,
-    silver_batches, product_sales, product_sales_daily, customer_days, customer_value, restatements and
-    forgotten_users."""
-    from assets.sql_views import sql_session
-    from resources.duckdb_engine import query
+if TYPE_CHECKING:
     from resources.lake import Lake
 
-    with sql_session(Lake(load_settings().lake), statement=statement) as connection:
+
+@click.command()
+@click.argument("statement", required=False)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def sql(statement: str | None, form: str) -> None:
+    """Answer one SELECT STATEMENT, or without one each that is typed.
+
+    The tables: bronze_events, bronze_archive_months, silver_events, silver_quarantine, silver_batches, product_sales,
+    product_sales_daily, customer_days, customer_value, restatements and forgotten_users.
+    """
+    from resources.lake import Lake
+
+    lake = Lake(load_settings().lake)
+    if statement is None:
+        Shell(lake, form).cmdloop()
+    else:
+        _answer(lake, statement, form)
+
+
+def _answer(lake: "Lake", statement: str, form: str) -> None:
+    from assets.sql_views import sql_session
+    from resources.duckdb_engine import query
+
+    with sql_session(lake, statement=statement) as connection:
         answer = query(connection, statement)
     {"table": print_table, "csv": _print_csv, "json": _print_json}[form](answer)
+
+
+class Shell(cmd.Cmd):
+    """Statements one after the other, each over the tables as they are then. A statement ends with a semicolon."""
+
+    intro = "A SELECT ends with a semicolon and sees the newest data; exit or Ctrl-D leaves."
+    prompts = ("sales> ", "  ...> ")
+
+    def __init__(self, lake: "Lake", form: str) -> None:
+        super().__init__()
+        self.use_rawinput = sys.stdin.isatty()
+        if not self.use_rawinput:
+            self.intro, self.prompts = "", ("", "")
+        self.prompt = self.prompts[0]
+        self._lake, self._form, self._typed = lake, form, ""
+
+    def onecmd(self, line: str) -> bool:
+        """Take a line; answer when the statement is whole. True to leave."""
+        if line == "EOF" or (not self._typed and line.strip().rstrip(";") in ("exit", "quit")):
+            return True
+        self._typed = f"{self._typed}\n{line}".strip()
+        if self._typed.endswith(";"):
+            statement, self._typed = self._typed.rstrip("; \n"), ""
+            self._try(statement)
+        self.prompt = self.prompts[bool(self._typed)]
+        return False
+
+    def _try(self, statement: str) -> None:
+        from resources.duckdb_engine import SqlError
+        from resources.lake import LakeError
+
+        try:
+            _answer(self._lake, statement, self._form)
+        except (SqlError, LakeError) as error:
+            click.echo(f"Error: {error}", err=True)
 
 
 def _print_csv(answer: pl.DataFrame) -> None:

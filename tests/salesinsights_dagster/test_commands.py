@@ -151,3 +151,16 @@ def test_the_real_rows_come_out_right(tmp_path: Path, real_kafka: KafkaConnectio
     assert json.loads(answer.stdout) == [{"events": 2851, "revenue": "989.15", "purchases": 257}]
     audited = salesinsights(tmp_path, "audit", "--json")
     assert (audited.returncode, json.loads(audited.stdout)["passed"]) == (0, True)
+
+
+def test_sql_without_a_statement_answers_each_one_and_goes_on_after_an_error(tmp_path: Path) -> None:
+    typed = "SELECT count(*) AS sold\nFROM product_sales;\nDROP TABLE customer_days;\nSELECT 1 +\n1 AS two;\nexit\n"
+    env = {**os.environ, "SALESINSIGHTS_HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        [COMMAND, "sql", "--format", "csv"], env=env, input=typed, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0
+    assert done.stdout.split() == ["sold", "0", "two", "2"]
+    assert "exactly one SELECT can be asked" in done.stderr

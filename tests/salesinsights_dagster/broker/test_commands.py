@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from resources.kafka_connection import KafkaConnection
-from salesinsights_dagster.broker import BrokerError, find_kafka
+from resources.kafka_reader import KafkaUnavailableError
+from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.broker.broker_process import spawn
 from salesinsights_dagster.broker.broker_record import BrokerRecord
 from salesinsights_dagster.broker.commands import kafka
@@ -99,5 +100,5 @@ def test_the_running_broker_is_found(tmp_path: Path) -> None:
         assert find_kafka(settings) == KafkaConnection("127.0.0.1:9123")
     finally:
         process.end(10)
-    with pytest.raises(BrokerError, match="salesinsights kafka start`, or set KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(KafkaUnavailableError, match="salesinsights kafka start`, or set KAFKA_BOOTSTRAP_SERVERS"):
         find_kafka(settings)
