@@ -11,6 +11,8 @@ from decimal import Decimal
 import polars as pl
 from nicegui import ui
 
+from salesinsights_dagster.dashboard.board import STALE, Board
+
 ACCENT = "#6d63f5"
 GREY = "#848b9b"
 """Readable on white and on black alike."""
@@ -149,6 +151,30 @@ def columns_over_time() -> dict:
         },
         "series": [{"type": "bar", "name": "Revenue", "data": [], "itemStyle": {"color": ACCENT}, "barMaxWidth": 26}],
     }
+
+
+class FreshnessPill:
+    """How old the newest sale is, and whether that is as it should be."""
+
+    def __init__(self) -> None:
+        self._label = ui.label("…").classes("si-pill si-warn")
+
+    def show(self, board: Board) -> None:
+        text, kind = _freshness(board, board.clock())
+        self._label.set_text(text)
+        self._label.classes(replace=f"si-pill si-{kind}")
+
+
+def _freshness(board: Board, now: datetime) -> tuple[str, str]:
+    """What the pill says of the data's age, and whether that is good, warn or bad."""
+    if board.error:
+        return f"The lake can't be read since {spoken(now - (board.looked_at or now))}: {board.error[:120]}", "bad"
+    if board.last_sale is None:
+        return ("Nothing was sold yet" if board.is_ready else "Looking at the lake …"), "warn"
+    age = now - board.last_sale
+    if age > STALE:
+        return f"Stale: the last sale came {spoken(age)} ago", "bad"
+    return f"Live: the last sale came {spoken(age)} ago", "good"
 
 
 def spoken(age: timedelta) -> str:

@@ -7,8 +7,7 @@ import polars as pl
 from nicegui import ui
 
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.pages.live import freshness
-from salesinsights_dagster.dashboard.parts import TableCard, Tile, page_frame, spoken
+from salesinsights_dagster.dashboard.parts import FreshnessPill, TableCard, Tile, page_frame, spoken
 from salesinsights_dagster.dashboard.stream_health import QUARANTINE_DAYS, HealthWatch, StreamHealth
 
 _LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Waiting"}
@@ -32,7 +31,7 @@ class HealthPage:
         self._shown: StreamHealth | None = None
         with page_frame("Health", theme):
             with ui.row().classes("w-full items-center gap-3"):
-                self._fresh = ui.label("…").classes("si-pill si-warn")
+                self._fresh = FreshnessPill()
                 self._kafka = ui.label("Asking Kafka …").classes("si-pill si-warn").style("white-space: normal")
             with ui.element("div").classes("si-grid si-tiles"):
                 self._lag, self._last = Tile("Waiting in Kafka"), Tile("Last batch")
@@ -49,9 +48,7 @@ class HealthPage:
     def refresh(self) -> None:
         """Show what was found last, and how old it is."""
         now, found = self._board.clock(), self._watch.newest
-        text, kind = freshness(self._board, now)
-        self._fresh.set_text(text)
-        self._fresh.classes(replace=f"si-pill si-{kind}")
+        self._fresh.show(self._board)
         if found is None:
             return
         last = found.batches["ingested_at"][0] if found.batches.height else None

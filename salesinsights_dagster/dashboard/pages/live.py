@@ -11,17 +11,17 @@ import polars as pl
 from nicegui import run, ui
 
 from assets.checks import LATENCY_LIMIT
-from salesinsights_dagster.dashboard.board import STALE, Board
+from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
     PLAIN_TIP,
     ChartCard,
+    FreshnessPill,
     Tile,
     columns_over_time,
     page_frame,
-    spoken,
 )
 from salesinsights_dagster.dashboard.spans import SPANS
 
@@ -45,7 +45,7 @@ class LivePage:
             with ui.row().classes("w-full items-center justify-between gap-3"):
                 choices = {name: choice.title for name, choice in SPANS.items()}
                 self._span = ui.toggle(choices, value=span).props("no-caps unelevated dense padding='4px 14px'")
-                self._fresh = ui.label("…").classes("si-pill si-warn")
+                self._fresh = FreshnessPill()
             with ui.element("div").classes("si-grid si-tiles"):
                 self._tiles = {name: Tile(title) for name, title in _TILES.items()}
             with ui.element("div").classes("si-grid si-charts"):
@@ -57,17 +57,12 @@ class LivePage:
 
     async def refresh(self) -> None:
         """Show what the board has now."""
-        self._show_freshness(self._board.clock())
+        self._fresh.show(self._board)
         figures = await run.io_bound(self._board.figures, str(self._span.value))
         if figures is not None and figures is not self._shown:
             self._shown = figures
             self._show(figures)
             self._wait.show(self._board)
-
-    def _show_freshness(self, now: datetime) -> None:
-        text, kind = freshness(self._board, now)
-        self._fresh.set_text(text)
-        self._fresh.classes(replace=f"si-pill si-{kind}")
 
     def _show(self, figures: Figures) -> None:
         span, query = figures.span, f"?span={figures.span.name}&format=csv"
@@ -113,18 +108,6 @@ class WaitCard:
         longest["data"] = [[_epoch(at), round(most, 1)] for at, _, most in points]
         self._chart.options["yAxis"]["max"] = 15 * math.ceil(max([60.0, *(most for _, _, most in points)]) / 15)
         self._chart.update()
-
-
-def freshness(board: Board, now: datetime) -> tuple[str, str]:
-    """What the pill says of the data's age, and whether that is good, warn or bad."""
-    if board.error:
-        return f"The lake can't be read since {spoken(now - (board.looked_at or now))}: {board.error[:120]}", "bad"
-    if board.last_sale is None:
-        return ("Nothing was sold yet" if board.is_ready else "Looking at the lake …"), "warn"
-    age = now - board.last_sale
-    if age > STALE:
-        return f"Stale: the last sale came {spoken(age)} ago", "bad"
-    return f"Live: the last sale came {spoken(age)} ago", "good"
 
 
 _TOP_COLUMNS = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}

@@ -9,8 +9,7 @@ import polars as pl
 from nicegui import run, ui
 
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.pages.live import freshness
-from salesinsights_dagster.dashboard.parts import ChartCard, TableCard, columns_over_time, page_frame
+from salesinsights_dagster.dashboard.parts import ChartCard, FreshnessPill, TableCard, columns_over_time, page_frame
 from salesinsights_dagster.dashboard.products import DAYS, ProductSales
 from salesinsights_dagster.dashboard.spans import DAY
 
@@ -28,7 +27,7 @@ class ProductPage:
             with ui.row().classes("w-full items-center justify-between gap-3"):
                 search = ui.input("Product number or brand", value=wanted).props("outlined dense clearable")
                 search.classes("w-72").on("keydown.enter", lambda: _go(search.value))
-                self._fresh = ui.label("…").classes("si-pill si-warn")
+                self._fresh = FreshnessPill()
             self._title = ui.label("").classes("text-lg font-semibold")
             with ui.element("div").classes("si-grid si-charts"):
                 self._days = ChartCard(
@@ -44,9 +43,7 @@ class ProductPage:
 
     async def refresh(self) -> None:
         """Show what gold has, where it has something new."""
-        text, kind = freshness(self._board, self._board.clock())
-        self._fresh.set_text(text)
-        self._fresh.classes(replace=f"si-pill si-{kind}")
+        self._fresh.show(self._board)
         if self._board.is_ready and self._board.batch != self._batch:
             self._batch = self._board.batch
             found = await run.io_bound(self._board.find_products, self._wanted)
