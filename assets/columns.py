@@ -65,5 +65,12 @@ MEANINGS = {
     "frequency_score": "1 to 5, the fifth by frequency; 5 for the most repeat days, 1 for all who bought on one day",
     "monetary_score": "1 to 5, the fifth by revenue; 5 for the most",
     "segment": "a name for the scores of recency and frequency, from champions to hibernating",
+    "topic": "the topic's name",
+    "topic_id": "Kafka's id of the topic: a topic that was deleted and made again has another",
+    "version": "the version of the table that was published",
+    "fingerprint": "a hash of that version's columns and files",
+    "rows": "rows sent the last time",
+    "tombstones": "keys taken back the last time",
+    "published_at": "when that was (UTC)",
     "as_of": "the newest UTC day on which anybody bought",
 }

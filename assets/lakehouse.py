@@ -15,6 +15,7 @@ from assets.bronze_events import next_offsets
 from assets.catalog import key_of, spec_of
 from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
+from assets.followers import Follower, catch_up
 from assets.gold import rebuild_gold, whole_batches
 from assets.micro_batch import Receipt, open_stream, stream
 from assets.quarantine import replay
@@ -52,12 +53,13 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class Stream:
-    """What a run needs besides the lake: how to open the topic, the time, and the sizes."""
+    """What a run needs besides the lake: how to open the topic, the time, the sizes, and who follows gold."""
 
     open_reader: Callable[[], KafkaReader]
     clock: Callable[[], datetime]
     batch_rows: int
     window_seconds: int
+    followers: Sequence[Follower] = ()
 
 
 @dg.multi_asset(
@@ -106,6 +108,7 @@ def _stream(
     if summary.batches:
         yield from _check_results(tables, reader, shop, summary, changed.get(PRODUCT_SALES.name, ()))
         context.log.info(f"compaction saved {compact(tables)} files")
+    yield from catch_up(shop.followers, lake, shop.clock())
 
 
 def told_batch(instance: dg.DagsterInstance) -> int:

@@ -53,7 +53,7 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
     new = path.with_name(f"{path.name}.new")
     for left in (new, new.with_name(f"{new.name}.wal")):
         left.unlink(missing_ok=True)
-    opened = _opened(lake)
+    opened = served_tables(lake)
     attach = f"ATTACH '{str(new).replace(chr(39), chr(39) * 2)}' AS serving"
     with sql_session(lake, opened, folders=[str(path.parent)], setup=[attach]) as connection:
         for name in opened:
@@ -64,7 +64,8 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
     return rows
 
 
-def _opened(lake: Lake) -> Mapping[str, LakeTable]:
+def served_tables(lake: Lake) -> Mapping[str, LakeTable]:
+    """Gold's tables under their names in SQL; the daily ones are of one batch."""
     daily = tables_of_one_batch(lake)
     return {layout.name.removeprefix("gold/"): daily.tables.get(layout.name) or lake.table(layout) for layout in SERVED}
 

@@ -223,6 +223,23 @@ RESTATEMENTS = TableLayout(
     "Published windows of product_sales that changed after they had closed: what they said, what they say, and why.",
 )
 
+SALES_TOPIC = TableLayout(
+    "serving/sales_topic",
+    pl.Schema(
+        {
+            "topic": pl.String(),
+            "topic_id": pl.String(),
+            "version": pl.Int64(),
+            "fingerprint": pl.String(),
+            "rows": pl.Int64(),
+            "tombstones": pl.Int64(),
+            "published_at": UTC_MICROSECONDS,
+        }
+    ),
+    (),
+    "One row: the version of product_sales that the topic of product sales has, and what was sent to bring it there.",
+)
+
 DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 """The gold tables that are computed from the purchases of a day."""
 
@@ -241,5 +258,6 @@ TABLES = {
     "customer_days": CUSTOMER_DAYS,
     "customer_value": CUSTOMER_VALUE,
     "restatements": RESTATEMENTS,
+    "sales_topic": SALES_TOPIC,
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

@@ -14,3 +14,8 @@ def events_topic(name: str) -> Topic:
 def files_topic(name: str) -> Topic:
     """Beside the topic of events: one message per CSV file that was published to it, kept for ever."""
     return Topic(f"{name}.files", partitions=1, config={"cleanup.policy": "compact"})
+
+
+def sales_topic(name: str) -> Topic:
+    """Product sales, as gold has them: the newest message of each key is the row as it is."""
+    return Topic(name, partitions=3, config={"cleanup.policy": "compact"})

@@ -1,4 +1,4 @@
-"""Writing to Kafka: one named set of messages, all of it once or nothing.
+"""Writing to Kafka: one named set of messages, all of it once or nothing; or a topic that one writer at a time changes.
 
 Add here: a way to write that more than one caller needs. Not here: what the messages say.
 """
@@ -6,15 +6,15 @@ Add here: a way to write that more than one caller needs. Not here: what the mes
 import time
 from collections.abc import Iterable
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
-from resources.kafka_connection import KafkaConnection
+from resources.kafka_connection import KafkaConnection, Option
 from resources.kafka_reader import KafkaReader
 
 TRANSACTION_SECONDS = 900
 """How long a transaction may last at most before Kafka ends it, by a broker's defaults."""
 
-Message = tuple[bytes | None, bytes]
+Message = tuple[bytes | None, bytes | None]
 """A key and a value."""
 
 
@@ -47,7 +47,8 @@ class OnceWriter:
         a reader of committed messages sees none of them. Raises UndecidedTransactionError while another publication
         keeps the ledger from being read.
         """
-        producer = Producer(self._options(name))
+        options = _transactional(self._connection, f"salesinsights/{self._topic}/{name}", self._transaction_seconds)
+        producer = Producer(options)
         producer.init_transactions(self._timeout)
         # Only now is every earlier transaction of this name decided.
         if self._is_published(name.encode()):
@@ -55,31 +56,13 @@ class OnceWriter:
         producer.begin_transaction()
         try:
             for key, value in messages:
-                self._send(producer, self._topic, key, value)
-            self._send(producer, self._ledger.topic, name.encode(), receipt)
+                _send(producer, self._topic, key, value)
+            _send(producer, self._ledger.topic, name.encode(), receipt)
             producer.commit_transaction()
         except BaseException:
             producer.abort_transaction(self._timeout)
             raise
         return True
-
-    def _options(self, name: str) -> dict[str, str | int | float | bool]:
-        return self._connection.options(
-            transactional_id=f"salesinsights/{self._topic}/{name}",
-            transaction_timeout_ms=int(self._transaction_seconds * 1_000),
-            compression_type="lz4",
-            linger_ms=20,
-            queue_buffering_max_messages=200_000,
-        )
-
-    def _send(self, producer: Producer, topic: str, key: bytes | None, value: bytes) -> None:
-        while True:
-            try:
-                producer.produce(topic, value, key)
-            except BufferError:
-                producer.poll(0.1)
-            else:
-                return
 
     def _is_published(self, name: bytes) -> bool:
         self._await_decided()
@@ -97,3 +80,50 @@ class OnceWriter:
                     f"end it ({TRANSACTION_SECONDS // 60} minutes at most), and try again; nothing was sent"
                 )
             time.sleep(0.2)
+
+
+class SoleWriter:
+    """Writes to `topic` as the only one that does: an earlier writer that still runs is fenced off, and fails.
+
+    What that one had begun and not committed is gone. Raises KafkaException where the cluster refuses or is silent.
+    """
+
+    def __init__(self, connection: KafkaConnection, topic: str, timeout: float = 30) -> None:
+        self._producer = Producer(_transactional(connection, f"salesinsights/{topic}", TRANSACTION_SECONDS))
+        self._topic = topic
+        self._timeout = timeout
+        self._producer.init_transactions(timeout)
+
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Publish the messages in one transaction; if anything raises, a reader of committed messages sees none."""
+        self._producer.begin_transaction()
+        try:
+            for key, value in messages:
+                _send(self._producer, self._topic, key, value)
+            self._producer.commit_transaction()
+        except BaseException as error:
+            # A writer that was fenced off has nothing to abort any more.
+            if not (isinstance(error, KafkaException) and error.args[0].fatal()):
+                self._producer.abort_transaction(self._timeout)
+            raise
+
+
+def _transactional(connection: KafkaConnection, name: str, seconds: float) -> dict[str, Option]:
+    return connection.options(
+        transactional_id=name,
+        transaction_timeout_ms=int(seconds * 1_000),
+        compression_type="lz4",
+        linger_ms=20,
+        queue_buffering_max_messages=200_000,
+    )
+
+
+def _send(producer: Producer, topic: str, key: bytes | None, value: bytes | None) -> None:
+    """Hand one message over, and wait while the client's queue is full."""
+    while True:
+        try:
+            producer.produce(topic, value, key)
+        except BufferError:
+            producer.poll(0.1)
+        else:
+            return

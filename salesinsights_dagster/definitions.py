@@ -11,10 +11,13 @@ import dagster as dg
 from assets.archive_asset import Archive, archive_months
 from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
 from assets.customer_value import customer_value
+from assets.followers import Follower
 from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
+from assets.postgres_copy import PostgresCopy
 from assets.proof_checks import proof
 from assets.restatements_asset import restatements
+from assets.sales_topic import SalesTopic
 from assets.serving import ServingFile, serving
 from assets.upkeep_assets import Clock, lake_files, run_history
 from resources.kafka_reader import KafkaReader
@@ -38,6 +41,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             *(SHOP_EVENTS, ARCHIVE_FILES),
             *(archive_months, micro_batch, customer_value, restatements),
             *(serving, lake_files, run_history),
+            *(follower.spec for follower in followers_of(settings)),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, alert_sensor],
@@ -63,7 +67,18 @@ def stream_of(settings: Settings) -> Stream:
         clock=utc_now,
         batch_rows=settings.batch_rows,
         window_seconds=settings.window_seconds,
+        followers=followers_of(settings),
     )
+
+
+def followers_of(settings: Settings) -> list[Follower]:
+    """Who keeps a copy of gold, by these settings."""
+    found: list[Follower] = []
+    if settings.sales_topic:
+        found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings)))
+    if settings.postgres:
+        found.append(PostgresCopy(settings.postgres))
+    return found
 
 
 def registry_of(settings: Settings) -> SchemaRegistry | None:

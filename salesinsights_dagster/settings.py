@@ -41,6 +41,8 @@ class Settings:
     dagster_db: str | None = field(default=None, repr=False)
     schema_registry: Mapping[str, str] | None = field(default=None, repr=False)
     alert_webhook: str | None = field(default=None, repr=False)
+    sales_topic: str | None = "shop.product-sales"
+    postgres: str | None = field(default=None, repr=False)
 
     @property
     def input_folder(self) -> Path:
@@ -90,7 +92,26 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         dagster_db=_dagster_db(env),
         schema_registry=_schema_registry(env),
         alert_webhook=_alert_webhook(env),
+        sales_topic=_sales_topic(env, topic),
+        postgres=_postgres(env),
     )
+
+
+def _sales_topic(env: Mapping[str, str], topic: str) -> str | None:
+    name = env.get("SALESINSIGHTS_SALES_TOPIC") or "shop.product-sales"
+    if name == topic:
+        raise SettingsError(f"SALESINSIGHTS_SALES_TOPIC={name} is the topic of the shop's events: choose another")
+    return None if name == "off" else name
+
+
+def _postgres(env: Mapping[str, str]) -> str | None:
+    url = env.get("SALESINSIGHTS_POSTGRES")
+    if url and not url.startswith(("postgres://", "postgresql://")):
+        raise SettingsError(
+            "SALESINSIGHTS_POSTGRES is not the URL of a PostgreSQL database: "
+            "set postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset it"
+        )
+    return url or None
 
 
 def _alert_webhook(env: Mapping[str, str]) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from assets.bronze_events import BATCH, next_offsets
+from assets.followers import any_behind
 from assets.gold import whole_batches
 from assets.lakehouse import Stream, told_batch
 from assets.tables import BRONZE_EVENTS
@@ -32,10 +33,11 @@ def unread_offsets(lake: Lake, shop: Stream) -> int:
     return sum(state.end[partition] - at for partition, at in start.items())
 
 
-def has_leftovers(lake: Lake, told: int) -> bool:
-    """Whether a batch waits that a killed run left between bronze and gold, or one that Dagster was not told of."""
+def has_leftovers(lake: Lake, shop: Stream, told: int) -> bool:
+    """Whether a killed run left a batch between bronze and gold, Dagster was not told of one, or a copy is behind."""
     whole = whole_batches(lake)
-    return whole < (lake.table(BRONZE_EVENTS).progress(BATCH) or 0) or whole != told
+    is_behind = whole < (lake.table(BRONZE_EVENTS).progress(BATCH) or 0) or whole != told
+    return is_behind or any_behind(shop.followers, lake)
 
 
 def decide(
@@ -70,7 +72,7 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
         return decide(
             run_in_flight(context.instance, STREAM.name),
             lambda: unread_offsets(lake, shop),
-            lambda: has_leftovers(lake, told_batch(context.instance)),
+            lambda: has_leftovers(lake, shop, told_batch(context.instance)),
         )
 
     return kafka_sensor

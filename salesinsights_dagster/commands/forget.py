@@ -18,15 +18,20 @@ def forget(user_id: int, yes: bool, as_json: bool) -> None:
     """Remove every row about USER_ID from bronze, silver, quarantine and gold, and from every older version on disk.
 
     Stop Dagster first. Older events of the user are dropped from now on, wherever they come from; newer ones are new.
+    serving.duckdb is written anew; a copy in PostgreSQL follows when Dagster runs again.
     Kafka keeps its own messages for as long as its retention says, and so do files in the archive folder.
     """
     from assets.forget import forget as forget_user
+    from assets.serving import publish_serving
     from resources.lake import Lake
     from salesinsights_dagster.definitions import utc_now
 
     settings = load_settings()
     if not yes:
         click.confirm(f"Remove everything about user {user_id} from {settings.lake}?", abort=True, err=True)
-    done = forget_user(Lake(settings.lake), user_id, utc_now(), settings.window_seconds)
+    lake = Lake(settings.lake)
+    done = forget_user(lake, user_id, utc_now(), settings.window_seconds)
+    if settings.serving_file.exists():
+        publish_serving(lake, settings.serving_file)
     facts = {"rows": done.rows, "days": [day.isoformat() for day in done.days]}
     click.echo(json.dumps(facts) if as_json else f"{done.rows:,} rows of {len(done.days)} days are gone")

@@ -1,10 +1,13 @@
 from collections import Counter
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from assets.followers import FollowerError
 from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch
 from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, ProgressMovedError
@@ -187,3 +190,47 @@ def test_asset_keys_groups_and_lineage_stay_what_others_rely_on() -> None:
     assert Counter(spec.group_name for spec in specs.values()) == {"bronze": 1, "silver": 3, "gold": 3}
     assert all(spec.owners and spec.description and spec.freshness_policy for spec in specs.values())
     assert all(spec.partitions_def for key, spec in specs.items() if key != SILVER_BATCHES.name)
+
+
+class Recorder:
+    """A follower that notes what it is asked, and fails if it is told to."""
+
+    def __init__(self, name: str, fails: bool = False) -> None:
+        self.spec = dg.AssetSpec(["serving", name])
+        self.behind, self.fails = True, fails
+
+    def is_behind(self, lake: Lake) -> bool:
+        return self.behind
+
+    def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
+        if self.fails:
+            raise FollowerError(f"{self.spec.key.path[-1]} is away")
+        self.behind = False
+        return {"rows": lake.table(PRODUCT_SALES).rows}
+
+
+def test_a_copy_that_fails_holds_up_neither_gold_nor_the_other_copies(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    away, other = Recorder("away", fails=True), Recorder("other")
+    followed = replace(shop, followers=(away, other))
+
+    result = execute(lake, followed, instance, raise_on_error=False)
+
+    told = partitions(result)
+    assert told["gold/product_sales"] == ["2019-10-01", "2019-10-03"]
+    assert ("serving/other" in told, "serving/away" in told) == (True, False)
+    assert (result.success, away.behind, other.behind) == (False, True, False)
+    assert "away is away" in str(result.failure_data_for_node("micro_batch"))
+
+
+def test_a_copy_that_is_behind_is_followed_though_kafka_has_nothing_new(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    execute(lake, shop, instance)
+    late = Recorder("late")
+
+    assert "serving/late" in partitions(execute(lake, replace(shop, followers=(late,)), instance))
+    assert partitions(execute(lake, replace(shop, followers=(late,)), instance)) == {}

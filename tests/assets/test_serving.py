@@ -3,11 +3,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from assets.gold import refresh_customer_value
 from assets.lakehouse import Stream
 from assets.serving import SERVED, publish_serving
 from resources.lake import Lake, LakeError
+from salesinsights_dagster.commands.forget import forget
 from tests.assets.test_micro_batch import run
 from tests.conftest import event
 from tests.resources.mock_kafka import MockKafka
@@ -69,3 +71,21 @@ def test_a_publication_that_fails_leaves_the_last_file(
         publish_serving(Lake("/proc/no-lake"), file)
 
     assert file.read_bytes() == before
+
+
+def test_a_forgotten_user_leaves_the_file_too(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path
+) -> None:
+    users = [463240011, 463240012]
+    mock_kafka.publish(topic, [event(user_id=user) for user in users])
+    run(lake, shop)
+    refresh_customer_value(lake)
+    file = tmp_path / "serving.duckdb"
+    publish_serving(lake, file)
+
+    said = CliRunner(env={"SALESINSIGHTS_HOME": str(tmp_path)}).invoke(forget, [str(users[0]), "--yes"])
+
+    assert said.exit_code == 0, said.output
+    with duckdb.connect(str(file), read_only=True) as connection:
+        kept = connection.sql("SELECT user_id FROM customer_days UNION SELECT user_id FROM customer_value").fetchall()
+    assert kept == [(users[1],)]

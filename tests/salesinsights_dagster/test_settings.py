@@ -27,6 +27,11 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
         ({"SALESINSIGHTS_BATCH_ROWS": "-3"}, "SALESINSIGHTS_BATCH_ROWS"),
         ({"SALESINSIGHTS_DAGSTER_DB": "mysql://shop:secret@db/x"}, "SALESINSIGHTS_DAGSTER_DB is not the URL of a Post"),
+        (
+            {"SALESINSIGHTS_POSTGRES": "mysql://shop:secret@db/x"},
+            "SALESINSIGHTS_POSTGRES is not the URL of a PostgreSQL",
+        ),
+        ({"SALESINSIGHTS_SALES_TOPIC": "shop.events"}, "SALES_TOPIC=shop.events is the topic of the shop's events"),
         ({"SCHEMA_REGISTRY_URL": "mock://registry"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "shop:secret"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker"}, "'broker' is not HOST:PORT"),
@@ -48,6 +53,17 @@ def test_the_database_url_keeps_its_driver_and_stays_out_of_the_repr() -> None:
 
     assert settings.dagster_db == "postgresql+psycopg2://shop:secret@db/dagster"
     assert "secret" not in repr(settings)
+
+
+def test_who_follows_gold_is_a_setting() -> None:
+    usual = load_settings({})
+    chosen = load_settings(
+        {"SALESINSIGHTS_SALES_TOPIC": "off", "SALESINSIGHTS_POSTGRES": "postgresql://u:secret@db/shop"}
+    )
+
+    assert (usual.sales_topic, usual.postgres) == ("shop.product-sales", None)
+    assert (chosen.sales_topic, chosen.postgres) == (None, "postgresql://u:secret@db/shop")
+    assert "secret" not in repr(chosen)
 
 
 def test_security_passes_through_and_stays_out_of_the_repr() -> None:

@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import dagster as dg
 import pytest
 
 from assets import micro_batch
 from assets.bronze_events import OffsetsLostError
 from assets.lakehouse import Stream
+from assets.postgres_copy import PostgresCopy
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight
 from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers, unread_offsets
+from tests.assets.test_lakehouse import Recorder
 from tests.assets.test_micro_batch import run
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
@@ -71,14 +75,25 @@ def test_what_a_killed_run_left_starts_a_run_though_kafka_has_nothing_new() -> N
 def test_a_batch_is_left_until_it_is_whole_and_told(
     lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = has_leftovers(lake, told=0)
+    before = has_leftovers(lake, shop, told=0)
     mock_kafka.publish(topic, [event()])
     crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
-    cut_short = has_leftovers(lake, told=0)
+    cut_short = has_leftovers(lake, shop, told=0)
     run(lake, shop)
 
     assert (before, cut_short) == (False, True)
-    assert (has_leftovers(lake, told=0), has_leftovers(lake, told=1)) == (True, False)
+    assert (has_leftovers(lake, shop, told=0), has_leftovers(lake, shop, told=1)) == (True, False)
+
+
+def test_a_copy_that_is_behind_starts_a_run_and_one_that_is_away_does_not(lake: Lake, shop: Stream) -> None:
+    copy = Recorder("copy")
+    followed = replace(shop, followers=(copy,))
+    behind = has_leftovers(lake, followed, told=0)
+    copy.behind = False
+
+    assert (behind, has_leftovers(lake, followed, told=0)) == (True, False)
+    away = replace(shop, followers=(PostgresCopy("postgresql://shop@127.0.0.1:1/shop"),))
+    assert not has_leftovers(lake, away, told=0)
 
 
 def test_an_unended_run_is_found_by_its_job() -> None:

@@ -1,0 +1,94 @@
+"""Gold's tables in PostgreSQL, for tools that speak to a database: the same rows after each batch, in one transaction.
+
+The version that each table has stands in the same database, committed with its rows: so a copy is never half-made, and
+whatever was killed, the next run goes on from what is there.
+Add here: which tables are copied, and how they follow. Not here: how rows reach PostgreSQL (`resources.postgres`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import dagster as dg
+import polars as pl
+
+from assets.catalog import OWNERS, key_of
+from assets.event_contract import UTC_MICROSECONDS
+from assets.followers import FollowerError
+from assets.gold_changes import KEYS, Mark, changes_since, mark_of
+from assets.serving import SERVED, served_tables
+from resources.lake import Lake, LakeError, LakeTable
+from resources.postgres import PostgresError, PostgresTables, postgres_tables
+
+SCHEMA = "salesinsights"
+COPIES = "copies"
+"""The table that says which version each table has."""
+
+_COPIES = pl.Schema(
+    {"table_name": pl.String(), "version": pl.Int64(), "fingerprint": pl.String(), "copied_at": UTC_MICROSECONDS}
+)
+
+
+@dataclass(frozen=True)
+class PostgresCopy:
+    """The copy in the database at `url`, which holds a secret and is kept out of the repr."""
+
+    url: str = field(repr=False)
+
+    @property
+    def spec(self) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            ["serving", "postgres"],
+            deps=[key_of(layout) for layout in SERVED],
+            description=f"Gold's tables in PostgreSQL, schema `{SCHEMA}`, brought up to date after each batch.",
+            group_name="serving",
+            kinds={"postgres"},
+            owners=OWNERS,
+        )
+
+    def is_behind(self, lake: Lake) -> bool:
+        try:
+            with postgres_tables(self.url, SCHEMA) as database:
+                held = _held(database)
+        except PostgresError as error:
+            raise FollowerError(f"the copy can't be asked: {error}") from error
+        return any(held.get(name) != mark_of(table) for name, table in served_tables(lake).items())
+
+    def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
+        try:
+            with postgres_tables(self.url, SCHEMA) as database:
+                held = _held(database)
+                return {
+                    name: _copy(lake, database, name, table, held, now) for name, table in served_tables(lake).items()
+                }
+        except (PostgresError, LakeError) as error:
+            raise FollowerError(f"the copy is behind gold: {error}") from error
+
+
+def _held(database: PostgresTables) -> dict[str, Mark]:
+    database.ensure(COPIES, _COPIES, ["table_name"])
+    return {str(name): Mark(int(str(version)), str(print_)) for name, version, print_ in _marks(database)}
+
+
+def _marks(database: PostgresTables) -> list[tuple[object, ...]]:
+    return database.rows(COPIES, ["table_name", "version", "fingerprint"])
+
+
+def _copy(
+    lake: Lake, database: PostgresTables, name: str, table: LakeTable, held: Mapping[str, Mark], now: datetime
+) -> int:
+    """The rows written and deleted to bring one table up to date."""
+    mark, keys = mark_of(table), KEYS[table.layout.name]
+    if held.get(name) == mark:
+        return 0
+    database.ensure(name, table.layout.schema, keys)
+    changes = changes_since(lake, table, held.get(name))
+    if changes is None:
+        database.clear(name)
+    else:
+        database.delete(name, changes.gone)
+    rows = changes.rows if changes else table.read()
+    database.upsert(name, rows, keys)
+    entry = {"table_name": name, **vars(mark), "copied_at": now}
+    database.upsert(COPIES, pl.DataFrame([entry], schema=_COPIES), ["table_name"])
+    return rows.height + (changes.gone.height if changes else 0)

@@ -1,0 +1,116 @@
+"""Product sales back to Kafka: each changed row of gold/product_sales is a message of a compacted topic.
+
+The key is product_id and window_start, the value the row with the version of the table that it was read from; a window
+that has no sales any more is a tombstone. Published at least once, by one writer at a time, in the order of versions:
+so the newest message of each key is the row as it is, whatever was killed or sent again.
+Add here: what a message says. Not here: how gold's changes are found (`gold_changes`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+import polars as pl
+from confluent_kafka import KafkaException
+
+from assets.catalog import OWNERS, key_of
+from assets.event_contract import UTC_MICROSECONDS
+from assets.followers import FollowerError
+from assets.gold_changes import Mark, changes_since, mark_of
+from assets.tables import PRODUCT_SALES, SALES_TOPIC
+from assets.topics import sales_topic
+from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import KafkaReader, KafkaUnavailableError
+from resources.kafka_topics import ensure_topic
+from resources.kafka_writer import Message, SoleWriter
+from resources.lake import ConcurrentCommitError, Lake, LakeError, LakeTable
+
+READ_ROWS = 200_000
+
+_KEY = ("product_id", "window_start")
+
+
+@dataclass(frozen=True)
+class SalesTopic:
+    """The topic `name`, followed by way of `connect`; `open_reader` opens a topic of that cluster."""
+
+    name: str
+    connect: Callable[[], KafkaConnection]
+    open_reader: Callable[[KafkaConnection, str], KafkaReader] = KafkaReader
+
+    @property
+    def spec(self) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            ["kafka", "product_sales"],
+            deps=[key_of(PRODUCT_SALES)],
+            description=f"Product sales as the compacted Kafka topic {self.name}: key product_id and window_start, "
+            "value the row with the version of the table; a tombstone where there are no sales any more.",
+            group_name="serving",
+            kinds={"kafka"},
+            owners=OWNERS,
+        )
+
+    def is_behind(self, lake: Lake) -> bool:
+        """Asks the lake alone. A topic that somebody deleted is found when gold moves again."""
+        _, held = _held(lake.table(SALES_TOPIC), self.name)
+        return held != mark_of(lake.table(PRODUCT_SALES))
+
+    def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
+        try:
+            return self._catch_up(lake, now)
+        except (KafkaException, KafkaUnavailableError, LakeError) as error:
+            raise FollowerError(f"topic {self.name} is behind gold: {error}") from error
+
+    def _catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
+        connection = self.connect()
+        ensure_topic(connection, sales_topic(self.name))
+        reader = self.open_reader(connection, self.name)
+        # From here on nobody else publishes under this name, so that what the lake says of the topic stays true.
+        writer = SoleWriter(connection, self.name)
+        ledger, sales = lake.table(SALES_TOPIC), lake.table(PRODUCT_SALES)
+        topic_id, held = _held(ledger, self.name)
+        state, mark = reader.state(), mark_of(sales)
+        changes = changes_since(lake, sales, held) if topic_id == state.topic_id else None
+        rows = changes.rows if changes else sales.read()
+        gone = _json_of(changes.gone, _KEY) if changes else _keys_to_take_back(reader, sales)
+        if rows.height or len(gone):
+            writer.publish(_messages(rows, gone, mark.version))
+        counts = {"rows": rows.height, "tombstones": len(gone)}
+        entry = {"topic": self.name, "topic_id": state.topic_id, **vars(mark), **counts, "published_at": now}
+        try:
+            ledger.replace(pl.DataFrame([entry], schema=SALES_TOPIC.schema), None, {})
+        except ConcurrentCommitError as other:
+            raise FollowerError(f"another run publishes to {self.name}") from other
+        return {**counts, "version": mark.version}
+
+
+def _held(ledger: LakeTable, topic: str) -> tuple[str, Mark | None]:
+    """The id of the topic that was last published to, and the version that it has."""
+    rows = ledger.read(columns=["topic", "topic_id", "version", "fingerprint"]).filter(topic=topic).rows()
+    return (rows[0][1], Mark(rows[0][2], rows[0][3])) if rows else ("", None)
+
+
+def _keys_to_take_back(reader: KafkaReader, sales: LakeTable) -> pl.Series:
+    """The keys that the topic holds a row of and the table does not, found by reading all of the topic."""
+    state = reader.state()
+    newest = pl.DataFrame(schema={"key": pl.Binary, "is_row": pl.Boolean})
+    for chunk in reader.read(state.start, state.end, READ_ROWS):
+        messages = chunk.messages.select("key", is_row=pl.col("value").is_not_null())
+        newest = newest.vstack(messages).unique("key", keep="last", maintain_order=True)
+    rows = newest.filter(pl.col("is_row"), pl.col("key").is_not_null())
+    return rows["key"].filter(~rows["key"].is_in(_json_of(sales.read(columns=_KEY), _KEY).implode()))
+
+
+def _messages(rows: pl.DataFrame, gone: pl.Series, version: int) -> Iterator[Message]:
+    told = rows.drop("event_date").with_columns(version=pl.lit(version))
+    yield from zip(_json_of(told, _KEY), _json_of(told, told.columns), strict=True)
+    yield from ((key, None) for key in gone)
+
+
+def _json_of(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+    """These columns as one JSON object a row; money is text, so that no reader takes it for a float."""
+    text = rows.select(columns).with_columns(
+        pl.col(pl.Decimal).cast(pl.String), pl.col(UTC_MICROSECONDS).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    )
+    return text.select(pl.struct(pl.all()).struct.json_encode().cast(pl.Binary)).to_series()

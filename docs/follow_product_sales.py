@@ -1,0 +1,69 @@
+"""An example consumer: what each product has sold, kept up to date from the topic of product sales.
+
+    python docs/follow_product_sales.py 127.0.0.1:9092 [--until-end]
+
+It starts at the topic's beginning and keeps the newest row of each key, as compaction does, so it needs no state of its
+own: started again, it has the same picture. Needs the package confluent-kafka alone.
+"""
+
+import json
+import sys
+from collections import defaultdict
+from decimal import Decimal
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+TOPIC = "shop.product-sales"
+
+
+def follow(servers: str, until_end: bool) -> dict[bytes, dict[str, object]]:
+    """The rows by key, as they are when all that is there was read; without `until_end` it goes on for ever."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": "example",  # required by the client; nothing is committed under it
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",  # rows come in transactions: all of a batch, or none
+            "enable.partition.eof": True,
+        }
+    )
+    partitions = consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions
+    consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in partitions])
+    rows: dict[bytes, dict[str, object]] = {}
+    unread = set(partitions)
+    while unread or not until_end:
+        message = consumer.poll(1)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            apply(rows, message.key() or b"", message.value())
+        elif error.code() == KafkaError._PARTITION_EOF:
+            unread.discard(message.partition())
+            report(rows)
+        else:
+            raise SystemExit(str(error))
+    consumer.close()
+    return rows
+
+
+def apply(rows: dict[bytes, dict[str, object]], key: bytes, value: bytes | None) -> None:
+    """A row takes the place of the one with its key, a tombstone removes it; again, that changes nothing."""
+    if value is None:
+        rows.pop(key, None)
+    else:
+        rows[key] = json.loads(value)
+
+
+def report(rows: dict[bytes, dict[str, object]]) -> None:
+    """Print the products with the highest revenue. Money is text in the rows, so that it stays exact."""
+    revenue: dict[object, Decimal] = defaultdict(Decimal)
+    for row in rows.values():
+        revenue[row["product_id"]] += Decimal(str(row["revenue"]))
+    for product, money in sorted(revenue.items(), key=lambda item: -item[1])[:5]:
+        print(f"{product}\t{money}")
+    print(f"{len(rows)} windows of {len(revenue)} products, {sum(revenue.values())} in all", flush=True)
+
+
+if __name__ == "__main__":
+    follow(sys.argv[1], "--until-end" in sys.argv[2:])

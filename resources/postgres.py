@@ -1,0 +1,140 @@
+"""Writing frames to PostgreSQL: tables with a key, rows put in by it, and several tables in one transaction.
+
+Add here: how rows reach the server. Not here: which tables (`assets.postgres_copy`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+
+SERVER_OPTIONS = "-c TimeZone=UTC -c lock_timeout=20s"
+COPIED_ROWS = 200_000
+"""How many rows are sent at once: what bounds the memory."""
+
+_ISO = "%Y-%m-%dT%H:%M:%S%.6f+00"
+
+_TYPES = {
+    pl.Int64: "bigint",
+    pl.String: "text",
+    pl.Date: "date",
+    pl.Datetime: "timestamptz",
+    pl.Float64: "double precision",
+}
+
+_NO_NUL = pl.col(pl.String).str.replace_all("\0", "\ufffd", literal=True)
+"""PostgreSQL keeps no NUL in a text."""
+
+
+class PostgresError(RuntimeError):
+    """The database can't be reached or refused; the message names no password."""
+
+
+class PostgresTables:
+    """The tables of one schema within one transaction."""
+
+    def __init__(self, connection: Any, schema: str) -> None:
+        self._connection = connection
+        self._schema = schema
+
+    def ensure(self, name: str, columns: pl.Schema, key: Sequence[str]) -> None:
+        """Create the table where it is missing, and add the columns that it lacks.
+
+        A table that is as it should be is not touched: to alter it would wait for everybody who reads it.
+        """
+        held = self._columns(name)
+        listed = [f'"{column}" {_sql_type(kind)}' for column, kind in columns.items() if column not in held]
+        if not held:
+            self._do(f"CREATE TABLE {self._named(name)} ({', '.join(listed)}, PRIMARY KEY ({_listed(key)}))")
+        elif listed:
+            self._do(f"ALTER TABLE {self._named(name)} {', '.join(f'ADD COLUMN {column}' for column in listed)}")
+
+    def _columns(self, name: str) -> list[str]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+                [self._schema, name],
+            )
+            return [column for (column,) in cursor.fetchall()]
+
+    def rows(self, name: str, columns: Sequence[str]) -> list[tuple[object, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"SELECT {_listed(columns)} FROM {self._named(name)}")  # noqa: S608
+            return cursor.fetchall()
+
+    def clear(self, name: str) -> None:
+        """Delete every row."""
+        self._do(f"DELETE FROM {self._named(name)}")  # noqa: S608
+
+    def upsert(self, name: str, rows: pl.DataFrame, key: Sequence[str]) -> None:
+        """Put each row in the place of the one with its key, or beside the others."""
+        others = [column for column in rows.columns if column not in key]
+        changed = ", ".join(f'"{column}" = excluded."{column}"' for column in others)
+        with self._incoming(name, rows):
+            self._do(
+                f"INSERT INTO {self._named(name)} ({_listed(rows.columns)}) SELECT {_listed(rows.columns)} "  # noqa: S608
+                f"FROM incoming ON CONFLICT ({_listed(key)}) DO UPDATE SET {changed}"
+            )
+
+    def delete(self, name: str, keys: pl.DataFrame) -> None:
+        """Delete the rows with these keys."""
+        same = " AND ".join(f'kept."{column}" = incoming."{column}"' for column in keys.columns)
+        with self._incoming(name, keys):
+            self._do(f"DELETE FROM {self._named(name)} AS kept USING incoming WHERE {same}")  # noqa: S608
+
+    @contextmanager
+    def _incoming(self, name: str, rows: pl.DataFrame) -> Iterator[None]:
+        """These rows as a temporary table of their own."""
+        shape = f"SELECT {_listed(rows.columns)} FROM {self._named(name)} WITH NO DATA"  # noqa: S608
+        self._do(f"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS {shape}")
+        with self._connection.cursor() as cursor:
+            for part in rows.with_columns(_NO_NUL).iter_slices(COPIED_ROWS):
+                text = BytesIO()
+                part.write_csv(text, include_header=False, quote_style="non_numeric", datetime_format=_ISO)
+                text.seek(0)
+                cursor.copy_expert("COPY incoming FROM STDIN WITH (FORMAT csv)", text)
+        yield
+        self._do("DROP TABLE incoming")
+
+    def _named(self, name: str) -> str:
+        return f'"{self._schema}"."{name}"'
+
+    def _do(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@contextmanager
+def postgres_tables(url: str, schema: str) -> Iterator[PostgresTables]:
+    """The tables of a schema, created where it is missing, in one transaction: committed at the end, or not at all.
+
+    Raises PostgresError where the server does not answer, refuses, or the driver is not installed.
+    """
+    try:
+        import psycopg2
+    except ImportError as missing:
+        raise PostgresError("the driver is missing: pip install 'salesinsights[postgres]'") from missing
+    try:
+        options = {"connect_timeout": 5, "options": SERVER_OPTIONS, "tcp_user_timeout": 30_000}
+        with closing(psycopg2.connect(url, application_name="salesinsights", **options)) as connection, connection:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext('salesinsights'))")
+                cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+            yield PostgresTables(connection, schema)
+    except psycopg2.ProgrammingError:
+        # It would repeat a part of the address, and with it the password.
+        raise PostgresError("SALESINSIGHTS_POSTGRES is not an address that the driver understands") from None
+    except psycopg2.Error as error:
+        raise PostgresError(f"PostgreSQL: {str(error).strip()}; check SALESINSIGHTS_POSTGRES") from None
+
+
+def _listed(columns: Sequence[str] | Mapping[str, object]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def _sql_type(kind: pl.DataType) -> str:
+    if isinstance(kind, pl.Decimal):
+        return f"numeric({kind.precision},{kind.scale})"
+    return _TYPES[type(kind)]

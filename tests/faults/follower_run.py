@@ -1,0 +1,124 @@
+"""A process that brings a copy of gold up to date and is killed at a named moment.
+
+The order comes as one line of JSON: the follower's class, what it is made of, the lake, and when to die. Add here: a
+moment. Not here: what must hold afterwards.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import Producer
+
+from assets import sales_topic
+from assets.followers import Follower
+from assets.postgres_copy import PostgresCopy
+from assets.sales_topic import SalesTopic
+from resources import kafka_writer
+from resources.kafka_connection import KafkaConnection
+from resources.lake import Lake, LakeTable
+from resources.postgres import PostgresTables
+from tests.faults.killed_run import CHECKOUT, die
+
+NOW = datetime(2020, 1, 2, tzinfo=UTC)
+PATIENCE = 20
+
+TOPIC_MOMENTS = ("before sending", "in the middle", "before the commit", "after the commit", "after the mark")
+
+
+def follow_and_die(follower: Follower, lake: Lake, moment: str) -> int:
+    """Its exit code: minus the signal that ended it."""
+    order = json.dumps([*_made_of(follower), lake.root, moment])
+    command = [sys.executable, "-m", "tests.faults.follower_run", order]
+    return subprocess.run(command, cwd=CHECKOUT, timeout=60, check=False).returncode
+
+
+def _made_of(follower: Follower) -> tuple[str, str]:
+    if isinstance(follower, PostgresCopy):
+        return "", follower.url
+    assert isinstance(follower, SalesTopic)
+    return follower.name, follower.connect().bootstrap_servers
+
+
+def arm_topic(moment: str) -> None:
+    writer = kafka_writer.SoleWriter
+    if moment == "before sending":
+        setattr(writer, "publish", die)  # noqa: B010
+    if moment == "in the middle":
+        messages = sales_topic._messages
+        setattr(sales_topic, "_messages", lambda *given: _half(messages(*given)))  # noqa: B010
+        setattr(kafka_writer, "_send", _sent_at_once)  # noqa: B010
+    if moment == "before the commit":
+        setattr(kafka_writer, "Producer", _dying_at_commit(Producer))  # noqa: B010
+    if moment == "after the commit":
+        _die_after(writer, "publish")
+    if moment == "after the mark":
+        _die_after(LakeTable, "replace")
+
+
+def _half(messages: Any) -> Any:
+    listed = list(messages)
+    yield from listed[: len(listed) // 2]
+    die()
+
+
+def _sent_at_once(producer: Any, topic: str, key: bytes | None, value: bytes | None) -> None:
+    producer.produce(topic, value, key)
+    assert producer.flush(PATIENCE) == 0
+
+
+def _dying_at_commit(kind: type[Any]) -> type[Any]:
+    def commit(producer: Any, *_: Any) -> None:
+        assert producer.flush(PATIENCE) == 0
+        die()
+
+    return type("DyingProducer", (kind,), {"commit_transaction": commit})
+
+
+def _die_after(owner: type[Any], name: str) -> None:
+    done: Callable[..., object] = getattr(owner, name)
+
+    def then_die(*arguments: Any) -> None:
+        done(*arguments)
+        die()
+
+    setattr(owner, name, then_die)
+
+
+def arm_postgres(moment: str) -> None:
+    """Die before the statement of this number; 0 is right after the commit."""
+    if moment == "0":
+        _die_after(PostgresCopy, "catch_up")
+        return
+    left = iter(range(int(moment) - 1, -1, -1))
+    do = PostgresTables._do
+
+    def counted(tables: PostgresTables, statement: str) -> None:
+        if next(left) == 0:
+            die()
+        do(tables, statement)
+
+    setattr(PostgresTables, "_do", counted)  # noqa: B010
+
+
+def main() -> None:
+    name, address, root, moment = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    follower: Follower
+    if name:
+        arm_topic(moment)
+        follower = SalesTopic(name, lambda: KafkaConnection(address))
+    else:
+        arm_postgres(moment)
+        follower = PostgresCopy(address)
+    follower.catch_up(Lake(root), NOW)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

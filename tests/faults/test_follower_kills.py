@@ -1,0 +1,52 @@
+"""A SIGKILL at every point at which a copy of gold is brought up to date; the next one makes it equal to gold.
+
+Gold moves on between the kill and the next one each second time, so that a half-made step also meets newer rows.
+"""
+
+import signal
+from itertools import cycle, islice
+
+import pytest
+
+from assets.postgres_copy import PostgresCopy
+from assets.sales_topic import SalesTopic
+from resources.kafka_connection import KafkaConnection
+from resources.lake import Lake
+from tests.assets import test_postgres_copy, test_sales_topic
+from tests.assets.gold_states import GoldStates
+from tests.assets.test_postgres_copy import copy, server
+from tests.faults.follower_run import NOW, TOPIC_MOMENTS, follow_and_die
+
+__all__ = ["copy", "server"]
+
+KILLS = 20
+
+
+@pytest.mark.kafka
+def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, real_kafka: KafkaConnection) -> None:
+    published = SalesTopic(f"{topic}.sales", lambda: real_kafka)
+    states = GoldStates(lake, seed=11)
+    for number, moment in enumerate(islice(cycle(TOPIC_MOMENTS), KILLS)):
+        states.move()
+        assert follow_and_die(published, lake, moment) == -signal.SIGKILL, moment
+        if number % 2:
+            states.move()
+
+        published.catch_up(lake, NOW)
+
+        test_sales_topic.assert_equal(published, lake)
+
+
+def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresCopy) -> None:
+    states = GoldStates(lake, seed=12)
+    states.move()
+    copy.catch_up(lake, NOW)
+    for number in range(KILLS):
+        states.move()
+        assert follow_and_die(copy, lake, str(number)) == -signal.SIGKILL, number
+        if number % 2:
+            states.move()
+
+        copy.catch_up(lake, NOW)
+
+        test_postgres_copy.assert_equal(copy.url, lake)
