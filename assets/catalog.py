@@ -10,16 +10,19 @@ import dagster as dg
 
 from assets.columns import MEANINGS
 from assets.tables import (
+    BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
+    FUNNEL_DAILY,
     PRODUCT_SALES,
     PRODUCT_SALES_DAILY,
     RESTATEMENTS,
     SILVER_BATCHES,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
+    USER_DAYS,
 )
 from resources.lake import TableLayout
 
@@ -67,6 +70,8 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     CUSTOMER_DAYS.name: [dg.AssetKey(["silver", "events"])],
     CUSTOMER_VALUE.name: [dg.AssetKey(["gold", "customer_days"])],
     RESTATEMENTS.name: [dg.AssetKey(["gold", "product_sales"])],
+    FUNNEL_DAILY.name: [dg.AssetKey(["silver", "events"])],
+    USER_DAYS.name: [dg.AssetKey(["silver", "events"])],
 }
 
 _DERIVED = {
@@ -81,6 +86,13 @@ _DERIVED = {
     "first_order_at": ("event_time",),
     "last_order_at": ("event_time",),
     "updated_at": ("ingested_at",),
+    **dict.fromkeys(("views", "carts", "removals", "purchases"), ("event_type",)),
+    **{f"users_{what}": ("user_id", "event_type") for what in ("viewing", "carting", "buying")},
+    **{f"sessions_{what}": ("user_session", "event_type") for what in ("viewing", "carting", "buying")},
+    "sessions": ("user_session",),
+    "products": ("product_id",),
+    "first_event_at": ("event_time",),
+    "last_event_at": ("event_time",),
 }
 """For the columns of gold that are computed: the columns of silver/events that they are computed from."""
 
@@ -133,7 +145,7 @@ def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
     """The archive is loaded when somebody has a file: there is no time by which it should have been."""
     if layout is BRONZE_ARCHIVE_MONTHS:
         return None
-    return FRESH_CUSTOMERS if layout in (CUSTOMER_VALUE, RESTATEMENTS) else FRESH
+    return FRESH_CUSTOMERS if layout in (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR) else FRESH
 
 
 def _metadata(layout: TableLayout) -> dict[str, object]:

@@ -13,11 +13,13 @@ from datetime import date, datetime
 import polars as pl
 
 from assets.avro_values import Schemas, as_text, is_avro, schemas_of
+from assets.behaviour import follow_silver
 from assets.bronze_events import BATCH
 from assets.gold import rebuild_gold, refresh_customer_value
 from assets.silver_events import PLACE, near, parse_bronze, rebuild_silver
 from assets.tables import (
     ARCHIVE,
+    BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     DAILY,
@@ -96,6 +98,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         rebuild_silver(lake, trace.days)
         rebuild_gold(lake, DAILY, trace.days, window_seconds)
         refresh_customer_value(lake)
+        for layout in BEHAVIOUR:
+            list(follow_silver(lake, layout, trace.days))
     _restate_batches(lake, [batch for batch in trace.batches if batch > 0])
     _restate_months(lake, trace.months)
     for layout in TABLES.values():

@@ -223,6 +223,49 @@ RESTATEMENTS = TableLayout(
     "Published windows of product_sales that changed after they had closed: what they said, what they say, and why.",
 )
 
+_DONE = {"views": pl.Int64(), "carts": pl.Int64(), "removals": pl.Int64(), "purchases": pl.Int64()}
+
+_REACHED = {f"{who}_{what}": pl.Int64() for who in ("users", "sessions") for what in ("viewing", "carting", "buying")}
+
+FUNNEL_DAILY = TableLayout(
+    "gold/funnel_daily",
+    pl.Schema(
+        {
+            "level": pl.String(),
+            "product_id": pl.Int64(),
+            "category_id": pl.Int64(),
+            "category_code": pl.String(),
+            "brand": pl.String(),
+            **_DONE,
+            **_REACHED,
+            "updated_at": UTC_MICROSECONDS,
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "Views, carts, removals and purchases per UTC day, and how many users and sessions did each: of all events, and by "
+    "category, brand and product.",
+)
+
+USER_DAYS = TableLayout(
+    "gold/user_days",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            **_DONE,
+            "revenue": REVENUE,
+            "sessions": pl.Int64(),
+            "products": pl.Int64(),
+            "first_event_at": UTC_MICROSECONDS,
+            "last_event_at": UTC_MICROSECONDS,
+            "updated_at": UTC_MICROSECONDS,
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "What a user did on a UTC day: the counts from which active users, cohorts and features are computed.",
+)
+
 SALES_TOPIC = TableLayout(
     "serving/sales_topic",
     pl.Schema(
@@ -243,6 +286,9 @@ SALES_TOPIC = TableLayout(
 DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 """The gold tables that are computed from the purchases of a day."""
 
+BEHAVIOUR = (FUNNEL_DAILY, USER_DAYS)
+"""The gold tables that are computed from all events of a day, on a cadence of their own."""
+
 REFINED = (*DAILY, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
 """What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
 
@@ -258,6 +304,8 @@ TABLES = {
     "customer_days": CUSTOMER_DAYS,
     "customer_value": CUSTOMER_VALUE,
     "restatements": RESTATEMENTS,
+    "funnel_daily": FUNNEL_DAILY,
+    "user_days": USER_DAYS,
     "sales_topic": SALES_TOPIC,
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

@@ -9,6 +9,7 @@ from functools import partial
 import dagster as dg
 
 from assets.archive_asset import Archive, archive_months
+from assets.behaviour_assets import behaviour
 from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
 from assets.customer_value import customer_value
 from assets.followers import Follower
@@ -39,7 +40,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
     return dg.Definitions(
         assets=[
             *(SHOP_EVENTS, ARCHIVE_FILES),
-            *(archive_months, micro_batch, customer_value, restatements),
+            *(archive_months, micro_batch, behaviour, customer_value, restatements),
             *(serving, lake_files, run_history),
             *(follower.spec for follower in followers_of(settings)),
         ],

@@ -5,6 +5,7 @@ Add here: when customer assets run. Not here: what they hold (`assets.customer_v
 
 import dagster as dg
 
+from assets.behaviour import any_stale
 from assets.gold import customer_value_is_behind
 from resources.lake import Lake
 from sensors.jobs import CUSTOMERS
@@ -18,7 +19,7 @@ from sensors.jobs import CUSTOMERS
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def customer_schedule(lake: dg.ResourceParam[Lake]) -> dg.RunRequest | dg.SkipReason:
-    """Every five minutes, if somebody bought since."""
-    if customer_value_is_behind(lake):
+    """Every five minutes, if anything happened since."""
+    if customer_value_is_behind(lake) or any_stale(lake):
         return dg.RunRequest()
-    return dg.SkipReason("customer_value has covered every day of customer_days")
+    return dg.SkipReason("nothing happened since")

@@ -10,7 +10,7 @@ from assets.input_folder import publish_input_files
 from assets.lakehouse import STREAMED
 from assets.proof_checks import EQUALS_REBUILD, PROVED
 from assets.serving import SERVING
-from assets.tables import BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE, RESTATEMENTS
+from assets.tables import BEHAVIOUR, BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE, RESTATEMENTS
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 
 STREAM = dg.define_asset_job(
@@ -47,9 +47,9 @@ PROOF = dg.define_asset_job(
 
 CUSTOMERS = dg.define_asset_job(
     "customers",
-    selection=dg.AssetSelection.assets(key_of(CUSTOMER_VALUE), key_of(RESTATEMENTS), SERVING.key),
-    description="What follows gold in its own time: every buyer's value, windows that changed after they closed, and "
-    "the file for BI tools.",
+    selection=dg.AssetSelection.assets(*map(key_of, (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR)), SERVING.key),
+    description="What follows in its own time: what visitors did, every buyer's value, windows that changed after they "
+    "closed, and the file for BI tools.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "customers"},
 )

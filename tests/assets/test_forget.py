@@ -6,12 +6,14 @@ import pytest
 
 from assets import forget as forgetting
 from assets.audit import audit
+from assets.behaviour import any_stale
 from assets.forget import forget
 from assets.gold import refresh_customer_value
 from assets.lakehouse import Stream
-from assets.tables import BRONZE_EVENTS, CUSTOMER_VALUE, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import BRONZE_EVENTS, CUSTOMER_VALUE, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE, USER_DAYS
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
+from tests.assets.test_behaviour import follow
 from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
@@ -34,6 +36,7 @@ def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path:
     put(tmp_path, [PURCHASE, other, PURCHASE.replace("2.62", "z"), other], header=HEADER)
     load(lake, tmp_path)
     refresh_customer_value(lake)
+    follow(lake)
 
 
 def holds(lake: Lake, user_id: int) -> list[str]:
@@ -58,6 +61,8 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert done.days == [date(2019, 10, 1), date(2019, 10, 3), *done.days[2:]]
     assert set(rows(lake, SILVER_EVENTS)["user_id"]) == {OTHER}
     assert rows(lake, CUSTOMER_VALUE)["user_id"].to_list() == [OTHER]
+    assert set(rows(lake, USER_DAYS)["user_id"]) == {OTHER}
+    assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]
     assert sorted(rows(lake, SILVER_QUARANTINE)["value"]) == sorted([b"junk", event(user_id=OTHER, price="y")])
     assert audit(lake).findings == []

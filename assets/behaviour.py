@@ -1,0 +1,82 @@
+"""What visitors do, day by day: tables that are computed from all events of a day, beside the path of the sales.
+
+A day is computed anew when silver's rows of it are others than those it was computed from, whoever brought them: a
+batch, an archive, a rebuild or a forgotten user. The table's own commits hold a fingerprint of what each day is from.
+Add here: how such a table follows silver. Not here: what it says (the `.sql` file of its name).
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+import polars as pl
+
+from assets.gold import gold_queries, sql_of
+from assets.tables import BEHAVIOUR, SILVER_EVENTS
+from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
+
+COMMITTED_DAYS = 7
+"""Days of one commit: what bounds the memory, and what a kill costs."""
+
+_READ = (
+    *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
+    *("price", "user_id", "user_session", "ingested_at", "event_date"),
+)
+
+
+def stale_days(lake: Lake, layout: TableLayout) -> list[date]:
+    """The days of which the table does not say what silver's rows amount to."""
+    return _stale(lake.table(layout), lake.table(SILVER_EVENTS))
+
+
+def follow_silver(lake: Lake, layout: TableLayout, days: Iterable[date] | None = None) -> Iterator[list[date]]:
+    """Compute the stale days of a table anew, or these days, and yield them as they are committed.
+
+    A replay finds nothing to do. A day that silver holds no more is emptied.
+    """
+    wanted = sorted(stale_days(lake, layout) if days is None else days)
+    for start in range(0, len(wanted), COMMITTED_DAYS):
+        some = wanted[start : start + COMMITTED_DAYS]
+        again_on_conflict(lambda: _compute(lake, layout, some))  # noqa: B023
+        yield some
+
+
+def any_stale(lake: Lake) -> bool:
+    """Whether one of these tables has to be computed anew for some day."""
+    silver = lake.table(SILVER_EVENTS)
+    return any(_stale(lake.table(layout), silver) for layout in BEHAVIOUR)
+
+
+def _compute(lake: Lake, layout: TableLayout, days: Sequence[date]) -> None:
+    """The table's handle comes before silver's: what another run has computed of newer rows is not replaced."""
+    table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
+    prints = _fingerprints(silver, layout)
+    progress = {_name(day): prints.get(day, 0) for day in days}
+    events = silver.read(SILVER_EVENTS.on_days(days), _READ)
+    with gold_queries({"events": events}, window_seconds=1) as compute:
+        table.replace(compute(layout), layout.on_days(days), progress)
+
+
+def _stale(table: LakeTable, silver: LakeTable) -> list[date]:
+    prints = _fingerprints(silver, table.layout)
+    held = set(table.files()["partition.event_date"]) if table.files().height else set()
+    return [day for day in sorted(held | prints.keys()) if table.progress(_name(day)) != prints.get(day, 0)]
+
+
+def _name(day: date) -> str:
+    return f"day/{day:%Y%m%d}"
+
+
+def _fingerprints(silver: LakeTable, layout: TableLayout) -> dict[date, int]:
+    """Per day that silver holds: a number of 62 bits that is another one where its rows, or the query, are others."""
+    files = silver.files()
+    if files.is_empty():
+        return {}
+    day = "partition.event_date"
+    known = files.group_by(day).agg(pl.col("num_records").sum(), pl.col("max.ingested_at").max())
+    query = sql_of(layout)
+    return {when: _hash(f"{rows} {newest} {query}") for when, rows, newest in known.iter_rows()}
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 2
