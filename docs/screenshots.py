@@ -4,8 +4,10 @@ Runs the whole system in a folder of its own for some minutes, and looks at it w
 Not here: a test of what it shows.
 """
 
+import json
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import click
@@ -41,8 +43,17 @@ def _take_all(browser: Browser, running: Running) -> None:
     _take(browser, f"{running.dashboard}/?theme=light", "live", WALL)
     _take(browser, f"{running.dashboard}/?theme=dark", "live-dark", WALL)
     _take(browser, f"{running.dashboard}/?theme=dark", "live-phone", PHONE)
+    best = _ask(f"{running.dashboard}/api/top-products?span=hour")[0]["product_id"]
+    _take(browser, f"{running.dashboard}/product?search={best}&theme=light", "product", WALL)
+    _take(browser, f"{running.dashboard}/customers?theme=light", "customers", WALL)
     _take(browser, f"{running.dashboard}/health?theme=light", "health", WALL)
     _take(browser, f"{running.url}/asset-groups", "lineage", WALL)
+
+
+def _ask(url: str) -> list[dict[str, object]]:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310
+        rows: list[dict[str, object]] = json.load(answer)
+    return rows
 
 
 def _take(browser: Browser, url: str, name: str, size: dict[str, int]) -> None:

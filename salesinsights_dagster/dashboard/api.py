@@ -19,6 +19,7 @@ from salesinsights_dagster.dashboard.stream_health import HealthWatch
 
 SpanName = Literal["hour", "today", "week", "month"]
 Format = Literal["json", "csv"]
+ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 
 class Totals(BaseModel):
@@ -77,9 +78,14 @@ def product_routes(board: Board) -> APIRouter:
         """The 20 best sold products of 30 days whose number starts with `search` or whose brand holds it."""
         return _rows(_asked(lambda: board.find_products(search)), format)
 
+    @router.get("/{product_id}/funnel")
+    def funnel(product_id: ProductId, format: Format = "json") -> Response:
+        """From view to purchase in 30 days: step, events, per_100_views."""
+        return _rows(_asked(lambda: board.funnel(product_id).steps), format)
+
     @router.get("/{product_id}/{part}")
     def product(
-        product_id: Annotated[int, Path(ge=-(2**63), lt=2**63)],
+        product_id: ProductId,
         part: Literal["days", "windows"],
         format: Format = "json",
     ) -> Response:
@@ -108,8 +114,11 @@ def health_routes(watch: HealthWatch) -> APIRouter:
     router = APIRouter(prefix="/api/health", tags=["health"])
 
     @router.get("/{part}")
-    def health(part: Literal["lag", "batches", "reasons", "sizes"], format: Format = "json") -> Response:
-        """Lag per Kafka partition, the newest batches, quarantine by reason, the sizes of the tables."""
+    def health(
+        part: Literal["lag", "batches", "reasons", "sizes", "checks", "stages"], format: Format = "json"
+    ) -> Response:
+        """Lag per Kafka partition, the newest batches, quarantine by reason, the sizes of the tables, Dagster's checks,
+        and the seconds of the last run's stages."""
         found = watch.newest
         if found is None:
             raise HTTPException(503, "the dashboard has not looked at the stream yet: try again in a second")

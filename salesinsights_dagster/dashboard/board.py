@@ -16,7 +16,13 @@ from resources.lake import Lake, LakeError
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
-from salesinsights_dagster.dashboard.products import ProductSales, find_products, sales_of_product
+from salesinsights_dagster.dashboard.products import (
+    ProductFunnel,
+    ProductSales,
+    find_products,
+    funnel_of_product,
+    sales_of_product,
+)
 from salesinsights_dagster.dashboard.spans import SPANS
 
 AGES = timedelta(seconds=30)
@@ -97,6 +103,10 @@ class Board:
     def product(self, product_id: int) -> ProductSales:
         """What `products.sales_of_product` says of the newest look; LookupError before the first one."""
         return sales_of_product(self._seen(), product_id, self.clock())
+
+    def funnel(self, product_id: int) -> ProductFunnel:
+        """What `products.funnel_of_product` says now. Raises LakeError if it can't be read."""
+        return funnel_of_product(self.lake, product_id, self.clock())
 
     def customers(self) -> Customers:
         """What customer_value holds now, computed once for all. Raises LakeError if it can't be read."""

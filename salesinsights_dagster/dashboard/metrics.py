@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.stream_health import HealthWatch
+from salesinsights_dagster.dashboard.stream_health import HealthWatch, StreamHealth
 
 WAIT_BUCKETS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 120, 600)
 
@@ -47,29 +47,31 @@ class _Newest:
             moment = self._board.last_sale.timestamp()
             yield _gauge("last_sale_timestamp_seconds", "When the newest sale was read from Kafka", moment)
         found = self._watch.newest
-        if found is None:
-            return
-        yield _gauge("kafka_readable", "1 if Kafka answered and has every offset", int(found.error is None))
-        lag = GaugeMetricFamily("salesinsights_kafka_lag_messages", "Waiting in Kafka", labels=["partition"])
-        for partition, waiting in found.lag.select("partition", "lag").iter_rows():
-            lag.add_metric([str(partition)], waiting)
-        yield lag
-        if found.batches.height:
-            yield from self._last_batch(found.batches.row(0, named=True))
-        for measure in ("rows", "files", "bytes"):
-            sizes = GaugeMetricFamily(f"salesinsights_table_{measure}", f"{measure} of a table", labels=["table"])
-            for name, size in found.sizes.select("table", measure).iter_rows():
-                sizes.add_metric([name], size)
-            yield sizes
+        if found is not None:
+            yield _gauge("kafka_readable", "1 if Kafka answered and has every offset", int(found.error is None))
+            yield from _of_stream(found)
 
-    def _last_batch(self, batch: dict[str, int]) -> Iterator[Metric]:
-        yield _gauge("last_batch", "The number of the newest batch", batch["batch"])
-        outcomes = GaugeMetricFamily(
-            "salesinsights_last_batch_messages", "Messages of the newest batch", labels=["outcome"]
-        )
-        for outcome in ("accepted", "quarantined", "duplicates"):
-            outcomes.add_metric([outcome], batch[outcome])
-        yield outcomes
+
+def _of_stream(found: StreamHealth) -> Iterator[Metric]:
+    yield _labelled("kafka_lag_messages", "Waiting in Kafka", found.lag.select("partition", "lag"))
+    if found.batches.height:
+        newest = found.batches.head(1)
+        yield _gauge("last_batch", "The number of the newest batch", newest["batch"][0])
+        outcomes = newest.unpivot(["accepted", "quarantined", "duplicates"], variable_name="outcome")
+        yield _labelled("last_batch_messages", "Messages of the newest batch", outcomes)
+    yield _labelled("last_run_seconds", "Seconds of the last run", found.stages)
+    passed = found.checks.select("check", "table", (pl.col("state") == "passed").cast(pl.Int8))
+    yield _labelled("check_passed", "1 if the check passed when it was made last", passed)
+    for measure in ("rows", "files", "bytes"):
+        yield _labelled(f"table_{measure}", f"{measure} of a table", found.sizes.select("table", measure))
+
+
+def _labelled(name: str, meaning: str, rows: pl.DataFrame) -> GaugeMetricFamily:
+    """A gauge for each row: its last column is the value, the others are labels."""
+    family = GaugeMetricFamily(f"salesinsights_{name}", meaning, labels=rows.columns[:-1])
+    for *labels, value in rows.iter_rows():
+        family.add_metric([str(label) for label in labels], value)
+    return family
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -20,7 +20,7 @@ GREY = "#848b9b"
 PLAIN_TIP = {"renderMode": "richText", "confine": True}
 """Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
 
-_WORDS = ("product_id", "brand", "reason", "table", "segment", "user_id", "cohort")
+_WORDS = ("product_id", "brand", "step", "check", "state", "stage", "reason", "table", "segment", "user_id", "cohort")
 """Columns that stand at the left; numbers and times stand at the right."""
 
 PAGES = {"/": "Live", "/product": "Product", "/customers": "Customers", "/health": "Health"}
@@ -98,6 +98,9 @@ class ChartCard:
         self.chart.update()
         self.table.rows = _as_rows(rows)
         self._csv.props(f'href="{csv}"')
+
+    def rename(self, title: str) -> None:
+        self._title.set_text(title)
 
 
 class TableCard:

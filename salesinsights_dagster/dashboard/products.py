@@ -1,4 +1,4 @@
-"""One product's sales, and how to find a product. All read from gold.
+"""One product's sales, its way from view to purchase, and how to find a product. All read from gold.
 
 Add here: a figure about one product. Not here: figures about all of them (`figures`).
 """
@@ -9,12 +9,15 @@ from datetime import datetime
 import polars as pl
 
 from assets.one_batch import OneBatch
-from assets.tables import PRODUCT_SALES, PRODUCT_SALES_DAILY
+from assets.tables import FUNNEL_DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY
 from resources.duckdb_engine import duckdb_session, query
+from resources.lake import Lake
 from salesinsights_dagster.dashboard.figures import sql_of
 from salesinsights_dagster.dashboard.spans import DAY
 
 DAYS = 30
+
+FUNNEL_STEPS = {"views": "Viewed", "carts": "Put in a cart", "removals": "Taken out", "purchases": "Bought"}
 
 _MEASURES = ["units", "orders", "buyers", "revenue", "refunds"]
 
@@ -49,6 +52,30 @@ def sales_of_product(gold: OneBatch, product_id: int, now: datetime) -> ProductS
         days.drop("brand"),
         windows.sort("window_start", descending=True),
     )
+
+
+@dataclass(frozen=True)
+class ProductFunnel:
+    """A product's `steps` of 30 days (step, events, per_100_views), and when the newest event of them came."""
+
+    steps: pl.DataFrame
+    until: datetime | None
+
+
+def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunnel:
+    """How often a product was viewed, put into a cart, taken out again and bought; no steps where none of it happened.
+
+    Follows the events by minutes. Raises LakeError.
+    """
+    days = lake.table(FUNNEL_DAILY).read(
+        f"level = 'product' AND product_id = {int(product_id)} AND event_date > DATE '{(now - DAYS * DAY).date()}'",
+        [*FUNNEL_STEPS, "updated_at"],
+    )
+    done = [int(days[name].sum()) for name in FUNNEL_STEPS]
+    per_view = [None if not done[0] else round(100 * count / done[0], 1) for count in done]
+    steps = pl.DataFrame({"step": list(FUNNEL_STEPS.values()), "events": done, "per_100_views": per_view})
+    until = days["updated_at"].max()
+    return ProductFunnel(steps if days.height else steps.clear(), until if isinstance(until, datetime) else None)
 
 
 def find_products(gold: OneBatch, wanted: str, now: datetime) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from resources.lake import Lake
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.dashboard import api
 from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.dagster_history import history_reader
 from salesinsights_dagster.dashboard.metrics import registry_of
 from salesinsights_dagster.dashboard.pages.customers import CustomersPage
 from salesinsights_dagster.dashboard.pages.health import HealthPage
@@ -38,7 +39,12 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     """Run until stopped. `hosts` are the names, beside the loopback's, under which it may be asked."""
     board = Board(Lake(settings.lake), clock, settings.window_seconds)
     app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts))
-    watch = HealthWatch(board.lake, lambda: KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS), clock)
+    watch = HealthWatch(
+        board.lake,
+        lambda: KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS),
+        clock,
+        history_reader(settings),
+    )
     metrics = registry_of(board, watch)
     of_board = (api.sales_routes(board), api.product_routes(board), api.customer_routes(board))
     for router in (*of_board, api.health_routes(watch)):

@@ -1,6 +1,6 @@
-"""How the stream is doing: what waits in Kafka, what the last batches did, what was refused.
+"""How the stream is doing: what waits in Kafka, what the last batches did, what was refused, how checks came out.
 
-Add here: a figure about the stream itself. Not here: sales (`figures`), Dagster's own runs and checks (its web UI).
+Add here: a figure about the stream itself. Not here: sales (`figures`), how Dagster is asked (`dagster_history`).
 """
 
 import threading
@@ -16,6 +16,7 @@ from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_Q
 from resources.duckdb_engine import duckdb_session, query
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake, LakeError
+from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.figures import sql_of
 
 BATCHES_SHOWN = 20
@@ -30,6 +31,7 @@ class StreamHealth:
     """What was found at `at`. `error` says what could not be asked; the frames that depend on it are empty then.
 
     `lag`: partition, committed, end, lag. `batches`, `reasons`: as their SQL says. `sizes`: table, rows, files, bytes.
+    `checks`, `stages`: as `RunHistory` says.
     """
 
     at: datetime
@@ -38,13 +40,29 @@ class StreamHealth:
     batches: pl.DataFrame = field(default_factory=pl.DataFrame)
     reasons: pl.DataFrame = field(default_factory=pl.DataFrame)
     sizes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SIZES))
+    history: RunHistory = field(default_factory=RunHistory)
+
+    @property
+    def checks(self) -> pl.DataFrame:
+        return self.history.checks
+
+    @property
+    def stages(self) -> pl.DataFrame:
+        return self.history.stages
 
 
 class HealthWatch:
     """The newest look at the stream, shared by all pages. `look` is called by one loop."""
 
-    def __init__(self, lake: Lake, open_reader: Callable[[], KafkaReader], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        open_reader: Callable[[], KafkaReader],
+        clock: Callable[[], datetime],
+        read_history: Callable[[], RunHistory] = RunHistory,
+    ) -> None:
         self._lake = lake
+        self._read_history = read_history
         self._open_reader = open_reader
         self._clock = clock
         self._lock = threading.Lock()
@@ -62,17 +80,18 @@ class HealthWatch:
             self._newest = found
 
     def _ask(self, now: datetime) -> StreamHealth:
+        history = self._read_history()
         try:
             batches, reasons, sizes = _batches(self._lake), _reasons(self._lake, now), _sizes(self._lake)
         except LakeError as error:
-            return StreamHealth(now, str(error))
+            return StreamHealth(now, str(error), history=history)
         try:
-            return StreamHealth(now, None, self._lag(), batches, reasons, sizes)
+            return StreamHealth(now, None, self._lag(), batches, reasons, sizes, history)
         except (KafkaUnavailableError, TopicMissingError, OffsetsLostError) as error:
             fault = str(error)
         except KafkaException as error:
             fault = f"Kafka refused: {error.args[0].str()}"
-        return StreamHealth(now, fault, batches=batches, reasons=reasons, sizes=sizes)
+        return StreamHealth(now, fault, batches=batches, reasons=reasons, sizes=sizes, history=history)
 
     def _lag(self) -> pl.DataFrame:
         reader = self._open_reader()

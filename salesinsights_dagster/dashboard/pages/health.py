@@ -1,4 +1,4 @@
-"""The page for whoever runs the stream: lag, batches, refusals, sizes.
+"""The page for whoever runs the stream: lag, batches, refusals, checks, sizes.
 
 Add here: what this page shows. Not here: how it is found out (`stream_health`).
 """
@@ -20,6 +20,8 @@ _BATCHES = {
     "duplicates": "Duplicates",
 }
 _REASONS = {"reason": "Reason", "messages": "Messages", "last_at": "Last at (UTC)"}
+_CHECKS = {"check": "Check", "table": "Table", "state": "State", "checked_at": "Checked at (UTC)"}
+_STAGES = {"stage": "Stage", "seconds": "Seconds"}
 _SIZES = {"table": "Table", "rows": "Rows", "files": "Files", "bytes": "Bytes"}
 
 
@@ -35,12 +37,15 @@ class HealthPage:
                 self._kafka = ui.label("Asking Kafka …").classes("si-pill si-warn").style("white-space: normal")
             with ui.element("div").classes("si-grid si-tiles"):
                 self._lag, self._last = Tile("Waiting in Kafka"), Tile("Last batch")
+                self._checks = Tile("Checks")
                 self._refused, self._wait = Tile(f"Quarantined in {QUARANTINE_DAYS} days"), Tile("Payment to page, p95")
             with ui.element("div").classes("si-grid si-charts"):
                 self._tables = {
                     "lag": TableCard("Kafka, by partition", _LAG),
+                    "checks": TableCard("Checks, as they came out last", _CHECKS),
                     "reasons": TableCard(f"Quarantine of {QUARANTINE_DAYS} days, by reason", _REASONS),
                     "batches": TableCard("Newest batches", _BATCHES),
+                    "stages": TableCard("Last run, by stage", _STAGES),
                     "sizes": TableCard("Tables of the lake", _SIZES),
                 }
         ui.timer(1.0, self.refresh)
@@ -65,6 +70,12 @@ class HealthPage:
         self._refused.show(f"{refused:,}", "salesinsights quarantine list")
         figures = self._board.latency.figures()
         self._wait.show(f"{figures['p95']:.1f} s" if "p95" in figures else "-", f"{figures['purchases']:,} payments")
+        failed = found.checks.filter(pl.col("state") != "passed").height
+        self._checks.show(f"{failed} failed" if failed else "all passed" if found.checks.height else "-", _said(found))
         for name, card in self._tables.items():
             frame: pl.DataFrame = getattr(found, name)
             card.show(frame, f"/api/health/{name}?format=csv")
+
+
+def _said(found: StreamHealth) -> str:
+    return f"{found.checks.height} checks, in Dagster" if found.checks.height else "Dagster has not checked yet"

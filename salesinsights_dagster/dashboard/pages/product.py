@@ -9,11 +9,21 @@ import polars as pl
 from nicegui import run, ui
 
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.parts import ChartCard, FreshnessPill, TableCard, columns_over_time, page_frame
-from salesinsights_dagster.dashboard.products import DAYS, ProductSales
+from salesinsights_dagster.dashboard.parts import (
+    ACCENT,
+    GREY,
+    PLAIN_TIP,
+    ChartCard,
+    FreshnessPill,
+    TableCard,
+    columns_over_time,
+    page_frame,
+)
+from salesinsights_dagster.dashboard.products import DAYS, ProductFunnel, ProductSales
 from salesinsights_dagster.dashboard.spans import DAY
 
 _MEASURES = {"revenue": "Revenue", "units": "Units", "orders": "Orders", "buyers": "Buyers", "refunds": "Refunds"}
+_FUNNEL = f"From view to purchase in {DAYS} days"
 _FOUND = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
 
 
@@ -37,6 +47,8 @@ class ProductPage:
                     {"event_date": "Day", **_MEASURES},
                     "300px",
                 )
+                steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
+                self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
                 self._found = TableCard(f"Best sold of {DAYS} days that fit", _FOUND)
                 self._windows = TableCard("Windows of today (UTC)", {"window_start": "From", **_MEASURES})
         ui.timer(1.0, self.refresh)
@@ -55,9 +67,22 @@ class ProductPage:
         if not (self._wanted.isascii() and self._wanted.isdigit() and len(self._wanted) < 19):
             self._title.set_text("Type a product's number to see its days and windows")
             return
-        sales = await run.io_bound(self._board.product, int(self._wanted))
-        if sales is not None:
+        product_id = int(self._wanted)
+        sales = await run.io_bound(self._board.product, product_id)
+        funnel = await run.io_bound(self._board.funnel, product_id)
+        if sales is not None and funnel is not None:
             self._show(sales)
+            self._show_funnel(funnel, f"/api/products/{product_id}/funnel?format=csv")
+
+    def _show_funnel(self, funnel: ProductFunnel, csv: str) -> None:
+        rows = funnel.steps.reverse()
+        steps = rows.select("events", "per_100_views").iter_rows()
+        data = [{"value": events, "label": {"formatter": _label(events, per)}} for events, per in steps]
+        series = {**_bars()["series"][0], "data": data}
+        axis = {**_bars()["yAxis"], "data": rows["step"].to_list()}
+        empty = f"Nobody looked at product {self._wanted} in {DAYS} days, or it was not counted yet."
+        self._funnel.show({"series": [series], "yAxis": axis}, funnel.steps, csv, empty)
+        self._funnel.rename(_FUNNEL if funnel.until is None else f"{_FUNNEL}, up to {funnel.until:%F %H:%M} UTC")
 
     def _show(self, sales: ProductSales) -> None:
         self._title.set_text(f"{sales.product_id} {sales.brand or ''}")
@@ -75,3 +100,24 @@ class ProductPage:
 
 def _go(wanted: str | None) -> None:
     ui.navigate.to(f"/product?search={quote((wanted or '').strip())}")
+
+
+def _label(events: int, per_100_views: float | None) -> str:
+    return f"{events:,}" if per_100_views is None else f"{events:,}  ({per_100_views:g} per 100 views)"
+
+
+def _bars() -> dict:
+    return {
+        "grid": {"left": 8, "right": 150, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": PLAIN_TIP,
+        "xAxis": {"type": "value", "show": False},
+        "yAxis": {"type": "category", "data": [], "axisLabel": {"color": GREY}, "axisTick": {"show": False}},
+        "series": [
+            {
+                "type": "bar",
+                "data": [],
+                "itemStyle": {"color": ACCENT, "borderRadius": [0, 5, 5, 0]},
+                "label": {"show": True, "position": "right", "color": GREY},
+            }
+        ],
+    }

@@ -6,7 +6,8 @@ import pytest
 from assets.lakehouse import Stream
 from assets.one_batch import OneBatch, tables_of_one_batch
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.products import find_products, sales_of_product
+from salesinsights_dagster.dashboard.products import find_products, funnel_of_product, sales_of_product
+from tests.assets.test_behaviour import follow
 from tests.assets.test_micro_batch import run
 from tests.conftest import event
 from tests.resources.mock_kafka import MockKafka
@@ -64,3 +65,36 @@ def test_products_are_found_by_number_or_brand(gold: OneBatch, wanted: str, foun
 
     assert rows["product_id"].to_list() == found
     assert rows["revenue"].sum() == {5: 50, 51: 7}.get(found[0] if len(found) == 1 else 0, 57 if found else 0)
+
+
+def test_a_product_has_its_way_from_view_to_purchase(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    done = ["view"] * 4 + ["cart"] * 2 + ["remove_from_cart", "purchase"]
+    mine = [event(event_time=NOW.isoformat(), event_type=kind, user_id=user) for user, kind in enumerate(done, start=1)]
+    old = event(event_time=(NOW - 31 * DAY).isoformat(), event_type="view")
+    mock_kafka.publish(topic, [*mine, old, event(event_time=NOW.isoformat(), event_type="view", product_id=2)])
+    run(lake, shop)
+    follow(lake)
+
+    found = funnel_of_product(lake, 5773203, NOW)
+
+    assert found.steps.rows() == [
+        ("Viewed", 4, 100.0),
+        ("Put in a cart", 2, 50.0),
+        ("Taken out", 1, 25.0),
+        ("Bought", 1, 25.0),
+    ]
+    assert found.until is not None
+    assert found.until < shop.clock()
+
+
+def test_a_product_that_nobody_looked_at_has_no_steps_and_a_sale_without_a_view_no_rate(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, [event(event_time=NOW.isoformat())])
+    run(lake, shop)
+    follow(lake)
+
+    assert funnel_of_product(lake, 7, NOW).steps.is_empty()
+    assert funnel_of_product(lake, 5773203, NOW).steps["per_100_views"].to_list() == [None] * 4

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 from prometheus_client import generate_latest
 
@@ -8,6 +9,7 @@ from assets.lakehouse import Stream
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.metrics import registry_of
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
 from tests.assets.test_micro_batch import run
@@ -64,6 +66,11 @@ def test_lost_offsets_are_an_error(watch: HealthWatch, shop: Stream, monkeypatch
 
 
 def test_metrics_say_the_same(lake: Lake, shop: Stream, watch: HealthWatch, clock: Callable[[], datetime]) -> None:
+    checks = pl.DataFrame(
+        [("lag", "bronze_events", "failed", clock())], schema=RunHistory().checks.schema, orient="row"
+    )
+    history = RunHistory(checks, pl.DataFrame({"stage": ["gold"], "seconds": [0.25]}))
+    watch = HealthWatch(lake, shop.open_reader, clock, lambda: history)
     board = Board(lake, clock, 45)
     registry = registry_of(board, watch)
     board.look()
@@ -78,4 +85,6 @@ def test_metrics_say_the_same(lake: Lake, shop: Stream, watch: HealthWatch, cloc
     assert sum(float(value) for name, value in said.items() if "kafka_lag" in name) == 0
     assert float(said['salesinsights_last_batch_messages{outcome="accepted"}']) == 2
     assert float(said['salesinsights_table_rows{table="silver_events"}']) == 4
+    assert float(said['salesinsights_last_run_seconds{stage="gold"}']) == 0.25
+    assert float(said['salesinsights_check_passed{check="lag",table="bronze_events"}']) == 0
     assert float(said["salesinsights_kafka_readable"]) == float(said["salesinsights_lake_readable"]) == 1

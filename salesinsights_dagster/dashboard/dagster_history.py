@@ -1,0 +1,85 @@
+"""What Dagster keeps about the stream: how its checks came out, and the seconds of the last run's stages.
+
+Add here: a figure that only Dagster's own storage has. Not here: what the lake knows (`stream_health`).
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dagster as dg
+import polars as pl
+
+from assets.catalog import key_of
+from assets.lakehouse import CHECKS
+from assets.proof_checks import EQUALS_REBUILD, PROVED
+from assets.tables import SILVER_BATCHES
+from salesinsights_dagster.settings import Settings
+
+KEYS = [
+    *(dg.AssetCheckKey(key_of(layout), name) for name, (layout, _) in CHECKS.items()),
+    *(dg.AssetCheckKey(key_of(layout), EQUALS_REBUILD) for layout in PROVED),
+]
+
+_CHECKS = pl.Schema(
+    {"check": pl.String(), "table": pl.String(), "state": pl.String(), "checked_at": pl.Datetime("us", "UTC")}
+)
+_STAGES = pl.Schema({"stage": pl.String(), "seconds": pl.Float64()})
+_STATES = {"SUCCEEDED": "passed", "FAILED": "failed", "EXECUTION_FAILED": "broken", "IN_PROGRESS": "running"}
+
+
+@dataclass(frozen=True)
+class RunHistory:
+    """`checks`: check, table, state (passed, failed, broken, running, skipped), checked_at. `stages`: stage, seconds.
+
+    The failed ones first. Both are empty where Dagster has not run yet; the stages are of the newest run that read.
+    """
+
+    checks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_CHECKS))
+    stages: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_STAGES))
+
+
+def history_reader(settings: Settings) -> Callable[[], RunHistory]:
+    """What reads the history from Dagster's home, once there is one."""
+    opened: list[dg.DagsterInstance] = []
+
+    def read() -> RunHistory:
+        if not opened:
+            if not (settings.dagster_home / "dagster.yaml").exists():
+                return RunHistory()
+            if settings.dagster_db:
+                # The form that Dagster's settings ask for; the environment may have another one.
+                os.environ["SALESINSIGHTS_DAGSTER_DB"] = settings.dagster_db
+            opened.append(dg.DagsterInstance.from_config(str(settings.dagster_home)))
+        return read_history(opened[0])
+
+    return read
+
+
+def read_history(instance: dg.DagsterInstance) -> RunHistory:
+    """The newest result of each check that ran, and the seconds of each stage of the newest run that read anything."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(KEYS)
+    rows = [
+        (
+            key.name,
+            "_".join(key.asset_key.path).removeprefix("gold_"),
+            _STATES.get(record.status.value, "skipped"),
+            datetime.fromtimestamp(record.create_timestamp, UTC),
+        )
+        for key, record in latest.items()
+    ]
+    checks = pl.DataFrame(rows, schema=_CHECKS, orient="row")
+    return RunHistory(checks.sort(pl.col("state") == "passed", "table", "check"), _stages(instance))
+
+
+def _stages(instance: dg.DagsterInstance) -> pl.DataFrame:
+    newest = instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
+    figures = newest.asset_materialization.metadata if newest and newest.asset_materialization else {}
+    prefix = "seconds/"
+    rows = [
+        (name.removeprefix(prefix), figure.value)
+        for name, figure in figures.items()
+        if name.startswith(prefix) and isinstance(figure, dg.FloatMetadataValue)
+    ]
+    return pl.DataFrame(rows, schema=_STAGES, orient="row")

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import dagster as dg
+
+from assets.lakehouse import Stream
+from resources.lake import Lake
+from salesinsights_dagster.dagster_process import prepare_home
+from salesinsights_dagster.dashboard.dagster_history import KEYS, history_reader, read_history
+from salesinsights_dagster.definitions import build_definitions
+from salesinsights_dagster.settings import load_settings
+from tests.assets.test_lakehouse import execute
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+
+def test_a_run_leaves_its_checks_and_stages(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [event()])
+    with dg.DagsterInstance.ephemeral() as instance:
+        before = read_history(instance)
+        execute(lake, shop, instance)
+        found = read_history(instance)
+
+    assert (before.checks.height, before.stages.height) == (0, 0)
+    states = {check: state for check, _, state, _ in found.checks.iter_rows()}
+    assert states["messages_accounted_for"] == "passed"
+    assert states["event_time_lag"] == "failed"
+    assert found.checks["state"][0] == "failed"
+    assert {"read", "parse", "bronze", "silver", "gold"} <= set(found.stages["stage"])
+    assert found.stages["seconds"].min() >= 0  # type: ignore[operator]
+
+
+def test_every_check_of_the_location_is_shown(tmp_path: Path) -> None:
+    defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)}))
+
+    assert set(KEYS) == set(defs.resolve_asset_graph().asset_check_keys)
+
+
+def test_a_home_is_read_once_dagster_has_made_it(tmp_path: Path) -> None:
+    settings = load_settings({"SALESINSIGHTS_HOME": str(tmp_path)})
+    read = history_reader(settings)
+    assert read().checks.is_empty()
+    assert not settings.dagster_home.exists()
+
+    prepare_home(settings)
+
+    assert read().checks.is_empty()
+    assert settings.dagster_home.exists()
