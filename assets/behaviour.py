@@ -41,10 +41,14 @@ def follow_silver(lake: Lake, layout: TableLayout, days: Iterable[date] | None =
         yield some
 
 
+def is_stale(lake: Lake, layout: TableLayout) -> bool:
+    """Whether the table has to be computed anew for some day."""
+    return bool(stale_days(lake, layout))
+
+
 def any_stale(lake: Lake) -> bool:
     """Whether one of these tables has to be computed anew for some day."""
-    silver = lake.table(SILVER_EVENTS)
-    return any(_stale(lake.table(layout), silver) for layout in BEHAVIOUR)
+    return any(is_stale(lake, layout) for layout in BEHAVIOUR)
 
 
 def _compute(lake: Lake, layout: TableLayout, days: Sequence[date]) -> None:

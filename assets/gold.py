@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, DAILY, REFINED, SILVER_BATCHES, SILVER_EVENTS
+from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, CUSTOMER_VALUE, DAILY, REFINED, SILVER_BATCHES, SILVER_EVENTS
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import (
     Lake,
@@ -126,6 +126,11 @@ def refresh_customer_value(lake: Lake) -> int:
         return rows.height
 
     return again_on_conflict(refresh)
+
+
+def gold_is_behind(tables: Tables) -> bool:
+    """Whether bronze has a batch that one of the daily tables does not cover."""
+    return whole_batches(tables) < (tables.table(BRONZE_EVENTS).progress(BATCH) or 0)
 
 
 def customer_value_is_behind(lake: Lake) -> bool:

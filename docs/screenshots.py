@@ -9,6 +9,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 from playwright.sync_api import Browser, sync_playwright
@@ -21,6 +22,7 @@ CHROMIUM = "/usr/bin/chromium"
 WALL = {"width": 1600, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 SETTLE_MS = 6_000
+OPENED = [f"global@global:{group}" for group in ("sources", "bronze", "silver", "gold", "serving")]
 
 
 @click.command()
@@ -47,7 +49,7 @@ def _take_all(browser: Browser, running: Running) -> None:
     _take(browser, f"{running.dashboard}/product?search={best}&theme=light", "product", WALL)
     _take(browser, f"{running.dashboard}/customers?theme=light", "customers", WALL)
     _take(browser, f"{running.dashboard}/health?theme=light", "health", WALL)
-    _take(browser, f"{running.url}/asset-groups", "lineage", WALL)
+    _take(browser, f"{running.url}/asset-groups?expanded={quote(','.join(OPENED))}", "lineage", WALL)
 
 
 def _ask(url: str) -> list[dict[str, object]]:

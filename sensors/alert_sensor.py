@@ -8,18 +8,26 @@ Add here: an alarm about runs or checks. Not here: alarms about the stream (`ass
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import dagster as dg
 from dagster import AssetCheckKey
 
 from assets.alarms import Alarms, newest_batches, stream_alarms
+from assets.behaviour import is_stale
+from assets.gold import customer_value_is_behind, gold_is_behind
 from assets.lakehouse import Stream
+from assets.tables import BEHAVIOUR, CUSTOMER_VALUE, DAILY
 from resources.lake import Lake
 from resources.webhook import WebhookError
 from sensors.kafka_sensor import unread_offsets
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 TICK_SECONDS = 30
+LATE = "its source has moved on, and it was not made for longer than its freshness policy allows"
+BROKEN_POLICY = "FAIL"
+"""The state of an asset that was not materialized within its policy's time."""
+
 FAILED_CHECK = "FAILED"
 """The state of a check that was executed and did not pass."""
 
@@ -71,6 +79,26 @@ def check_alarms(instance: dg.DagsterInstance, checks: list[AssetCheckKey]) -> A
     }
 
 
+def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], bool]]) -> Alarms:
+    """Per table `late/TABLE`: whether it is behind its source, and Dagster says that its freshness policy is broken.
+
+    `behind` says of a table by its name whether its source has moved on: one whose source stands still is not late.
+    """
+    keys = {name: dg.AssetKey(name.split("/")) for name in behind}
+    states = instance.get_freshness_state_records(list(keys.values()))
+    late = {key for key, record in states.items() if record.freshness_state.value == BROKEN_POLICY}
+    return {f"late/{name}": LATE if keys[name] in late and is_behind() else None for name, is_behind in behind.items()}
+
+
+def tables_behind(lake: Lake) -> Mapping[str, Callable[[], bool]]:
+    """For each table of gold that is computed from another one: what says whether that one has moved on."""
+    return {
+        **{layout.name: lambda: gold_is_behind(lake) for layout in DAILY},
+        CUSTOMER_VALUE.name: lambda: customer_value_is_behind(lake),
+        **{layout.name: partial(is_stale, lake, layout) for layout in BEHAVIOUR},
+    }
+
+
 def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:
     """Tell the news; what is told afterwards. What can't be delivered counts as not told."""
     known = dict(told)
@@ -95,14 +123,15 @@ def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream) -
     yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, shop), shop.clock())
     yield run_alarms(context.instance, [name for name in location.job_names if not name.startswith("__")])
     yield check_alarms(context.instance, list(location.asset_graph.asset_check_keys))
+    yield late_alarms(context.instance, tables_behind(lake))
 
 
 @dg.sensor(
     name="alerts",
     minimum_interval_seconds=TICK_SECONDS - 2,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells of a stream that stands still, falls behind or lost offsets, of failed runs and checks, and of "
-    "a flood of refusals: each once, and once when it is over.",
+    description="Tells of a stream that stands still, falls behind or lost offsets, of failed runs and checks, of late "
+    "tables, and of a flood of refusals: each once, and once when it is over.",
 )
 def alert_sensor(
     context: dg.SensorEvaluationContext,

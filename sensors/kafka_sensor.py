@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from assets.bronze_events import BATCH, next_offsets
+from assets.bronze_events import next_offsets
 from assets.followers import any_behind
-from assets.gold import whole_batches
+from assets.gold import gold_is_behind, whole_batches
 from assets.lakehouse import Stream, told_batch
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
@@ -35,9 +35,7 @@ def unread_offsets(lake: Lake, shop: Stream) -> int:
 
 def has_leftovers(lake: Lake, shop: Stream, told: int) -> bool:
     """Whether a killed run left a batch between bronze and gold, Dagster was not told of one, or a copy is behind."""
-    whole = whole_batches(lake)
-    is_behind = whole < (lake.table(BRONZE_EVENTS).progress(BATCH) or 0) or whole != told
-    return is_behind or any_behind(shop.followers, lake)
+    return gold_is_behind(lake) or whole_batches(lake) != told or any_behind(shop.followers, lake)
 
 
 def decide(

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -7,6 +8,7 @@ from salesinsights_dagster import dagster_process
 from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
+from sensors.jobs import ARCHIVE, CUSTOMERS, STREAM
 
 
 def test_dagster_can_load_everything(tmp_path: Path) -> None:
@@ -26,3 +28,14 @@ def test_a_location_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(DagsterStartError, match="salesinsights can't be loaded: two ops have one name"):
         DagsterProcess.__new__(DagsterProcess).await_ready()
+
+
+@pytest.mark.parametrize("job", [STREAM, ARCHIVE, CUSTOMERS])
+def test_no_other_job_plans_the_nightly_proof_and_hides_how_it_came_out(tmp_path: Path, job: Any) -> None:
+    """A check that is planned and skipped takes the place of its last result, in the UI and for the alerts."""
+    defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)}))
+
+    steps = defs.resolve_job_def(job.name).nodes_in_topological_order
+
+    assert {"micro_batch", "archive_months", "behaviour"} & {step.name for step in steps}
+    assert "rebuild_and_compare" not in [step.name for step in steps]

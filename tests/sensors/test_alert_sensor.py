@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
+from assets import micro_batch
 from assets.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.bronze_events import OffsetsLostError
 from assets.lakehouse import Stream
@@ -17,9 +19,20 @@ from resources.lake import Lake
 from resources.webhook import WebhookError, post_text
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
-from sensors.alert_sensor import Notice, Pager, alert_sensor, check_alarms, notices, run_alarms, tell
+from sensors.alert_sensor import (
+    Notice,
+    Pager,
+    alert_sensor,
+    check_alarms,
+    late_alarms,
+    notices,
+    run_alarms,
+    tables_behind,
+    tell,
+)
 from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.faults.interleaving import crash_before
 from tests.resources.mock_kafka import MockKafka
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -168,3 +181,39 @@ def test_the_sensor_tells_of_a_flood_and_remembers_it(
             assert "quarantine_flood" in str(skipped.skip_message)
 
     assert [text.split(":")[0] for text in receiver.told] == ["SalesInsights ALERT quarantine_flood"]
+
+
+@pytest.mark.parametrize(
+    ("state", "moved", "holds"), [("FAIL", True, True), ("FAIL", False, False), ("WARN", True, False)]
+)
+def test_a_table_is_late_where_its_policy_is_broken_and_its_source_has_moved(
+    state: str, moved: bool, holds: bool
+) -> None:
+    key = dg.AssetKey(["gold", "customer_value"])
+    change = FreshnessStateChange(
+        key=key, previous_state=FreshnessState.PASS, new_state=FreshnessState(state), state_change_timestamp=0.0
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert late_alarms(instance, {"gold/customer_value": lambda: moved}) == {"late/gold/customer_value": None}
+        instance.report_runless_asset_event(change)
+
+        found = late_alarms(instance, {"gold/customer_value": lambda: moved})
+
+    assert [fault is not None for fault in found.values()] == [holds]
+
+
+def test_what_says_that_a_source_has_moved(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = tables_behind(lake)
+    mock_kafka.publish(topic, [event()])
+    crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+    cut_short = {name for name, is_behind in behind.items() if is_behind()}
+    run(lake, shop)
+
+    assert cut_short == {"gold/product_sales", "gold/product_sales_daily", "gold/customer_days"}
+    assert {name for name, is_behind in behind.items() if is_behind()} == {
+        "gold/customer_value",
+        "gold/funnel_daily",
+        "gold/user_days",
+    }
