@@ -40,6 +40,9 @@ FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_wi
 FRESH_CUSTOMERS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=1), fail_window=timedelta(hours=6))
 """For customer value, which follows on its own cadence and only after purchases."""
 
+_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR)
+"""The tables that no micro-batch writes."""
+
 SHOP_EVENTS = dg.AssetSpec(
     ["kafka", "shop_events"],
     description="The shop's event log: a Kafka topic, keyed by user. The shop writes it, and `salesinsights produce`.",
@@ -120,7 +123,7 @@ def key_of(layout: TableLayout) -> dg.AssetKey:
 def spec_of(layout: TableLayout) -> dg.AssetSpec:
     """The asset of one table, without its code."""
     layer = layout.name.split("/")[0]
-    streamed = layout not in (CUSTOMER_VALUE, RESTATEMENTS, BRONZE_ARCHIVE_MONTHS)
+    streamed = layout not in (*_IN_THEIR_OWN_TIME, BRONZE_ARCHIVE_MONTHS)
     return dg.AssetSpec(
         key_of(layout),
         deps=_UPSTREAM[layout.name],
@@ -136,7 +139,7 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
 
 
 def _partitions(layout: TableLayout) -> dg.PartitionsDefinition[str] | None:
-    if not layout.partition_by:
+    if not layout.partition_by or layout in BEHAVIOUR:
         return None
     return MONTHS if layout is BRONZE_ARCHIVE_MONTHS else DAYS
 
@@ -145,7 +148,7 @@ def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
     """The archive is loaded when somebody has a file: there is no time by which it should have been."""
     if layout is BRONZE_ARCHIVE_MONTHS:
         return None
-    return FRESH_CUSTOMERS if layout in (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR) else FRESH
+    return FRESH_CUSTOMERS if layout in _IN_THEIR_OWN_TIME else FRESH
 
 
 def _metadata(layout: TableLayout) -> dict[str, object]:

@@ -12,13 +12,16 @@ import pytest
 
 from assets import behaviour
 from assets.behaviour import any_stale, follow_silver, stale_days
-from assets.behaviour_assets import behaviour as behaviour_asset
+from assets.catalog import key_of
 from assets.compaction import compact
 from assets.gold import sql_of
 from assets.lakehouse import Stream
 from assets.micro_batch import open_stream
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
 from resources.lake import Lake, LakeTable
+from salesinsights_dagster.definitions import build_definitions
+from salesinsights_dagster.settings import load_settings
+from sensors.jobs import CUSTOMERS
 from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
@@ -217,28 +220,21 @@ def test_a_kill_between_commits_leaves_days_that_the_next_run_computes(
     assert held_users(lake) == users(events)
 
 
-def test_dagster_is_told_of_the_days_and_a_backfill_computes_them_anew(
-    lake: Lake, publish: Callable[[list[Event]], None]
-) -> None:
+def test_a_run_follows_though_its_source_is_partitioned(lake: Lake, publish: Callable[[list[Event]], None]) -> None:
+    """As the schedule starts it: without a partition, when Dagster knows of days of silver."""
     publish(some_events(6, 60))
+    upstream = dg.AssetMaterialization(key_of(SILVER_EVENTS), partition="2019-12-30")
     with dg.DagsterInstance.ephemeral() as instance:
-        assert told(_execute(lake, instance), "gold/funnel_daily") == ["2019-12-30", "2019-12-31", "2020-01-01"]
-        assert told(_execute(lake, instance), "gold/funnel_daily") == []
-        again = _materialize(lake, instance, "2019-12-31")
-        assert told(again, "gold/user_days") == ["2019-12-31"]
+        instance.report_runless_asset_event(upstream)
+        for days in (3, 0):
+            done = execute(lake, instance).get_asset_materialization_events()
+            told = [one.step_materialization_data.materialization for one in done]
+            assert {found.asset_key: found.metadata["days"].value for found in told} == {
+                key_of(layout): days for layout in BEHAVIOUR
+            }
 
 
-def _materialize(lake: Lake, instance: dg.DagsterInstance, day: str) -> dg.ExecuteInProcessResult:
-    return dg.materialize([behaviour_asset], resources={"lake": lake}, instance=instance, partition_key=day)
-
-
-def _execute(lake: Lake, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    job = dg.define_asset_job("behaviour_job", [behaviour_asset])
-    defs = dg.Definitions(assets=[behaviour_asset], jobs=[job], resources={"lake": lake})
-    return defs.resolve_job_def("behaviour_job").execute_in_process(instance=instance)
-
-
-def told(result: dg.ExecuteInProcessResult, asset: str) -> list[str | None]:
-    happened = result.get_asset_materialization_events()
-    events = (one.step_materialization_data.materialization for one in happened)
-    return [found.partition for found in events if found.asset_key.to_user_string() == asset]
+def execute(lake: Lake, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
+    job = defs.resolve_job_def(CUSTOMERS.name)
+    return job.execute_in_process(instance=instance, op_selection=["behaviour"])
