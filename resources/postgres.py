@@ -121,13 +121,16 @@ def postgres_tables(url: str, schema: str) -> Iterator[PostgresTables]:
         with closing(psycopg2.connect(url, application_name="salesinsights", **options)) as connection, connection:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('salesinsights'))")
-                cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+                # Even IF NOT EXISTS would ask for the right to create schemas, which is needed for the first time only.
+                cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
+                if cursor.fetchone() is None:
+                    cursor.execute(f'CREATE SCHEMA "{schema}"')
             yield PostgresTables(connection, schema)
-    except psycopg2.ProgrammingError:
-        # It would repeat a part of the address, and with it the password.
-        raise PostgresError("SALESINSIGHTS_POSTGRES is not an address that the driver understands") from None
     except psycopg2.Error as error:
-        raise PostgresError(f"PostgreSQL: {str(error).strip()}; check SALESINSIGHTS_POSTGRES") from None
+        # Of an address that can't be read the driver would repeat a part, and with it the password.
+        is_address = isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None
+        fact = "this is not an address that the driver understands" if is_address else str(error).strip()
+        raise PostgresError(f"PostgreSQL: {fact}; check SALESINSIGHTS_POSTGRES") from None
 
 
 def _listed(columns: Sequence[str] | Mapping[str, object]) -> str:

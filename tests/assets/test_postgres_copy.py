@@ -130,6 +130,23 @@ def test_a_reader_sees_one_state_however_long_it_reads(copy: PostgresCopy, lake:
     assert ask(copy.url, count)[0] != before
 
 
+def test_the_writer_may_lose_the_right_to_create_once_the_copy_is_there(copy: PostgresCopy, lake: Lake) -> None:
+    ask(copy.url, "CREATE ROLE writer LOGIN")
+    plain = PostgresCopy(copy.url.replace("//shop:", "//writer:"))
+    states = GoldStates(lake, seed=8)
+    states.move()
+    with pytest.raises(FollowerError, match="permission denied for database"):
+        plain.catch_up(lake, NOW)
+    ask(copy.url, "GRANT CREATE ON DATABASE postgres TO writer")
+    plain.catch_up(lake, NOW)
+    ask(copy.url, "REVOKE CREATE ON DATABASE postgres FROM writer")
+    states.move()
+
+    plain.catch_up(lake, NOW)
+
+    assert_equal(copy.url, lake)
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
