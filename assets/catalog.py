@@ -13,9 +13,13 @@ from assets.tables import (
     BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
+    CLV_HOLDOUT,
+    CLV_MODEL,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
+    CUSTOMER_VALUE_DAYS,
     FUNNEL_DAILY,
+    PREDICTED,
     PRODUCT_SALES,
     PRODUCT_SALES_DAILY,
     RESTATEMENTS,
@@ -40,8 +44,16 @@ FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_wi
 FRESH_CUSTOMERS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=1), fail_window=timedelta(hours=6))
 """For customer value, which follows on its own cadence and only after purchases."""
 
-_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR)
-"""The tables that no micro-batch writes."""
+FRESH_MODELS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=2), fail_window=timedelta(days=7))
+"""For what is made once a day on which anybody bought."""
+
+_ONCE_A_DAY = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE_DAYS)
+
+_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR, *_ONCE_A_DAY)
+"""The tables that no micro-batch writes. In Dagster they have no partitions: `assets.behaviour_assets` says why."""
+
+_ALWAYS_MADE = (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR, BRONZE_ARCHIVE_MONTHS)
+"""The tables that each run of their step makes; a step downstream of them goes on."""
 
 SHOP_EVENTS = dg.AssetSpec(
     ["kafka", "shop_events"],
@@ -71,7 +83,10 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     PRODUCT_SALES.name: [dg.AssetKey(["silver", "events"])],
     PRODUCT_SALES_DAILY.name: [dg.AssetKey(["silver", "events"])],
     CUSTOMER_DAYS.name: [dg.AssetKey(["silver", "events"])],
-    CUSTOMER_VALUE.name: [dg.AssetKey(["gold", "customer_days"])],
+    CLV_MODEL.name: [dg.AssetKey(["gold", "customer_days"])],
+    CLV_HOLDOUT.name: [dg.AssetKey(["gold", "customer_days"])],
+    CUSTOMER_VALUE.name: [dg.AssetKey(["gold", "customer_days"]), dg.AssetKey(["gold", "clv_model"])],
+    CUSTOMER_VALUE_DAYS.name: [dg.AssetKey(["gold", "customer_value"])],
     RESTATEMENTS.name: [dg.AssetKey(["gold", "product_sales"])],
     FUNNEL_DAILY.name: [dg.AssetKey(["silver", "events"])],
     USER_DAYS.name: [dg.AssetKey(["silver", "events"])],
@@ -101,6 +116,8 @@ _DERIVED = {
 
 _RESTATED = {f"{age}_{name}": (name,) for age in ("old", "new") for name in ("units", "revenue", "refunds")}
 
+_PURCHASES, _VALUE = ("r", "alpha", "a", "b"), ("p", "q", "gamma")
+
 _CUSTOMER_DERIVED = {
     "average_order_value": ("revenue", "orders"),
     "tenure_days": ("event_date",),
@@ -113,6 +130,10 @@ _CUSTOMER_DERIVED = {
     "monetary_score": ("revenue",),
     "segment": ("event_date",),
     "as_of": ("event_date",),
+    **dict.fromkeys(PREDICTED, ("event_date", "revenue")),
+    "customers": ("user_id",),
+    **dict.fromkeys((*_PURCHASES, "holdout_purchases", "holdout_predicted", "actual", "predicted"), ("event_date",)),
+    **dict.fromkeys(_VALUE, ("event_date", "revenue")),
 }
 
 
@@ -123,7 +144,6 @@ def key_of(layout: TableLayout) -> dg.AssetKey:
 def spec_of(layout: TableLayout) -> dg.AssetSpec:
     """The asset of one table, without its code."""
     layer = layout.name.split("/")[0]
-    streamed = layout not in (*_IN_THEIR_OWN_TIME, BRONZE_ARCHIVE_MONTHS)
     return dg.AssetSpec(
         key_of(layout),
         deps=_UPSTREAM[layout.name],
@@ -134,12 +154,12 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
         metadata=_metadata(layout),
         partitions_def=_partitions(layout),
         freshness_policy=_freshness(layout),
-        skippable=streamed,
+        skippable=layout not in _ALWAYS_MADE,
     )
 
 
 def _partitions(layout: TableLayout) -> dg.PartitionsDefinition[str] | None:
-    if not layout.partition_by or layout in BEHAVIOUR:
+    if not layout.partition_by or layout in _IN_THEIR_OWN_TIME:
         return None
     return MONTHS if layout is BRONZE_ARCHIVE_MONTHS else DAYS
 
@@ -148,6 +168,8 @@ def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
     """The archive is loaded when somebody has a file: there is no time by which it should have been."""
     if layout is BRONZE_ARCHIVE_MONTHS:
         return None
+    if layout in _ONCE_A_DAY:
+        return FRESH_MODELS
     return FRESH_CUSTOMERS if layout in _IN_THEIR_OWN_TIME else FRESH
 
 
@@ -180,8 +202,10 @@ def _lineage(layout: TableLayout) -> dict[str, list[dg.TableColumnDep]]:
 
 
 def _source(layout: TableLayout) -> tuple[TableLayout, Mapping[str, tuple[str, ...]]]:
-    if layout is CUSTOMER_VALUE:
+    if layout in (CUSTOMER_VALUE, CLV_MODEL, CLV_HOLDOUT):
         return CUSTOMER_DAYS, _CUSTOMER_DERIVED
+    if layout is CUSTOMER_VALUE_DAYS:
+        return CUSTOMER_VALUE, {}
     if layout is RESTATEMENTS:
         return PRODUCT_SALES, _RESTATED
     if layout.name.startswith("gold/"):

@@ -15,13 +15,15 @@ import polars as pl
 from assets.avro_values import Schemas, as_text, is_avro, schemas_of
 from assets.behaviour import follow_silver
 from assets.bronze_events import BATCH
-from assets.gold import rebuild_gold, refresh_customer_value
+from assets.customers.customer_value import refresh_customer_value
+from assets.gold import rebuild_gold
 from assets.silver_events import PLACE, near, parse_bronze, rebuild_silver
 from assets.tables import (
     ARCHIVE,
     BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
+    CUSTOMER_VALUE_DAYS,
     DAILY,
     FORGOTTEN_USERS,
     SILVER_BATCHES,
@@ -29,7 +31,10 @@ from assets.tables import (
     SILVER_QUARANTINE,
     TABLES,
 )
-from resources.lake import Lake, Tables, again_on_conflict
+from resources.lake import Lake, TableLayout, Tables, again_on_conflict
+
+KEPT = (CUSTOMER_VALUE_DAYS,)
+"""The tables that are not computed anew for past days: rows are taken out of them."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         refresh_customer_value(lake)
         for layout in BEHAVIOUR:
             list(follow_silver(lake, layout, trace.days))
+    for layout in KEPT:
+        _remove_kept(lake, layout, user_id)
     _restate_batches(lake, [batch for batch in trace.batches if batch > 0])
     _restate_months(lake, trace.months)
     for layout in TABLES.values():
@@ -144,6 +151,15 @@ def _remove(lake: Lake, found: pl.DataFrame, day: date) -> None:
     def remove() -> None:
         bronze = lake.table(BRONZE_EVENTS)
         bronze.replace(bronze.read(where).join(found, on=PLACE, how="anti"), where, {})
+
+    again_on_conflict(remove)
+
+
+def _remove_kept(lake: Lake, layout: TableLayout, user_id: int) -> None:
+    def remove() -> None:
+        table, where = lake.table(layout), f"user_id = {user_id}"
+        if table.read(where, ["user_id"]).height:
+            table.replace(pl.DataFrame(schema=layout.schema), where, {})
 
     again_on_conflict(remove)
 

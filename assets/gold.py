@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, CUSTOMER_VALUE, DAILY, REFINED, SILVER_BATCHES, SILVER_EVENTS
+from assets.tables import BRONZE_EVENTS, DAILY, REFINED, SILVER_BATCHES, SILVER_EVENTS
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import (
     Lake,
@@ -115,25 +115,6 @@ def rebuild_gold(
     again_on_conflict(rebuild)
 
 
-def refresh_customer_value(lake: Lake) -> int:
-    """Compute the value of every buyer from customer_days; the number of buyers. A replay changes nothing."""
-
-    def refresh() -> int:
-        table, days = lake.table(CUSTOMER_VALUE), lake.table(CUSTOMER_DAYS)
-        with gold_queries({"customer_days": days.read()}, window_seconds=1) as compute:
-            rows = compute(CUSTOMER_VALUE)
-        table.replace(rows, None, {BATCH: days.progress(BATCH) or 0})
-        return rows.height
-
-    return again_on_conflict(refresh)
-
-
 def gold_is_behind(tables: Tables) -> bool:
     """Whether bronze has a batch that one of the daily tables does not cover."""
     return whole_batches(tables) < (tables.table(BRONZE_EVENTS).progress(BATCH) or 0)
-
-
-def customer_value_is_behind(lake: Lake) -> bool:
-    """Whether customer_days has moved since customer_value was last computed."""
-    behind = lake.table(CUSTOMER_VALUE).progress(BATCH) or 0
-    return behind < (lake.table(CUSTOMER_DAYS).progress(BATCH) or 0)

@@ -149,7 +149,8 @@ def _materializations(
 
 def _picture(sold: LakeTable, day: date) -> dict[str, dg.MetadataValue]:
     sales = sold.read(PRODUCT_SALES.on_days([day]), ["product_id", "brand", "revenue", "units"])
-    return {"top_products": dg.MetadataValue.md(pictures.inline(pictures.draw_top_products(sales, day, day)))}
+    drawn = pictures.draw_top_products(sales, day, day)
+    return {"top_products": dg.MetadataValue.md(pictures.inline(drawn, "top products"))}
 
 
 def _check_results(

@@ -6,11 +6,15 @@ Add here: a chart that the Dagster UI or a file shows. Not here: the figures beh
 import base64
 import io
 from datetime import date
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from assets.tables import PRODUCT_SALES_DAILY
 from resources.lake import Lake
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOP = 20
 
@@ -39,12 +43,10 @@ def top_products(sales: pl.DataFrame, top: int = TOP) -> pl.DataFrame:
 
 def draw_top_products(sales: pl.DataFrame, first: date, last: date, top: int = TOP) -> bytes:
     """A bar chart of the top products of `sales`, those of [first, last], as PNG bytes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     shown = top_products(sales, top).reverse()
     figure = Figure(figsize=(8, 0.6 + 0.28 * max(len(shown), 1)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     labels = [_label(*row) for row in shown.select("product_id", "brand").iter_rows()]
     bars = axes.barh(labels, shown["revenue"].cast(pl.Float64).to_list(), color="#4f43dd")
@@ -55,6 +57,14 @@ def draw_top_products(sales: pl.DataFrame, first: date, last: date, top: int = T
     axes.tick_params(labelsize=8, length=0)
     axes.xaxis.set_visible(False)
     axes.margins(x=0.12, y=0.01)
+    return png_of(figure)
+
+
+def png_of(figure: "Figure") -> bytes:
+    """A figure as PNG bytes, drawn without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     return picture.getvalue()
@@ -65,6 +75,6 @@ def _label(product_id: int, brand: str | None) -> str:
     return f"{product_id} {brand or ''}".replace("$", r"\$").strip()
 
 
-def inline(picture: bytes) -> str:
+def inline(picture: bytes, title: str) -> str:
     """Markdown that shows a PNG without another request."""
-    return f"![top products](data:image/png;base64,{base64.b64encode(picture).decode()})"
+    return f"![{title}](data:image/png;base64,{base64.b64encode(picture).decode()})"

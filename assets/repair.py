@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.gold import rebuild_gold, refresh_customer_value
+from assets.customers.customer_value import refresh_customer_value
+from assets.gold import rebuild_gold
 from assets.silver_events import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
 from assets.upkeep import READER_HOURS

@@ -15,6 +15,7 @@ from resources.lake import Lake, LakeTable, TableLayout
 _SQL_TYPES = {
     "Int32": "INTEGER",
     "Int64": "BIGINT",
+    "Float64": "DOUBLE",
     "String": "VARCHAR",
     "Binary": "BLOB",
     "Date": "DATE",

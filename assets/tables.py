@@ -8,7 +8,7 @@ import polars as pl
 from assets.event_contract import EVENT, EXTRA, UTC_MICROSECONDS
 from resources.lake import TableLayout
 
-REVENUE = pl.Decimal(18, 2)
+AMOUNT = pl.Decimal(18, 2)
 
 ARCHIVE = "archive"
 """The source of what came from a month's file; its partition is the month as a number, such as 201910."""
@@ -128,8 +128,8 @@ _MEASURES = {
     "units": pl.Int64(),
     "orders": pl.Int64(),
     "buyers": pl.Int64(),
-    "revenue": REVENUE,
-    "refunds": REVENUE,
+    "revenue": AMOUNT,
+    "refunds": AMOUNT,
     "updated_at": UTC_MICROSECONDS,
 }
 
@@ -163,8 +163,8 @@ CUSTOMER_DAYS = TableLayout(
             "user_id": pl.Int64(),
             "orders": pl.Int64(),
             "units": pl.Int64(),
-            "revenue": REVENUE,
-            "refunds": REVENUE,
+            "revenue": AMOUNT,
+            "refunds": AMOUNT,
             "first_order_at": UTC_MICROSECONDS,
             "last_order_at": UTC_MICROSECONDS,
             "updated_at": UTC_MICROSECONDS,
@@ -175,6 +175,19 @@ CUSTOMER_DAYS = TableLayout(
     "What a user bought on a UTC day: the sufficient statistics of lifetime value.",
 )
 
+PREDICTED = {
+    "predicted_purchases": pl.Float64(),
+    "probability_alive": pl.Float64(),
+    "expected_order_value": AMOUNT,
+    "predicted_value": AMOUNT,
+    "near_predicted_purchases": pl.Float64(),
+    "near_predicted_value": AMOUNT,
+    "prediction": pl.String(),
+}
+"""What the models of lifetime value say of a customer."""
+
+_SCORED = {**PREDICTED, "model_version": pl.Int64()}
+
 CUSTOMER_VALUE = TableLayout(
     "gold/customer_value",
     pl.Schema(
@@ -182,28 +195,100 @@ CUSTOMER_VALUE = TableLayout(
             "user_id": pl.Int64(),
             "orders": pl.Int64(),
             "units": pl.Int64(),
-            "revenue": REVENUE,
-            "average_order_value": REVENUE,
+            "revenue": AMOUNT,
+            "average_order_value": AMOUNT,
             "first_order_at": UTC_MICROSECONDS,
             "last_order_at": UTC_MICROSECONDS,
             "tenure_days": pl.Int64(),
             "recency": pl.Int64(),
             "frequency": pl.Int64(),
-            "monetary_value": REVENUE,
+            "monetary_value": AMOUNT,
             "as_of": pl.Date(),
-            "refunds": REVENUE,
+            "refunds": AMOUNT,
             "cohort": pl.Date(),
             "recency_score": pl.Int64(),
             "frequency_score": pl.Int64(),
             "monetary_score": pl.Int64(),
             "segment": pl.String(),
+            **_SCORED,
         }
     ),
     (),
-    "What each buyer was worth, to the last day on which anybody bought.",
+    "What each buyer was worth, to the last day on which anybody bought, and what the models say they will be worth.",
 )
 
-_RESTATED = {"units": pl.Int64(), "revenue": REVENUE, "refunds": REVENUE}
+CUSTOMER_VALUE_DAYS = TableLayout(
+    "gold/customer_value_days",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            "orders": pl.Int64(),
+            "revenue": AMOUNT,
+            "recency": pl.Int64(),
+            "frequency": pl.Int64(),
+            "tenure_days": pl.Int64(),
+            "segment": pl.String(),
+            **_SCORED,
+            "as_of": pl.Date(),
+        }
+    ),
+    ("as_of",),
+    "customer_value as it stood at the end of each day: what each customer was thought to be worth then.",
+)
+
+CLV_MODEL = TableLayout(
+    "gold/clv_model",
+    pl.Schema(
+        {
+            "model_version": pl.Int64(),
+            "model": pl.String(),
+            "fitted_at": UTC_MICROSECONDS,
+            "reason": pl.String(),
+            "as_of": pl.Date(),
+            "customers": pl.Int64(),
+            "repeat_customers": pl.Int64(),
+            "unit_days": pl.Int64(),
+            "near_days": pl.Int64(),
+            "far_days": pl.Int64(),
+            "discount_rate": pl.Float64(),
+            **{name: pl.Float64() for name in ("r", "alpha", "a", "b")},
+            **{f"{name}_error": pl.Float64() for name in ("r", "alpha", "a", "b")},
+            "purchases_log_likelihood": pl.Float64(),
+            "purchases_doubt": pl.String(),
+            **{name: pl.Float64() for name in ("p", "q", "gamma")},
+            **{f"{name}_error": pl.Float64() for name in ("p", "q", "gamma")},
+            "value_log_likelihood": pl.Float64(),
+            "value_doubt": pl.String(),
+            "holdout_start": pl.Date(),
+            "holdout_days": pl.Int64(),
+            "holdout_customers": pl.Int64(),
+            "holdout_purchases": pl.Float64(),
+            "holdout_predicted": pl.Float64(),
+        }
+    ),
+    (),
+    "The models of lifetime value, one row a fit: parameters with standard errors, what speaks against them, and how a "
+    "fit to the first part of the history foretold the rest.",
+)
+
+CLV_HOLDOUT = TableLayout(
+    "gold/clv_holdout",
+    pl.Schema(
+        {
+            "model_version": pl.Int64(),
+            "measure": pl.String(),
+            "bucket": pl.Int64(),
+            "customers": pl.Int64(),
+            "actual": pl.Float64(),
+            "predicted": pl.Float64(),
+        }
+    ),
+    (),
+    "Purchases in the part of the history that the holdout's fit had not seen, beside the predicted ones: by the "
+    "frequency before it, and summed up over its weeks.",
+)
+
+_RESTATED = {"units": pl.Int64(), "revenue": AMOUNT, "refunds": AMOUNT}
 
 RESTATEMENTS = TableLayout(
     "gold/restatements",
@@ -253,7 +338,7 @@ USER_DAYS = TableLayout(
         {
             "user_id": pl.Int64(),
             **_DONE,
-            "revenue": REVENUE,
+            "revenue": AMOUNT,
             "sessions": pl.Int64(),
             "products": pl.Int64(),
             "first_event_at": UTC_MICROSECONDS,
@@ -302,6 +387,9 @@ TABLES = {
     "product_sales": PRODUCT_SALES,
     "product_sales_daily": PRODUCT_SALES_DAILY,
     "customer_days": CUSTOMER_DAYS,
+    "clv_model": CLV_MODEL,
+    "clv_holdout": CLV_HOLDOUT,
+    "customer_value_days": CUSTOMER_VALUE_DAYS,
     "customer_value": CUSTOMER_VALUE,
     "restatements": RESTATEMENTS,
     "funnel_daily": FUNNEL_DAILY,

@@ -13,6 +13,7 @@ from salesinsights_dagster.commands.errors import exit_with_remedy
 COMMANDS = {
     "audit": "salesinsights_dagster.commands.audit:audit",
     "backfill": "salesinsights_dagster.commands.backfill:backfill",
+    "customer": "salesinsights_dagster.commands.customer:customer",
     "dashboard": "salesinsights_dagster.commands.dashboard:dashboard",
     "demo": "salesinsights_dagster.commands.demo:demo",
     "dev": "salesinsights_dagster.commands.dev:dev",

@@ -11,7 +11,7 @@ import dagster as dg
 from assets.archive_asset import Archive, archive_months
 from assets.behaviour_assets import behaviour
 from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
-from assets.customer_value import customer_value
+from assets.customers.customer_assets import customer_value
 from assets.followers import Follower
 from assets.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
@@ -55,6 +55,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
             "pager": pager_of(settings),
+            "clv_options": settings.clv,
             "serving_file": ServingFile(settings.serving_file),
         },
         executor=dg.in_process_executor,

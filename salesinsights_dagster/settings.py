@@ -5,18 +5,24 @@ Not here: anything that opens a file or a socket.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from assets.customers.options import ClvOptions
 from resources.kafka_connection import KafkaConnection
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SECONDS_A_DAY = 86_400
+LONGEST_HORIZON = 3_650
 POSTGRES_DRIVER = "postgresql+psycopg2"
 """SQLAlchemy 2.1 takes a bare `postgresql` for another driver than the one that dagster-postgres brings."""
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
+T = TypeVar("T")
 
 
 class SettingsError(ValueError):
@@ -43,6 +49,7 @@ class Settings:
     alert_webhook: str | None = field(default=None, repr=False)
     sales_topic: str | None = "shop.product-sales"
     postgres: str | None = field(default=None, repr=False)
+    clv: ClvOptions = field(default_factory=ClvOptions)
 
     @property
     def input_folder(self) -> Path:
@@ -94,7 +101,33 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         alert_webhook=_alert_webhook(env),
         sales_topic=_sales_topic(env, topic),
         postgres=_postgres(env),
+        clv=_clv_options(env),
     )
+
+
+def _clv_options(env: Mapping[str, str]) -> ClvOptions:
+    models, units = {"bg_nbd": False, "mbg_nbd": True}, {"week": 7, "day": 1}
+    near, far = _whole_number(env, "SALESINSIGHTS_CLV_NEAR_DAYS", 90), _whole_number(env, "SALESINSIGHTS_CLV_DAYS", 365)
+    if near > far or far > LONGEST_HORIZON:
+        raise SettingsError(
+            f"SALESINSIGHTS_CLV_NEAR_DAYS={near} and SALESINSIGHTS_CLV_DAYS={far}: set the shorter horizon first, and "
+            f"at most {LONGEST_HORIZON} days"
+        )
+    discount = env.get("SALESINSIGHTS_CLV_DISCOUNT") or "0.1"
+    if not re.fullmatch(r"[0-9](\.[0-9]+)?", discount):
+        raise SettingsError(f"SALESINSIGHTS_CLV_DISCOUNT={discount!r} is not a yearly rate: set one such as 0.1")
+    return ClvOptions(
+        _one_of(env, "SALESINSIGHTS_CLV_MODEL", models), _one_of(env, "SALESINSIGHTS_CLV_UNIT", units), near, far,
+        float(discount),
+    )  # fmt: skip
+
+
+def _one_of(env: Mapping[str, str], name: str, values: Mapping[str, T]) -> T:
+    """The value that the variable names; the first one without it."""
+    text = env.get(name) or next(iter(values))
+    if text not in values:
+        raise SettingsError(f"{name}={text!r} is unknown: set one of {', '.join(values)}")
+    return values[text]
 
 
 def _sales_topic(env: Mapping[str, str], topic: str) -> str | None:

@@ -15,7 +15,8 @@ from dagster import AssetCheckKey
 
 from assets.alarms import Alarms, newest_batches, stream_alarms
 from assets.behaviour import is_stale
-from assets.gold import customer_value_is_behind, gold_is_behind
+from assets.customers.customer_value import customer_value_is_behind
+from assets.gold import gold_is_behind
 from assets.lakehouse import Stream
 from assets.tables import BEHAVIOUR, CUSTOMER_VALUE, DAILY
 from resources.lake import Lake

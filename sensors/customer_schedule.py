@@ -6,7 +6,7 @@ Add here: when customer assets run. Not here: what they hold (`assets.customer_v
 import dagster as dg
 
 from assets.behaviour import any_stale
-from assets.gold import customer_value_is_behind
+from assets.customers.customer_value import customer_value_is_behind
 from resources.lake import Lake
 from sensors.jobs import CUSTOMERS
 

@@ -3,15 +3,20 @@
 Add here: a job. Not here: what it makes (`assets`), or when it is started (the sensor's own module).
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from assets.catalog import key_of
+from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
+from assets.customers.customer_assets import CUSTOMER_ASSETS
 from assets.input_folder import publish_input_files
 from assets.lakehouse import CHECKS, STREAMED
 from assets.proof_checks import EQUALS_REBUILD, PROVED
 from assets.serving import SERVING
-from assets.tables import BEHAVIOUR, BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE, RESTATEMENTS
+from assets.tables import BEHAVIOUR, BRONZE_ARCHIVE_MONTHS, RESTATEMENTS
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
+from resources.lake import TableLayout
 
 
 def _alone(*keys: dg.AssetKey) -> dg.AssetSelection:
@@ -19,10 +24,13 @@ def _alone(*keys: dg.AssetKey) -> dg.AssetSelection:
     return dg.AssetSelection.assets(*keys).without_checks()
 
 
+def _checks(named: Mapping[str, tuple[TableLayout, object]]) -> dg.AssetSelection:
+    return dg.AssetSelection.checks(*(dg.AssetCheckKey(key_of(layout), name) for name, (layout, _) in named.items()))
+
+
 STREAM = dg.define_asset_job(
     "stream",
-    selection=_alone(*map(key_of, STREAMED))
-    | dg.AssetSelection.checks(*(dg.AssetCheckKey(key_of(layout), name) for name, (layout, _) in CHECKS.items())),
+    selection=_alone(*map(key_of, STREAMED)) | _checks(CHECKS),
     description="One pass of the stream: what Kafka holds now, through bronze, silver and gold.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "stream"},
@@ -54,7 +62,8 @@ PROOF = dg.define_asset_job(
 
 CUSTOMERS = dg.define_asset_job(
     "customers",
-    selection=_alone(*map(key_of, (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR)), SERVING.key),
+    selection=_alone(*map(key_of, (*CUSTOMER_ASSETS, RESTATEMENTS, *BEHAVIOUR)), SERVING.key)
+    | _checks(CUSTOMER_CHECKS),
     description="What follows in its own time: what visitors did, every buyer's value, windows that changed after they "
     "closed, and the file for BI tools.",
     executor_def=dg.in_process_executor,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def ingest(as_json: bool) -> None:
     """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
     from assets.compaction import compact
-    from assets.gold import customer_value_is_behind, refresh_customer_value
+    from assets.customers.clv_model import refit
+    from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
     from assets.micro_batch import open_stream, stream
     from assets.run_summary import RunSummary
     from resources.lake import Lake, ProgressMovedError
@@ -42,6 +43,7 @@ def ingest(as_json: bool) -> None:
             click.echo(f"{other}; stopped here", err=True)
         compact(tables)
         if customer_value_is_behind(lake):
+            refit(lake, settings.clv, shop.clock())
             refresh_customer_value(lake)
     days = sorted(day.isoformat() for day in summary.days)
     figures = summary.figures()

@@ -7,10 +7,18 @@ import pytest
 from assets import forget as forgetting
 from assets.audit import audit
 from assets.behaviour import any_stale
+from assets.customers.customer_value import refresh_customer_value
 from assets.forget import forget
-from assets.gold import refresh_customer_value
 from assets.lakehouse import Stream
-from assets.tables import BRONZE_EVENTS, CUSTOMER_VALUE, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE, USER_DAYS
+from assets.tables import (
+    BRONZE_EVENTS,
+    CUSTOMER_VALUE,
+    CUSTOMER_VALUE_DAYS,
+    PRODUCT_SALES,
+    SILVER_EVENTS,
+    SILVER_QUARANTINE,
+    USER_DAYS,
+)
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
 from tests.assets.test_behaviour import follow
@@ -36,6 +44,8 @@ def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path:
     put(tmp_path, [PURCHASE, other, PURCHASE.replace("2.62", "z"), other], header=HEADER)
     load(lake, tmp_path)
     refresh_customer_value(lake)
+    yesterday = rows(lake, CUSTOMER_VALUE).select(CUSTOMER_VALUE_DAYS.schema.names())
+    lake.table(CUSTOMER_VALUE_DAYS).append(yesterday, {})
     follow(lake)
 
 
@@ -61,6 +71,7 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert done.days == [date(2019, 10, 1), date(2019, 10, 3), *done.days[2:]]
     assert set(rows(lake, SILVER_EVENTS)["user_id"]) == {OTHER}
     assert rows(lake, CUSTOMER_VALUE)["user_id"].to_list() == [OTHER]
+    assert rows(lake, CUSTOMER_VALUE_DAYS)["user_id"].to_list() == [OTHER]
     assert set(rows(lake, USER_DAYS)["user_id"]) == {OTHER}
     assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]

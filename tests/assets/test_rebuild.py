@@ -3,7 +3,8 @@ from datetime import date
 
 from polars.testing import assert_frame_equal
 
-from assets.gold import rebuild_gold, refresh_customer_value
+from assets.customers.customer_value import refresh_customer_value
+from assets.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver
 from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_EVENTS
@@ -67,7 +68,7 @@ def test_customer_value_follows_the_literature(lake: Lake, shop: Stream, mock_ka
     mock_kafka.publish(topic, [*mine, event(event_time="2019-10-21 00:00:00 UTC", user_id=2, price=1)])
     run(lake, shop)
 
-    assert refresh_customer_value(lake) == 2
+    assert refresh_customer_value(lake).buyers == 2
 
     first, second = rows(lake, CUSTOMER_VALUE).sort("user_id", descending=True).to_dicts()
     measures = ("orders", "units", "tenure_days", "recency", "frequency")

@@ -5,7 +5,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from assets.gold import refresh_customer_value
+from assets.customers.customer_value import refresh_customer_value
 from assets.lakehouse import Stream
 from assets.serving import SERVED, publish_serving
 from resources.lake import Lake, LakeError

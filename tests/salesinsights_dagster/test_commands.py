@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from assets.customers.customer_value import refresh_customer_value
+from assets.tables import CUSTOMER_DAYS, TABLES
 from resources.kafka_connection import KafkaConnection
+from resources.lake import Lake
 from salesinsights_dagster.cli import COMMANDS, main
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
+from tests.assets.customers.shoppers import customer_days
 
 COMMAND = Path(sys.executable).with_name("salesinsights")
 
@@ -48,6 +53,29 @@ def test_sql_is_read_only_and_knows_every_table_of_an_empty_lake(tmp_path: Path)
 
     assert json.loads(counted.stdout) == [{"n": 0}]
     assert (refused.returncode, "read-only" in refused.stderr) == (2, True)
+
+
+def test_the_help_of_sql_names_every_table() -> None:
+    shown = CliRunner().invoke(main, ["sql", "--help"]).output
+
+    assert {name for name in TABLES if not re.search(rf"\b{name}\b", shown)} == set()
+
+
+def test_a_customer_is_shown_as_they_are_and_as_they_were(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    lake.table(CUSTOMER_DAYS).append(customer_days({7: [(0, "3.00"), (9, "4.50")]}), {})
+    refresh_customer_value(lake)
+
+    now, then = (
+        json.loads(salesinsights(tmp_path, "customer", "7", "--json", *options).stdout)
+        for options in ([], ["--as-of", "2019-10-05"])
+    )
+    nobody = salesinsights(tmp_path, "customer", "8")
+
+    assert (now["revenue"], now["basis"], now["as_of"]) == ("7.50", "current", "2019-10-10")
+    assert (then["revenue"], then["basis"], then["as_of"]) == ("3.00", "computed", "2019-10-01")
+    assert (nobody.returncode, "user 8 has bought nothing" in nobody.stderr) == (2, True)
+    assert "revenue " in salesinsights(tmp_path, "customer", "7").stdout
 
 
 def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.customers.options import ClvOptions
 from salesinsights_dagster.settings import SettingsError, load_settings
 
 
@@ -32,6 +33,11 @@ def test_home_moves_everything() -> None:
             "SALESINSIGHTS_POSTGRES is not the URL of a PostgreSQL",
         ),
         ({"SALESINSIGHTS_SALES_TOPIC": "shop.events"}, "SALES_TOPIC=shop.events is the topic of the shop's events"),
+        ({"SALESINSIGHTS_CLV_MODEL": "pareto"}, "'pareto' is unknown: set one of bg_nbd, mbg_nbd"),
+        ({"SALESINSIGHTS_CLV_UNIT": "month"}, "set one of week, day"),
+        ({"SALESINSIGHTS_CLV_NEAR_DAYS": "400"}, "set the shorter horizon first"),
+        ({"SALESINSIGHTS_CLV_DAYS": "9999"}, "at most 3650 days"),
+        ({"SALESINSIGHTS_CLV_DISCOUNT": "-1"}, "is not a yearly rate"),
         ({"SCHEMA_REGISTRY_URL": "mock://registry"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "shop:secret"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker"}, "'broker' is not HOST:PORT"),
@@ -90,3 +96,12 @@ def test_security_passes_through_and_stays_out_of_the_repr() -> None:
         }.items()
     )
     assert "secret" not in repr(kafka)
+
+
+def test_how_lifetime_value_is_predicted_is_a_setting() -> None:
+    names = {"MODEL": "mbg_nbd", "UNIT": "day", "NEAR_DAYS": "30", "DAYS": "180", "DISCOUNT": "0.08"}
+
+    chosen = load_settings({f"SALESINSIGHTS_CLV_{name}": value for name, value in names.items()})
+
+    assert chosen.clv == ClvOptions(True, 1, 30, 180, 0.08)
+    assert load_settings({}).clv == ClvOptions(False, 7, 90, 365, 0.1)

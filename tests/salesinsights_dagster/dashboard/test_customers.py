@@ -1,7 +1,7 @@
 from datetime import date
 from decimal import Decimal
 
-from assets.gold import refresh_customer_value
+from assets.customers.customer_value import refresh_customer_value
 from assets.lakehouse import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.customers import customers_now

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from assets.likelihood import Fit, Floats, maximise
+from assets.customers.likelihood import Fit, Floats, maximise
 
 NAMES = ("p", "q", "gamma")
 

@@ -11,9 +11,9 @@ from scipy.integrate import dblquad
 from scipy.special import hyp2f1
 from scipy.stats import beta, gamma
 
-from assets.bg_nbd import BgNbd, Histories, fit_bg_nbd
-from assets.gamma_gamma import GammaGamma, fit_gamma_gamma
-from assets.likelihood import Floats
+from assets.customers.bg_nbd import BgNbd, Histories, fit_bg_nbd
+from assets.customers.gamma_gamma import GammaGamma, fit_gamma_gamma
+from assets.customers.likelihood import Floats
 from tests.conftest import SHARED_DATA
 
 PUBLISHED = BgNbd(0.243, 4.414, 0.793, 2.426)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import betaln, digamma, gammaln
 
-from assets.likelihood import Fit, Floats, maximise
+from assets.customers.likelihood import Fit, Floats, maximise
 
 NAMES = ("r", "alpha", "a", "b")
 

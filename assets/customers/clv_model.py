@@ -1,0 +1,130 @@
+"""The models of lifetime value as a table: one row a fit, versioned, and when a new one is due.
+
+Add here: what is kept of a fit, and what makes a new one due. Not here: how models are fitted (`lifetime_model`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from assets.customers.bg_nbd import NAMES as PURCHASE_NAMES
+from assets.customers.bg_nbd import BgNbd
+from assets.customers.gamma_gamma import NAMES as VALUE_NAMES
+from assets.customers.gamma_gamma import GammaGamma
+from assets.customers.holdout import hold_out
+from assets.customers.lifetime_model import LifetimeFit, LifetimeModel, fit_lifetime, histories
+from assets.customers.likelihood import Fit
+from assets.customers.options import ClvOptions
+from assets.customers.past_value import past_value
+from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS
+from resources.lake import Lake, LakeTable, again_on_conflict
+
+MODEL = "model_version"
+"""The name under which a commit holds the version of the model."""
+
+BG_NBD, MBG_NBD = "bg_nbd", "mbg_nbd"
+
+DRIFTED_FIT, DRIFTED_CUSTOMERS = 0.01, 0.1
+"""So large a change, in the mean log-likelihood of a customer or in their number, and a new fit is due at once."""
+
+_OPTIONS = ("unit_days", "near_days", "far_days", "discount_rate")
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model of the table, its version, and its row by column; no version and an empty row before the first fit."""
+
+    model: LifetimeModel
+    version: int | None
+    row: Mapping[str, Any]
+
+
+def newest_model(table: LakeTable, until: date | None = None) -> KnownModel:
+    """The last fit, or the last one of data up to a day; before the first one a model that knows nothing."""
+    rows = table.read(None if until is None else f"as_of <= DATE '{until}'")
+    if rows.is_empty():
+        return KnownModel(LifetimeModel(None, None, ClvOptions()), None, {})
+    row = rows.sort(MODEL).row(-1, named=True)
+    return KnownModel(_model_of(row), row[MODEL], row)
+
+
+def _model_of(row: Mapping[str, Any]) -> LifetimeModel:
+    modified = row["model"] == MBG_NBD
+    r, alpha, a, b = (row[name] for name in PURCHASE_NAMES)
+    purchases = None if row["purchases_doubt"] else BgNbd(r, alpha, a, b, modified)
+    value = None if row["value_doubt"] else GammaGamma(*(row[name] for name in VALUE_NAMES))
+    return LifetimeModel(purchases, value, ClvOptions(modified, *(row[name] for name in _OPTIONS)))
+
+
+def reason_to_fit(known: KnownModel, buyers: pl.DataFrame, options: ClvOptions) -> str | None:
+    """Why a new fit is due for these buyers (as `past_value` gives them): the word for the table, or None."""
+    if buyers.is_empty():
+        return None
+    if known.version is None:
+        return "first"
+    if known.model.options != options:
+        return "settings"
+    if buyers.item(0, "as_of") > known.row["as_of"]:
+        return "new day"
+    return "drift" if _has_drifted(known, buyers) else None
+
+
+def _has_drifted(known: KnownModel, buyers: pl.DataFrame) -> bool:
+    if abs(buyers.height - known.row["customers"]) > DRIFTED_CUSTOMERS * known.row["customers"]:
+        return True
+    if known.model.purchases is None:
+        return False
+    before = known.row["purchases_log_likelihood"] / known.row["customers"]
+    now = known.model.purchases.log_likelihood(histories(buyers, known.model.options)) / buyers.height
+    return bool(abs(now - before) > DRIFTED_FIT * abs(before))
+
+
+def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = False) -> int | None:
+    """Fit the models anew where that is due, or asked for; the new version, None where there is nothing to do.
+
+    A replay finds nothing due. The holdout's rows come first, so that a version that is seen is whole.
+    """
+
+    def fit() -> int | None:
+        table, days = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS).read()
+        buyers = past_value(days)
+        reason = reason_to_fit(newest_model(table), buyers, options) or ("asked" if is_asked and days.height else None)
+        if reason is None:
+            return None
+        version = (table.progress(MODEL) or 0) + 1
+        report = hold_out(days, options)
+        rows = report.rows if report else pl.DataFrame(schema=CLV_HOLDOUT.schema)
+        numbered = rows.with_columns(pl.lit(version, pl.Int64).alias(MODEL))
+        lake.table(CLV_HOLDOUT).replace(numbered, f"{MODEL} = {version}", {})
+        facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": buyers.item(0, "as_of")}
+        row = {**facts, **_described(fit_lifetime(buyers, options)), **(report.figures if report else {})}
+        table.append(pl.DataFrame([row], schema=CLV_MODEL.schema), {MODEL: version})
+        return version
+
+    return again_on_conflict(fit)
+
+
+def _described(fit: LifetimeFit) -> dict[str, object]:
+    return {
+        "model": MBG_NBD if fit.model.options.modified else BG_NBD,
+        "customers": fit.customers,
+        "repeat_customers": fit.repeat_customers,
+        **{name: asdict(fit.model.options)[name] for name in _OPTIONS},
+        **_fitted(fit.purchases, PURCHASE_NAMES, "purchases"),
+        **_fitted(fit.value, VALUE_NAMES, "value"),
+    }
+
+
+def _fitted(fit: Fit, names: tuple[str, ...], what: str) -> dict[str, object]:
+    """Parameters and errors by the table's names; null where the fit has none."""
+    errors = {f"{name}_error": _finite(fit.standard_errors.get(name)) for name in names}
+    parameters = {name: fit.parameters.get(name) for name in names}
+    return {**parameters, **errors, f"{what}_log_likelihood": fit.log_likelihood, f"{what}_doubt": fit.doubt}
+
+
+def _finite(number: float | None) -> float | None:
+    return None if number is None or math.isnan(number) else number

@@ -1,0 +1,36 @@
+"""The holdout's report as a picture: what a model foretold beside what came.
+
+Add here: a picture of a fit. Not here: the figures behind it (`holdout`).
+"""
+
+import polars as pl
+
+from assets.customers.holdout import BY_FREQUENCY, BY_WEEK, MOST_FREQUENT
+from assets.pictures import png_of
+
+ACTUAL, PREDICTED = "#9a97b0", "#4f43dd"
+
+
+def draw_holdout(rows: pl.DataFrame) -> bytes:
+    """Rows of gold/clv_holdout of one version as PNG bytes: per customer by frequency, and summed up over the weeks."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    by_frequency = rows.filter(measure=BY_FREQUENCY).sort("bucket")
+    buckets = by_frequency["bucket"].to_list()
+    for name, color in (("actual", ACTUAL), ("predicted", PREDICTED)):
+        each = (by_frequency[name] / by_frequency["customers"]).to_list()
+        left.plot(buckets, each, color=color, marker="o", label=name)
+    left.set_xticks(buckets, [f"{bucket}+" if bucket == MOST_FREQUENT else str(bucket) for bucket in buckets])
+    left.set_title("Purchases of a customer, by repeat purchases before", loc="left", fontsize=10)
+    by_week = rows.filter(measure=BY_WEEK).sort("bucket")
+    for name, color in (("actual", ACTUAL), ("predicted", PREDICTED)):
+        right.plot(by_week["bucket"].to_list(), by_week[name].to_list(), color=color, marker="o", label=name)
+    right.set_title("Purchases of all, summed up over the weeks", loc="left", fontsize=10)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, fontsize=8)
+    return png_of(figure)

@@ -1,0 +1,83 @@
+"""The customer assets: the model of lifetime value, every buyer's value, and its days, on their own cadence.
+
+One step makes all of them, since the value follows the model and most runs fit none.
+Add here: what Dagster is told about them. Not here: the measures, the models, or when they run (`sensors`).
+"""
+
+import inspect
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.catalog import key_of, spec_of
+from assets.customers.clv_checks import CHECKS
+from assets.customers.clv_model import MODEL, newest_model, refit
+from assets.customers.clv_pictures import draw_holdout
+from assets.customers.customer_value import refresh_customer_value
+from assets.customers.options import ClvOptions
+from assets.pictures import inline
+from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from assets.upkeep_assets import Clock
+from resources.lake import Lake
+
+CUSTOMER_ASSETS = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)
+MODELS = {key_of(CLV_MODEL), key_of(CLV_HOLDOUT)}
+
+
+@dg.multi_asset(
+    name="customer_value",
+    specs=[spec_of(layout) for layout in CUSTOMER_ASSETS],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=key_of(layout), description=inspect.getdoc(function))
+        for name, (layout, function) in CHECKS.items()
+    ],
+    can_subset=True,
+)
+def customer_value(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    clock: dg.ResourceParam[Clock],
+    clv_options: dg.ResourceParam[ClvOptions],
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult | dg.AssetCheckEvaluation]:
+    """Fit the models anew if that is due, and bring every buyer's value to them and to gold.
+
+    Asked for the model alone, it is fitted anew in any case.
+    """
+    asked = bool(context.selected_asset_keys) and context.selected_asset_keys <= MODELS
+    version = refit(lake, clv_options, clock.now(), is_asked=asked)
+    if version is not None:
+        yield from _fitted(lake, version)
+    if key_of(CUSTOMER_VALUE) in context.selected_asset_keys:
+        done = refresh_customer_value(lake)
+        if done.recorded:
+            rows = lake.table(CUSTOMER_VALUE_DAYS).rows
+            recorded = dg.MetadataValue.text(done.recorded.isoformat())
+            metadata = {"dagster/row_count": dg.MetadataValue.int(rows), "recorded": recorded}
+            yield dg.AssetMaterialization(key_of(CUSTOMER_VALUE_DAYS), metadata=metadata)
+        figures = {"dagster/row_count": done.buyers, "predicted_anew": done.predicted}
+        yield dg.MaterializeResult(key_of(CUSTOMER_VALUE), metadata=figures)
+    yield from _checked(context, lake)
+
+
+def _checked(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckEvaluation]:
+    for check in context.selected_asset_check_keys:
+        layout, function = CHECKS[check.name]
+        verdict = function(lake)
+        severity = dg.AssetCheckSeverity.WARN if verdict.is_warning else dg.AssetCheckSeverity.ERROR
+        yield dg.AssetCheckEvaluation(
+            asset_key=key_of(layout),
+            check_name=check.name,
+            passed=verdict.passed,
+            severity=severity,
+            metadata=verdict.figures,
+        )
+
+
+def _fitted(lake: Lake, version: int) -> Iterator[dg.AssetMaterialization]:
+    """A fit: its row as metadata, and the holdout's report as a picture."""
+    row = newest_model(lake.table(CLV_MODEL)).row
+    told = {name: value if isinstance(value, int | float) else str(value) for name, value in row.items()}
+    yield dg.AssetMaterialization(key_of(CLV_MODEL), metadata={k: v for k, v in told.items() if row[k] is not None})
+    report = lake.table(CLV_HOLDOUT).read(f"{MODEL} = {version}")
+    picture = {} if report.is_empty() else {"holdout": dg.MetadataValue.md(inline(draw_holdout(report), "holdout"))}
+    yield dg.AssetMaterialization(key_of(CLV_HOLDOUT), metadata={"dagster/row_count": report.height, **picture})

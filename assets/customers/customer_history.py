@@ -1,0 +1,59 @@
+"""What a customer was thought to be worth on an earlier day.
+
+Add here: a question about the past of one customer. Not here: how days are recorded (`customer_value`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import polars as pl
+
+from assets.changed_days import rows_per_day
+from assets.customers.customer_value import scored
+from assets.customers.lifetime_model import fit_lifetime
+from assets.customers.options import ClvOptions
+from assets.customers.past_value import past_value
+from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from resources.lake import Lake
+
+Basis = Literal["current", "recorded", "computed"]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """A customer's row, None for one who had not bought yet, and the newest day with purchases that it takes in.
+
+    `basis`: `current`, as the table stands; `recorded` at the end of that day; or, where nothing was recorded then,
+    `computed` now from the purchases up to that day, with a model fitted to them alone.
+    """
+
+    row: Mapping[str, Any] | None
+    as_of: date | None
+    basis: Basis
+
+
+def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) -> Worth:
+    """What a customer was worth at the end of a day (UTC), or is now (None).
+
+    Day after day without purchases changes nothing: the answer is that of the last day on which anybody bought.
+    """
+    current = lake.table(CUSTOMER_VALUE).read()
+    newest = current.item(0, "as_of") if current.height else None
+    if day is None or (newest is not None and day >= newest):
+        return Worth(_row(current, user_id), newest, "current")
+    bought = [one for one in rows_per_day(lake.table(CUSTOMER_DAYS)) if one <= day]
+    if not bought:
+        return Worth(None, None, "computed")
+    as_of = max(bought)
+    recorded = lake.table(CUSTOMER_VALUE_DAYS).read(CUSTOMER_VALUE_DAYS.on_days([as_of]))
+    if recorded.height:
+        return Worth(_row(recorded, user_id), as_of, "recorded")
+    past = past_value(lake.table(CUSTOMER_DAYS).read(f"event_date <= DATE '{as_of}'"))
+    return Worth(_row(scored(past, fit_lifetime(past, options).model, None), user_id), as_of, "computed")
+
+
+def _row(rows: pl.DataFrame, user_id: int) -> dict[str, Any] | None:
+    found = rows.filter(user_id=user_id)
+    return found.row(0, named=True) if found.height else None

@@ -1,0 +1,80 @@
+"""Every buyer's value: what they were worth, from customer_days, and what the newest model says they will be.
+
+The past is computed anew for all of them, since scores and segments compare them; a prediction is made anew only for
+those whose history, or whose model, is another one. A day's last state is kept in customer_value_days.
+Add here: how the table follows its sources. Not here: the measures (`customer_value.sql`), or the models.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from assets.customers.clv_model import MODEL, newest_model
+from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
+from assets.customers.past_value import past_value
+from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
+from resources.lake import Lake, LakeTable, again_on_conflict
+
+DAYS = "customer_days"
+"""The name under which a commit holds the version of customer_days that it was computed from."""
+
+_INPUTS = (*HISTORY, "monetary_value", "revenue", "average_order_value", "model_version")
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """How many buyers there are, for how many the prediction was made anew, and the day whose end was recorded."""
+
+    buyers: int
+    predicted: int
+    recorded: date | None
+
+
+def scored(past: pl.DataFrame, model: LifetimeModel, version: int | None) -> pl.DataFrame:
+    """Rows of customer_value: historical measures, and the predictions of a model."""
+    numbered = past.with_columns(model_version=pl.lit(version, pl.Int64))
+    return predict(numbered, model).select(CUSTOMER_VALUE.schema.names())
+
+
+def refresh_customer_value(lake: Lake) -> Refreshed:
+    """Bring customer_value to customer_days and to the newest model. A replay predicts nothing and changes no row."""
+
+    def refresh() -> Refreshed:
+        table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
+        known, newest = table.read(), newest_model(models)
+        past = past_value(days.read()).with_columns(model_version=pl.lit(newest.version, pl.Int64))
+        carried = past.join(known.select("user_id", *_INPUTS, *PREDICTED), ["user_id", *_INPUTS], nulls_equal=True)
+        new = scored(past.join(carried, on="user_id", how="anti"), newest.model, newest.version)
+        recorded = _record(lake, known, past)
+        progress = {DAYS: days.version, MODEL: newest.version or 0}
+        table.replace(pl.concat([carried.select(new.columns), new]), None, progress)
+        return Refreshed(past.height, new.height, recorded)
+
+    return again_on_conflict(refresh)
+
+
+def _record(lake: Lake, known: pl.DataFrame, now: pl.DataFrame) -> date | None:
+    """Keep the last state of a day that is over: of the table before its `as_of` moves on. Again, it is the same."""
+    before, after = _as_of(known), _as_of(now)
+    if before is None or after is None or after <= before:
+        return None
+    rows = known.select(CUSTOMER_VALUE_DAYS.schema.names())
+    lake.table(CUSTOMER_VALUE_DAYS).replace(rows, CUSTOMER_VALUE_DAYS.on_days([before]), {})
+    return before
+
+
+def _as_of(rows: pl.DataFrame) -> date | None:
+    return rows.item(0, "as_of") if rows.height else None
+
+
+def customer_value_is_behind(lake: Lake) -> bool:
+    """Whether customer_days or the model has moved since customer_value was last computed."""
+    table = lake.table(CUSTOMER_VALUE)
+    return _moved(table, DAYS, lake.table(CUSTOMER_DAYS).version) or _moved(
+        table, MODEL, lake.table(CLV_MODEL).progress(MODEL) or 0
+    )
+
+
+def _moved(table: LakeTable, name: str, to: int) -> bool:
+    return (table.progress(name) or 0) != to

@@ -1,0 +1,102 @@
+"""How well a model foretells: fitted to the first part of the history, and held to what came after it.
+
+Add here: a figure of the report. Not here: the model (`lifetime_model`), or the pictures (`clv_pictures`).
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from assets.customers.bg_nbd import BgNbd, fit_bg_nbd
+from assets.customers.lifetime_model import HISTORY, histories
+from assets.customers.options import ClvOptions
+from assets.customers.past_value import past_value
+from assets.tables import CLV_HOLDOUT
+
+LONGEST_DAYS = 90
+SHORTEST_DAYS = 7
+"""A holdout is the last third of the history, no longer and no shorter than this."""
+
+MOST_FREQUENT = 7
+"""Customers who have bought again so often, or more often, are one bucket."""
+
+BY_FREQUENCY, BY_WEEK = "frequency", "week"
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """`rows` as in gold/clv_holdout but for the version, `figures` as the columns of gold/clv_model name them."""
+
+    rows: pl.DataFrame
+    figures: dict[str, object]
+
+
+def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
+    """The report of a model that saw these customer_days but for their last third.
+
+    None where the history is too short, or where the first part says too little to fit a model to it.
+    """
+    first, last = days["event_date"].min(), days["event_date"].max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        return None
+    length = min((last - first).days // 3, LONGEST_DAYS)
+    if length < SHORTEST_DAYS:
+        return None
+    seen = days.filter(pl.col("event_date") <= last - timedelta(days=length))
+    buyers = past_value(seen)
+    model, fit = fit_bg_nbd(histories(buyers, options), modified=options.modified)
+    if fit.doubt:
+        return None
+    start: date = buyers.item(0, "as_of")
+    after = days.filter(pl.col("event_date") > start).join(buyers.select("user_id", "frequency"), on="user_id")
+    ends = _weeks((last - start).days)
+    expected = _expected(buyers, model, ends, options.unit_days)
+    rows = pl.concat([_by_frequency(buyers, after, expected), _by_week(buyers.height, after, expected, start, ends)])
+    predicted = expected.select((pl.col("predicted").list.last() * pl.col("customers")).sum()).item()
+    figures = {
+        "holdout_start": start,
+        "holdout_days": (last - start).days,
+        "holdout_customers": buyers.height,
+        "holdout_purchases": float(after.height),
+        "holdout_predicted": predicted,
+    }
+    return Holdout(rows, figures)
+
+
+def _weeks(days: int) -> list[int]:
+    return [*range(7, days, 7), days]
+
+
+def _expected(buyers: pl.DataFrame, model: BgNbd, ends: list[int], unit_days: int) -> pl.DataFrame:
+    """Per distinct history: the customers, and the purchases that one of them is expected to make until each end."""
+    counted = buyers.group_by(HISTORY).len("customers").sort(HISTORY)
+    frequency, recency, age = (counted[name].cast(pl.Float64).to_numpy() for name in HISTORY)
+    ahead = [end / unit_days for end in ends]
+    expected = model.expected_purchases(frequency, recency / unit_days, age / unit_days, ahead)
+    return counted.with_columns(predicted=pl.Series(expected.tolist(), dtype=pl.List(pl.Float64)))
+
+
+def _by_frequency(buyers: pl.DataFrame, after: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
+    """What customers bought in the holdout, by how often they had bought again before it."""
+    bucket = pl.col("frequency").clip(upper_bound=MOST_FREQUENT).alias("bucket")
+    each = pl.col("predicted").list.last() * pl.col("customers")
+    predicted = expected.group_by(bucket).agg(each.sum().alias("predicted"))
+    actual = after.group_by(bucket).agg(pl.len().alias("actual"))
+    grouped = buyers.group_by(bucket).agg(pl.len().alias("customers")).join(predicted, on="bucket")
+    counted = grouped.join(actual, on="bucket", how="left").with_columns(pl.col("actual").fill_null(0))
+    return _rows(BY_FREQUENCY, counted)
+
+
+def _by_week(customers: int, after: pl.DataFrame, expected: pl.DataFrame, start: date, ends: list[int]) -> pl.DataFrame:
+    """What all of them bought until the end of each week of the holdout; the last week may be a part of one."""
+    ages = (after["event_date"] - start).dt.total_days().to_numpy()
+    sums = np.array(expected["predicted"].to_list()).T @ expected["customers"].cast(pl.Float64).to_numpy()
+    found = {"bucket": range(1, len(ends) + 1), "actual": [(ages <= end).sum() for end in ends], "predicted": sums}
+    return _rows(BY_WEEK, pl.DataFrame(found).with_columns(customers=pl.lit(customers)))
+
+
+def _rows(measure: str, figures: pl.DataFrame) -> pl.DataFrame:
+    named = figures.with_columns(measure=pl.lit(measure), model_version=pl.lit(None, pl.Int64))
+    return named.select(CLV_HOLDOUT.schema.names()).cast(CLV_HOLDOUT.schema).sort("bucket")

@@ -1,0 +1,21 @@
+"""The choices that a shop makes about lifetime value. They come from the settings and are kept with each fit.
+
+Add here: a choice. Not here: what it does (`lifetime_model`).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ClvOptions:
+    """How lifetime value is predicted: the model of purchases, its unit of time, two horizons, and the discount.
+
+    `unit_days` is 7 for weeks or 1 for days: the fit is the same, its parameter alpha is in that unit.
+    `discount_rate` is what a year takes off, such as 0.1.
+    """
+
+    modified: bool = False
+    unit_days: int = 7
+    near_days: int = 90
+    far_days: int = 365
+    discount_rate: float = 0.1

@@ -1,0 +1,22 @@
+"""What every buyer was worth: the historical measures, computed by `customer_value.sql`.
+
+Add here: how the query is asked. Not here: what a measure means (the `.sql` file), or predictions (`lifetime_model`).
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from assets.tables import CUSTOMER_VALUE, PREDICTED
+from resources.duckdb_engine import duckdb_session, query
+
+_SCHEMA = pl.Schema(
+    {name: kind for name, kind in CUSTOMER_VALUE.schema.items() if name not in (*PREDICTED, "model_version")}
+)
+
+
+def past_value(days: pl.DataFrame) -> pl.DataFrame:
+    """One row a buyer, from rows like customer_days: the columns of customer_value but for the predictions."""
+    sql = Path(__file__).with_name("customer_value.sql").read_text()
+    with duckdb_session({"customer_days": days}) as connection:
+        return query(connection, sql).select(_SCHEMA.names()).cast(_SCHEMA)

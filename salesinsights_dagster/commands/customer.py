@@ -1,0 +1,42 @@
+"""`salesinsights customer`: what a customer is worth, or was thought to be worth.
+
+Add here: options and output. Not here: how it is known (`assets.customers.customer_history`).
+"""
+
+import json
+from datetime import datetime
+
+import click
+
+from salesinsights_dagster.commands.errors import Failure
+from salesinsights_dagster.settings import load_settings
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument("user_id", type=int)
+@click.option("--as-of", "day", type=DAY, help="At the end of this day (UTC); now if it is left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON; money is text.")
+def customer(user_id: int, day: datetime | None, as_json: bool) -> None:
+    """Show what USER_ID was worth, and what the models said they would be worth.
+
+    An earlier day is answered as it was recorded at its end. Where nothing was recorded then, as for months that were
+    loaded later, it is computed from the purchases up to that day, with a model fitted to them alone.
+    """
+    from assets.customers.customer_history import worth_on
+    from resources.lake import Lake
+
+    settings = load_settings()
+    worth = worth_on(Lake(settings.lake), user_id, day.date() if day else None, settings.clv)
+    if worth.row is None:
+        until = f" until {worth.as_of}" if worth.as_of else ""
+        raise Failure(f"user {user_id} has bought nothing{until}: salesinsights sql can look for them in silver_events")
+    facts = {**worth.row, "as_of": worth.as_of, "basis": worth.basis}
+    shown = {name: value for name, value in facts.items() if value is not None}
+    if as_json:
+        plain = {name: value if isinstance(value, int | float) else str(value) for name, value in shown.items()}
+        click.echo(json.dumps(plain))
+    else:
+        width = max(map(len, shown))
+        click.echo("\n".join(f"{name:<{width}}  {value}" for name, value in shown.items()))

@@ -1,0 +1,58 @@
+"""The customer assets as Dagster runs them."""
+
+import dagster as dg
+import pytest
+
+from assets.catalog import key_of
+from assets.customers.clv_checks import CHECKS
+from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from resources.lake import Lake
+from salesinsights_dagster.definitions import build_definitions
+from salesinsights_dagster.settings import load_settings
+from tests.assets.customers.shoppers import customer_days, regular_shop
+
+SHOP = regular_shop(1_000, 120)
+
+
+@pytest.fixture
+def sold(lake: Lake) -> Lake:
+    lake.table(CUSTOMER_DAYS).append(customer_days(SHOP), {})
+    return lake
+
+
+def materialize(lake: Lake, *layouts: object) -> dg.ExecuteInProcessResult:
+    defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
+    job = defs.get_implicit_global_asset_job_def()
+    return job.execute_in_process(asset_selection=[key_of(layout) for layout in layouts])  # type: ignore[arg-type]
+
+
+def made(result: dg.ExecuteInProcessResult) -> list[str]:
+    events = result.get_asset_materialization_events()
+    return [event.step_materialization_data.materialization.asset_key.path[-1] for event in events]
+
+
+def test_a_run_tells_of_what_it_made_and_of_all_checks(sold: Lake) -> None:
+    everything = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)
+
+    first, second = materialize(sold, *everything), materialize(sold, *everything)
+
+    assert made(first) == ["clv_model", "clv_holdout", "customer_value"]
+    assert made(second) == ["customer_value"]
+    for result in (first, second):
+        checked = result.get_asset_check_evaluations()
+        assert {check.check_name: check.passed for check in checked} == dict.fromkeys(CHECKS, True)
+
+
+def test_the_fit_is_shown_with_its_figures_and_its_picture(sold: Lake) -> None:
+    events = materialize(sold, CLV_MODEL, CLV_HOLDOUT).get_asset_materialization_events()
+
+    model, report = (event.step_materialization_data.materialization.metadata for event in events)
+    assert {"r", "alpha_error", "purchases_log_likelihood", "reason", "holdout_purchases"} <= model.keys()
+    assert str(report["holdout"].value).startswith("![holdout](data:image/png;base64,")
+
+
+def test_the_model_asked_for_alone_is_fitted_anew(sold: Lake) -> None:
+    materialize(sold, CUSTOMER_VALUE)
+
+    assert made(materialize(sold, CLV_MODEL)) == ["clv_model", "clv_holdout"]
+    assert made(materialize(sold, CUSTOMER_VALUE)) == ["customer_value"]

@@ -1,0 +1,221 @@
+"""The model and every buyer's value as tables: what is fitted when, what is predicted anew, and what is remembered."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from assets.customers import customer_value
+from assets.customers.clv_checks import holdout_calibrated, model_trusted, predictions_possible, revenue_conserved
+from assets.customers.clv_model import newest_model, refit
+from assets.customers.customer_history import worth_on
+from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
+from assets.customers.options import ClvOptions
+from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
+from resources.lake import Lake, LakeTable
+from tests.assets.customers.shoppers import FIRST, Bought, customer_days, regular_shop
+from tests.assets.test_micro_batch import rows
+from tests.faults.interleaving import crash_before
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+OPTIONS = ClvOptions()
+SHOP = regular_shop(1_500, 120)
+
+
+def sell(lake: Lake, bought: Bought) -> None:
+    lake.table(CUSTOMER_DAYS).append(customer_days(bought), {})
+
+
+def follow(lake: Lake, options: ClvOptions = OPTIONS) -> customer_value.Refreshed:
+    refit(lake, options, NOW)
+    return refresh_customer_value(lake)
+
+
+@pytest.fixture
+def sold(lake: Lake) -> Lake:
+    sell(lake, SHOP)
+    follow(lake)
+    return lake
+
+
+def until(day: int) -> Bought:
+    return {user: [one for one in bought if one[0] <= day] for user, bought in SHOP.items()}
+
+
+def test_each_customer_has_a_prediction_and_all_checks_pass(sold: Lake) -> None:
+    found = rows(sold, CUSTOMER_VALUE)
+
+    assert found["prediction"].unique().to_list() == ["model"]
+    assert found.select(pl.col(*PREDICTED).null_count()).sum_horizontal().item() == 0
+    assert (found["near_predicted_value"] <= found["predicted_value"]).all()
+    undiscounted = pl.col("predicted_purchases") * pl.col("expected_order_value").cast(pl.Float64)
+    discount = found.select(pl.col("predicted_value").cast(pl.Float64).sum() / undiscounted.sum()).item()
+    assert 0.93 < discount < 0.98
+    for check in (revenue_conserved, predictions_possible, model_trusted, holdout_calibrated):
+        assert check(sold).passed, check(sold).figures
+    assert holdout_calibrated(sold).figures["predicted / actual"] == pytest.approx(1, abs=0.35)
+
+
+def test_a_second_look_fits_and_predicts_nothing(sold: Lake) -> None:
+    before = rows(sold, CUSTOMER_VALUE)
+
+    assert refit(sold, OPTIONS, NOW) is None
+    assert refresh_customer_value(sold).predicted == 0
+
+    assert_frame_equal(rows(sold, CUSTOMER_VALUE), before)
+    assert not customer_value_is_behind(sold)
+
+
+def test_only_customers_with_new_purchases_are_predicted_anew(
+    sold: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    new: Bought = {2: [(119, "40.00")], 9_001: [(119, "8.00")]}
+    sell(sold, new)
+    assert customer_value_is_behind(sold)
+
+    done = follow(sold)
+
+    other = Lake(str(tmp_path_factory.mktemp("at-once")))
+    sell(other, SHOP)
+    sell(other, new)
+    other.table(CLV_MODEL).append(rows(sold, CLV_MODEL), {"model_version": 1})
+    refresh_customer_value(other)
+    assert done.predicted == 2
+    assert_frame_equal(rows(sold, CUSTOMER_VALUE), rows(other, CUSTOMER_VALUE))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({1: [(120, "5.00")]}, "new day"),
+        ({user: [(60, "5.00")] for user in range(5_000, 5_200)}, "drift"),
+        ({user: [(60, "5.00"), (100, "1.00"), (119, "1.00")] for user in range(5_000, 5_140)}, "drift"),
+        ({1_501: [(60, "5.00")]}, None),
+    ],
+)
+def test_a_new_fit_is_due_when_a_day_begins_or_customers_change(sold: Lake, change: Bought, reason: str | None) -> None:
+    sell(sold, change)
+
+    version = refit(sold, OPTIONS, NOW)
+
+    assert version == (None if reason is None else 2)
+    assert rows(sold, CLV_MODEL)["reason"].to_list() == (["first"] if reason is None else ["first", reason])
+
+
+def test_other_settings_are_a_new_fit_and_new_predictions(sold: Lake) -> None:
+    weeks = newest_model(sold.table(CLV_MODEL)).row
+
+    done = follow(sold, replace(OPTIONS, unit_days=1, near_days=30))
+
+    days = newest_model(sold.table(CLV_MODEL)).row
+    assert (days["reason"], days["unit_days"], done.predicted) == ("settings", 1, 1_500)
+    assert days["alpha"] == pytest.approx(7 * weeks["alpha"], rel=1e-3)
+
+
+def test_a_fit_that_is_asked_for_is_made(sold: Lake) -> None:
+    assert refit(sold, OPTIONS, NOW, is_asked=True) == 2
+
+
+def test_a_kill_between_the_reports_commit_and_the_fits_leaves_one_report(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sell(lake, SHOP)
+    crash_before(monkeypatch, LakeTable, "append", lambda: refit(lake, OPTIONS, NOW))
+    assert rows(lake, CLV_MODEL).is_empty()
+
+    refit(lake, OPTIONS, NOW)
+
+    report = rows(lake, CLV_HOLDOUT)
+    assert report.select("model_version", "measure", "bucket").is_unique().all()
+    assert report.filter(measure="week")["actual"].max() == newest_model(lake.table(CLV_MODEL)).row["holdout_purchases"]
+
+
+AWKWARD: dict[str, Bought] = {
+    "all bought once": {user: [(user % 50, "3.00")] for user in range(200)},
+    "one customer": {1: [(0, "3.00"), (9, "4.00")]},
+    "identical customers": {user: [(0, "3.00"), (9, "3.00")] for user in range(300)},
+    "refunds alone": {user: [(3, "-2.00")] for user in range(30)},
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_model_that_can_not_be_trusted_gives_way_to_the_past(lake: Lake, name: str) -> None:
+    sell(lake, AWKWARD[name])
+
+    follow(lake)
+
+    found = rows(lake, CUSTOMER_VALUE)
+    assert newest_model(lake.table(CLV_MODEL)).row["purchases_doubt"]
+    assert found["prediction"].unique().to_list() == ["past"]
+    assert found["predicted_value"].to_list() == found["revenue"].to_list()
+    assert found["probability_alive"].null_count() == found.height
+    for check in (revenue_conserved, predictions_possible, model_trusted, holdout_calibrated):
+        assert check(lake).passed
+
+
+def test_values_that_can_not_be_modelled_are_those_of_the_past(lake: Lake) -> None:
+    sell(lake, {user: [(day, "4.00") for day, _ in bought] for user, bought in SHOP.items()})
+
+    follow(lake)
+
+    found = rows(lake, CUSTOMER_VALUE)
+    assert newest_model(lake.table(CLV_MODEL)).row["value_doubt"]
+    assert found["prediction"].unique().to_list() == ["model, past order value"]
+    assert found["expected_order_value"].unique().to_list() == [Decimal("4.00")]
+    assert predictions_possible(lake).passed
+
+
+def test_nobody_has_no_model_and_no_value(lake: Lake) -> None:
+    assert follow(lake) == customer_value.Refreshed(0, 0, None)
+    assert refit(lake, OPTIONS, NOW, is_asked=True) is None
+    assert worth_on(lake, 1, None, OPTIONS).row is None
+
+
+def test_checks_see_money_that_was_lost_and_predictions_that_can_not_be(sold: Lake) -> None:
+    table = sold.table(CUSTOMER_VALUE)
+    wrong = pl.when(user_id=7).then(pl.lit(2.0)).otherwise("probability_alive")
+    table.replace(table.read().with_columns(probability_alive=wrong).filter(pl.col("user_id") != 8), None, {})
+
+    assert not revenue_conserved(sold).passed
+    assert predictions_possible(sold).figures["impossible"] == 1
+
+
+def test_what_was_thought_on_an_earlier_day_is_remembered(lake: Lake) -> None:
+    sell(lake, until(99))
+    follow(lake)
+    thought = rows(lake, CUSTOMER_VALUE).row(by_predicate=pl.col("user_id") == 1, named=True)
+    late: Bought = {1: [(98, "500.00")]}
+    later: Bought = {user: [one for one in bought if one[0] > 99] for user, bought in SHOP.items()}
+    sell(lake, later)
+    sell(lake, late)
+
+    done = follow(lake)
+
+    then, now = worth_on(lake, 1, FIRST + timedelta(days=99), OPTIONS), worth_on(lake, 1, None, OPTIONS)
+    assert (then.basis, now.basis) == ("recorded", "current")
+    assert done.recorded == then.as_of == FIRST + timedelta(days=99)
+    assert then.row is not None
+    assert now.row is not None
+    assert {name: thought[name] for name in CUSTOMER_VALUE_DAYS.schema} == then.row
+    assert now.row["revenue"] > then.row["revenue"] + 499
+
+
+def test_a_day_that_nobody_recorded_is_computed_from_what_was_bought_until_then(
+    sold: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    day = FIRST + timedelta(days=80)
+    then = Lake(str(tmp_path_factory.mktemp("then")))
+    sell(then, until(80))
+    follow(then)
+
+    computed = worth_on(sold, 1, day, OPTIONS)
+
+    assert computed.basis == "computed"
+    assert computed.row is not None
+    expected = rows(then, CUSTOMER_VALUE).row(by_predicate=pl.col("user_id") == 1, named=True)
+    assert {**expected, "model_version": None} == computed.row
+    assert worth_on(sold, 1, FIRST - timedelta(days=1), OPTIONS).row is None
+    assert worth_on(sold, 999_999, date(2030, 1, 1), OPTIONS).row is None
