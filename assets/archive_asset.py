@@ -3,7 +3,6 @@
 Add here: what Dagster is told about a month. Not here: how it reaches the lake (`archive_months`).
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,11 +14,9 @@ from assets.archive_files import find_month
 from assets.archive_months import Heard, MonthLoad, load_month
 from assets.catalog import key_of, spec_of
 from assets.changed_days import rows_per_day
+from assets.niceness import yield_to_stream
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake
-
-NICENESS = 10
-"""What a backfill that the daemon starts yields of the processor to the live stream."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,7 @@ def archive_months(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], archive: dg.ResourceParam[Archive]
 ) -> dg.MaterializeResult:
     """Load the month's file into bronze, and bring silver and gold of its days up to it."""
-    if "dagster/backfill" in context.run.tags:
-        os.nice(NICENESS)
+    yield_to_stream(context)
     file = find_month(archive.folder, date.fromisoformat(context.partition_key))
     begun = archive.clock()
     load = load_month(lake, file, begun, archive.window_seconds, _told(context, archive.heard))

@@ -12,7 +12,8 @@ from datetime import date
 import polars as pl
 
 from assets.gold import gold_queries, sql_of
-from assets.tables import BEHAVIOUR, SILVER_EVENTS
+from assets.sessions import sessions_of, touched_days
+from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
 from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
 
 COMMITTED_DAYS = 7
@@ -56,9 +57,18 @@ def _compute(lake: Lake, layout: TableLayout, days: Sequence[date]) -> None:
     table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
     prints = _fingerprints(silver, layout)
     progress = {_name(day): prints.get(day, 0) for day in days}
-    events = silver.read(SILVER_EVENTS.on_days(days), _READ)
+    if layout is SESSIONS:
+        touched = touched_days(table, days)
+        rows = sessions_of(silver, touched, _READ, lambda events: _computed(layout, events))
+        table.replace(rows, layout.on_days(touched), progress)
+    else:
+        rows = _computed(layout, silver.read(SILVER_EVENTS.on_days(days), _READ))
+        table.replace(rows, layout.on_days(days), progress)
+
+
+def _computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:
     with gold_queries({"events": events}, window_seconds=1) as compute:
-        table.replace(compute(layout), layout.on_days(days), progress)
+        return compute(layout)
 
 
 def _stale(table: LakeTable, silver: LakeTable) -> list[date]:

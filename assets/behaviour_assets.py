@@ -1,25 +1,48 @@
-"""The behaviour assets: their days follow silver on a cadence of their own.
+"""The assets about what visitors do: they follow silver on a cadence of their own.
 
-They have no partitions in Dagster, unlike their tables: a run without a partition, as a schedule starts it, can't make
+They have no partitions in Dagster, unlike their tables: a run without a partition, as automation starts it, can't make
 assets that are all partitioned once their source is. A day whose events changed is computed anew in any case.
-Add here: what Dagster is told about them. Not here: how they follow (`behaviour`), or when (`sensors`).
+Add here: what Dagster is told about them. Not here: how they follow (the module of each table), or when (`sensors`).
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.abandoned_carts import refresh_carts
 from assets.behaviour import follow_silver
 from assets.catalog import key_of, spec_of
-from assets.tables import BEHAVIOUR
+from assets.cohort_retention import refresh_cohorts
+from assets.customers.options import CartRule
+from assets.niceness import yield_to_stream
+from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION
 from resources.lake import Lake
 
 
 @dg.multi_asset(name="behaviour", specs=[spec_of(layout) for layout in BEHAVIOUR], can_subset=True)
 def behaviour(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.MaterializeResult]:
     """Compute the days anew whose events changed."""
+    yield_to_stream(context)
     for layout in BEHAVIOUR:
         if key_of(layout) in context.selected_asset_keys:
             days = [day for some in follow_silver(lake, layout) for day in some]
             metadata = {"dagster/row_count": lake.table(layout).rows, "days": len(days)}
             yield dg.MaterializeResult(key_of(layout), metadata=metadata)
+
+
+@dg.multi_asset(name="abandoned_carts", specs=[spec_of(ABANDONED_CARTS)])
+def abandoned_carts(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], cart_rule: dg.ResourceParam[CartRule]
+) -> dg.MaterializeResult:
+    """Find anew what lies in carts that were left."""
+    yield_to_stream(context)
+    rows = refresh_carts(lake, cart_rule)
+    worth = lake.table(ABANDONED_CARTS).read(columns=["cart_value"])["cart_value"].sum()
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "cart_value": str(worth)})
+
+
+@dg.multi_asset(name="cohort_retention", specs=[spec_of(COHORT_RETENTION)])
+def cohort_retention(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    """Count anew who came back."""
+    yield_to_stream(context)
+    return dg.MaterializeResult(metadata={"dagster/row_count": refresh_cohorts(lake)})

@@ -10,11 +10,13 @@ import dagster as dg
 
 from assets.columns import MEANINGS
 from assets.tables import (
+    ABANDONED_CARTS,
     BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     CLV_HOLDOUT,
     CLV_MODEL,
+    COHORT_RETENTION,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
     CUSTOMER_VALUE_DAYS,
@@ -23,6 +25,7 @@ from assets.tables import (
     PRODUCT_SALES,
     PRODUCT_SALES_DAILY,
     RESTATEMENTS,
+    SESSIONS,
     SILVER_BATCHES,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
@@ -49,10 +52,10 @@ FRESH_MODELS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=2), fai
 
 _ONCE_A_DAY = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE_DAYS)
 
-_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR, *_ONCE_A_DAY)
+_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *BEHAVIOUR, *_ONCE_A_DAY)
 """The tables that no micro-batch writes. In Dagster they have no partitions: `assets.behaviour_assets` says why."""
 
-_ALWAYS_MADE = (CUSTOMER_VALUE, RESTATEMENTS, *BEHAVIOUR, BRONZE_ARCHIVE_MONTHS)
+_ALWAYS_MADE = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *BEHAVIOUR, BRONZE_ARCHIVE_MONTHS)
 """The tables that each run of their step makes; a step downstream of them goes on."""
 
 SHOP_EVENTS = dg.AssetSpec(
@@ -90,6 +93,9 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     RESTATEMENTS.name: [dg.AssetKey(["gold", "product_sales"])],
     FUNNEL_DAILY.name: [dg.AssetKey(["silver", "events"])],
     USER_DAYS.name: [dg.AssetKey(["silver", "events"])],
+    SESSIONS.name: [dg.AssetKey(["silver", "events"])],
+    ABANDONED_CARTS.name: [dg.AssetKey(["silver", "events"])],
+    COHORT_RETENTION.name: [dg.AssetKey(["gold", "user_days"])],
 }
 
 _DERIVED = {
@@ -111,10 +117,22 @@ _DERIVED = {
     "products": ("product_id",),
     "first_event_at": ("event_time",),
     "last_event_at": ("event_time",),
+    **dict.fromkeys(("started_at", "ended_at", "carted_at", "abandoned_at"), ("event_time",)),
+    "outcome": ("event_type",),
+    "quantity": ("event_type",),
+    "cart_value": ("price", "event_type"),
 }
 """For the columns of gold that are computed: the columns of silver/events that they are computed from."""
 
 _RESTATED = {f"{age}_{name}": (name,) for age in ("old", "new") for name in ("units", "revenue", "refunds")}
+
+_COHORT_DERIVED = {
+    "cohort": ("event_date",),
+    "month": ("event_date",),
+    "months_since": ("event_date",),
+    **dict.fromkeys(("cohort_users", "users", "retention"), ("user_id",)),
+    "activity": ("views", "carts", "purchases"),
+}
 
 _PURCHASES, _VALUE = ("r", "alpha", "a", "b"), ("p", "q", "gamma")
 
@@ -149,7 +167,7 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
         deps=_UPSTREAM[layout.name],
         description=layout.description,
         group_name=layer,
-        kinds={"deltalake", "duckdb" if layer == "gold" else "polars"},
+        kinds={"deltalake", "duckdb" if layer == "gold" or layout is SESSIONS else "polars"},
         owners=OWNERS,
         metadata=_metadata(layout),
         partitions_def=_partitions(layout),
@@ -208,6 +226,8 @@ def _source(layout: TableLayout) -> tuple[TableLayout, Mapping[str, tuple[str, .
         return CUSTOMER_VALUE, {}
     if layout is RESTATEMENTS:
         return PRODUCT_SALES, _RESTATED
-    if layout.name.startswith("gold/"):
+    if layout is COHORT_RETENTION:
+        return USER_DAYS, _COHORT_DERIVED
+    if layout.name.startswith("gold/") or layout is SESSIONS:
         return SILVER_EVENTS, _DERIVED
     return BRONZE_EVENTS, {}

@@ -15,10 +15,12 @@ import polars as pl
 from assets.avro_values import Schemas, as_text, is_avro, schemas_of
 from assets.behaviour import follow_silver
 from assets.bronze_events import BATCH
+from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold import rebuild_gold
 from assets.silver_events import PLACE, near, parse_bronze, rebuild_silver
 from assets.tables import (
+    ABANDONED_CARTS,
     ARCHIVE,
     BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
@@ -33,8 +35,8 @@ from assets.tables import (
 )
 from resources.lake import Lake, TableLayout, Tables, again_on_conflict
 
-KEPT = (CUSTOMER_VALUE_DAYS,)
-"""The tables that are not computed anew for past days: rows are taken out of them."""
+KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS)
+"""The tables that are not computed anew for it: the user's rows are taken out of them."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         refresh_customer_value(lake)
         for layout in BEHAVIOUR:
             list(follow_silver(lake, layout, trace.days))
+        refresh_cohorts(lake)
     for layout in KEPT:
         _remove_kept(lake, layout, user_id)
     _restate_batches(lake, [batch for batch in trace.batches if batch > 0])

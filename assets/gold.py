@@ -30,8 +30,8 @@ _PURCHASE = ("event_time", "product_id", "brand", "price", "user_id", "user_sess
 
 
 def sql_of(layout: TableLayout) -> str:
-    """The query that computes a gold table; it stands in a file of the table's name."""
-    return (Path(__file__).parent / f"{layout.name.removeprefix('gold/')}.sql").read_text()
+    """The query that computes a table; it stands in a file of the table's name."""
+    return (Path(__file__).parent / f"{layout.name.split('/')[-1]}.sql").read_text()
 
 
 @contextmanager

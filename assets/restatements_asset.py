@@ -6,6 +6,7 @@ Add here: what Dagster is told about a look. Not here: what counts as a restatem
 import dagster as dg
 
 from assets.catalog import spec_of
+from assets.niceness import yield_to_stream
 from assets.restatements import record_restatements
 from assets.tables import RESTATEMENTS
 from assets.upkeep_assets import Clock
@@ -17,6 +18,7 @@ def restatements(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult:
     """Compare product_sales with what it said at the last look."""
+    yield_to_stream(context)
     look = record_restatements(lake, clock.now())
     if not look.is_complete:
         context.log.warning("the version of the last look is gone: what changed since then is not known")

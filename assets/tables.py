@@ -351,6 +351,64 @@ USER_DAYS = TableLayout(
     "What a user did on a UTC day: the counts from which active users, cohorts and features are computed.",
 )
 
+SESSIONS = TableLayout(
+    "silver/sessions",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            "user_session": pl.String(),
+            "started_at": UTC_MICROSECONDS,
+            "ended_at": UTC_MICROSECONDS,
+            **_DONE,
+            "products": pl.Int64(),
+            "revenue": AMOUNT,
+            "outcome": pl.String(),
+            "updated_at": UTC_MICROSECONDS,
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "What a user did without 30 minutes of silence, under the day on which it began, and how it ended.",
+)
+
+ABANDONED_CARTS = TableLayout(
+    "gold/abandoned_carts",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            "product_id": pl.Int64(),
+            "brand": pl.String(),
+            "user_session": pl.String(),
+            "quantity": pl.Int64(),
+            "price": AMOUNT,
+            "cart_value": AMOUNT,
+            "carted_at": UTC_MICROSECONDS,
+            "abandoned_at": UTC_MICROSECONDS,
+        }
+    ),
+    (),
+    "Items that users put in their carts, and neither took out nor bought since; one that is bought later leaves.",
+)
+
+COHORT_RETENTION = TableLayout(
+    "gold/cohort_retention",
+    pl.Schema(
+        {
+            "activity": pl.String(),
+            "cohort": pl.Date(),
+            "month": pl.Date(),
+            "months_since": pl.Int64(),
+            "cohort_users": pl.Int64(),
+            "users": pl.Int64(),
+            "retention": pl.Float64(),
+            "revenue": AMOUNT,
+        }
+    ),
+    (),
+    "Of the users who first were active in a month, how many were in each month since, and what they brought in: by "
+    "any event, and by views, carts and purchases alone.",
+)
+
 SALES_TOPIC = TableLayout(
     "serving/sales_topic",
     pl.Schema(
@@ -371,8 +429,8 @@ SALES_TOPIC = TableLayout(
 DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 """The gold tables that are computed from the purchases of a day."""
 
-BEHAVIOUR = (FUNNEL_DAILY, USER_DAYS)
-"""The gold tables that are computed from all events of a day, on a cadence of their own."""
+BEHAVIOUR = (FUNNEL_DAILY, USER_DAYS, SESSIONS)
+"""The tables that are computed from all events of a day, on a cadence of their own."""
 
 REFINED = (*DAILY, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
 """What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
@@ -394,6 +452,9 @@ TABLES = {
     "restatements": RESTATEMENTS,
     "funnel_daily": FUNNEL_DAILY,
     "user_days": USER_DAYS,
+    "silver_sessions": SESSIONS,
+    "abandoned_carts": ABANDONED_CARTS,
+    "cohort_retention": COHORT_RETENTION,
     "sales_topic": SALES_TOPIC,
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

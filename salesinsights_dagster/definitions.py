@@ -9,7 +9,7 @@ from functools import partial
 import dagster as dg
 
 from assets.archive_asset import Archive, archive_months
-from assets.behaviour_assets import behaviour
+from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
 from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
 from assets.customers.customer_assets import customer_value
 from assets.followers import Follower
@@ -28,11 +28,18 @@ from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 from sensors.alert_sensor import Pager, alert_sensor
-from sensors.customer_schedule import customer_schedule
+from sensors.customer_automation import customer_automation, with_cadence
 from sensors.input_sensor import input_sensor
 from sensors.jobs import ARCHIVE, CUSTOMERS, PROOF, PUBLISH, STREAM, UPKEEP
 from sensors.kafka_sensor import build_kafka_sensor
 from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
+
+MADE = (
+    *(archive_months, micro_batch),
+    *(behaviour, abandoned_carts, cohort_retention, customer_value, restatements, serving),
+    *(lake_files, run_history),
+)
+"""The assets with the code that makes them."""
 
 
 def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
@@ -40,13 +47,12 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
     return dg.Definitions(
         assets=[
             *(SHOP_EVENTS, ARCHIVE_FILES),
-            *(archive_months, micro_batch, behaviour, customer_value, restatements),
-            *(serving, lake_files, run_history),
+            *(made.map_asset_specs(with_cadence) for made in MADE),
             *(follower.spec for follower in followers_of(settings)),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
-        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, alert_sensor],
-        schedules=[customer_schedule, upkeep_schedule, proof_schedule],
+        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, alert_sensor],
+        schedules=[upkeep_schedule, proof_schedule],
         asset_checks=[proof],
         resources={
             "lake": Lake(settings.lake),
@@ -56,6 +62,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "archive": archive or archive_of(settings),
             "pager": pager_of(settings),
             "clv_options": settings.clv,
+            "cart_rule": settings.carts,
             "serving_file": ServingFile(settings.serving_file),
         },
         executor=dg.in_process_executor,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from assets.customers.options import ClvOptions
+from assets.customers.options import CartRule, ClvOptions
 from resources.kafka_connection import KafkaConnection
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -50,6 +50,7 @@ class Settings:
     sales_topic: str | None = "shop.product-sales"
     postgres: str | None = field(default=None, repr=False)
     clv: ClvOptions = field(default_factory=ClvOptions)
+    carts: CartRule = field(default_factory=CartRule)
 
     @property
     def input_folder(self) -> Path:
@@ -102,6 +103,9 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         sales_topic=_sales_topic(env, topic),
         postgres=_postgres(env),
         clv=_clv_options(env),
+        carts=CartRule(
+            _whole_number(env, "SALESINSIGHTS_CART_MINUTES", 60), _whole_number(env, "SALESINSIGHTS_CART_DAYS", 30)
+        ),
     )
 
 

@@ -13,18 +13,22 @@ from functools import partial
 import dagster as dg
 from dagster import AssetCheckKey
 
+from assets.abandoned_carts import carts_are_behind
 from assets.alarms import Alarms, newest_batches, stream_alarms
 from assets.behaviour import is_stale
+from assets.cohort_retention import cohorts_are_behind
 from assets.customers.customer_value import customer_value_is_behind
+from assets.customers.options import CartRule
 from assets.gold import gold_is_behind
 from assets.lakehouse import Stream
-from assets.tables import BEHAVIOUR, CUSTOMER_VALUE, DAILY
+from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, CUSTOMER_VALUE, DAILY
 from resources.lake import Lake
 from resources.webhook import WebhookError
 from sensors.kafka_sensor import unread_offsets
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 TICK_SECONDS = 30
+KIND = "salesinsights/kind"
 LATE = "its source has moved on, and it was not made for longer than its freshness policy allows"
 BROKEN_POLICY = "FAIL"
 """The state of an asset that was not materialized within its policy's time."""
@@ -58,12 +62,19 @@ def notices(told: Mapping[str, str], alarms: Alarms) -> list[Notice]:
 
 
 def run_alarms(instance: dg.DagsterInstance, job_names: list[str]) -> Alarms:
-    """Per job `failed_run/JOB`: whether its last run that ended has failed."""
+    """Per job `failed_run/JOB`: whether its last run that ended has failed. A run that automation started has no job of
+    its own, and is known by the tag of the job that does the same by hand.
+    """
     return {f"failed_run/{name}": _last_failure(instance, name) for name in job_names}
 
 
 def _last_failure(instance: dg.DagsterInstance, job_name: str) -> str | None:
-    runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=ENDED), limit=1)
+    filters = [
+        dg.RunsFilter(job_name=job_name, statuses=ENDED),
+        dg.RunsFilter(tags={KIND: job_name}, statuses=ENDED),
+    ]
+    ended = [record for found in filters for record in instance.get_run_records(found, limit=1)]
+    runs = [record.dagster_run for record in sorted(ended, key=lambda record: record.storage_id, reverse=True)]
     if not runs or runs[0].status is not dg.DagsterRunStatus.FAILURE:
         return None
     return f"run {runs[0].run_id[:8]} of {job_name} failed: its log in the Dagster UI says why"
@@ -91,12 +102,14 @@ def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], 
     return {f"late/{name}": LATE if keys[name] in late and is_behind() else None for name, is_behind in behind.items()}
 
 
-def tables_behind(lake: Lake) -> Mapping[str, Callable[[], bool]]:
+def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], bool]]:
     """For each table of gold that is computed from another one: what says whether that one has moved on."""
     return {
         **{layout.name: lambda: gold_is_behind(lake) for layout in DAILY},
         CUSTOMER_VALUE.name: lambda: customer_value_is_behind(lake),
         **{layout.name: partial(is_stale, lake, layout) for layout in BEHAVIOUR},
+        ABANDONED_CARTS.name: lambda: carts_are_behind(lake, cart_rule),
+        COHORT_RETENTION.name: lambda: cohorts_are_behind(lake),
     }
 
 
@@ -118,13 +131,13 @@ def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callabl
     return known
 
 
-def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream) -> Iterator[Alarms]:
+def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream, cart_rule: CartRule) -> Iterator[Alarms]:
     location = context.repository_def
     assert location is not None  # noqa: S101
     yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, shop), shop.clock())
     yield run_alarms(context.instance, [name for name in location.job_names if not name.startswith("__")])
     yield check_alarms(context.instance, list(location.asset_graph.asset_check_keys))
-    yield late_alarms(context.instance, tables_behind(lake))
+    yield late_alarms(context.instance, tables_behind(lake, cart_rule))
 
 
 @dg.sensor(
@@ -139,9 +152,10 @@ def alert_sensor(
     lake: dg.ResourceParam[Lake],
     shop: dg.ResourceParam[Stream],
     pager: dg.ResourceParam[Pager],
+    cart_rule: dg.ResourceParam[CartRule],
 ) -> dg.SkipReason:
     told = json.loads(context.cursor or "{}")
-    alarms = {name: fault for found in _all_alarms(context, lake, shop) for name, fault in found.items()}
+    alarms = {name: fault for found in _all_alarms(context, lake, shop, cart_rule) for name, fault in found.items()}
     known = tell(pager, notices(told, alarms), told, context.log.warning)
     context.update_cursor(json.dumps(known))
     return dg.SkipReason("; ".join(f"{name}: {fault}" for name, fault in known.items()) or "all is well")

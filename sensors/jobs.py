@@ -9,14 +9,13 @@ import dagster as dg
 
 from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
-from assets.customers.customer_assets import CUSTOMER_ASSETS
 from assets.input_folder import publish_input_files
 from assets.lakehouse import CHECKS, STREAMED
 from assets.proof_checks import EQUALS_REBUILD, PROVED
-from assets.serving import SERVING
-from assets.tables import BEHAVIOUR, BRONZE_ARCHIVE_MONTHS, RESTATEMENTS
+from assets.tables import BRONZE_ARCHIVE_MONTHS
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 from resources.lake import TableLayout
+from sensors.customer_automation import CADENCES
 
 
 def _alone(*keys: dg.AssetKey) -> dg.AssetSelection:
@@ -62,10 +61,8 @@ PROOF = dg.define_asset_job(
 
 CUSTOMERS = dg.define_asset_job(
     "customers",
-    selection=_alone(*map(key_of, (*CUSTOMER_ASSETS, RESTATEMENTS, *BEHAVIOUR)), SERVING.key)
-    | _checks(CUSTOMER_CHECKS),
-    description="What follows in its own time: what visitors did, every buyer's value, windows that changed after they "
-    "closed, and the file for BI tools.",
+    selection=_alone(*CADENCES) | _checks(CUSTOMER_CHECKS),
+    description="By hand what the sensor `customers` does by itself: all that follows gold in its own time.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "customers"},
 )

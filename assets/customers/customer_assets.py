@@ -15,6 +15,7 @@ from assets.customers.clv_model import MODEL, newest_model, refit
 from assets.customers.clv_pictures import draw_holdout
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
+from assets.niceness import yield_to_stream
 from assets.pictures import inline
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
 from assets.upkeep_assets import Clock
@@ -43,6 +44,7 @@ def customer_value(
 
     Asked for the model alone, it is fitted anew in any case.
     """
+    yield_to_stream(context)
     asked = bool(context.selected_asset_keys) and context.selected_asset_keys <= MODELS
     version = refit(lake, clv_options, clock.now(), is_asked=asked)
     if version is not None:

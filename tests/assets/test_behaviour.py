@@ -15,17 +15,14 @@ from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.catalog import key_of
 from assets.compaction import compact
 from assets.gold import sql_of
-from assets.lakehouse import Stream
 from assets.micro_batch import open_stream
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
 from resources.lake import Lake, LakeTable
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from sensors.jobs import CUSTOMERS
-from tests.assets.test_micro_batch import rows, run
-from tests.conftest import event
+from tests.assets.test_micro_batch import rows
 from tests.faults.interleaving import crash_before
-from tests.resources.mock_kafka import MockKafka
 
 Event = dict[str, Any]
 REACHED = {"viewing": "view", "carting": "cart", "buying": "purchase"}
@@ -118,17 +115,6 @@ def held_users(lake: Lake) -> set[tuple[object, ...]]:
 def follow(lake: Lake) -> list[date]:
     """The days that were computed, of all tables together."""
     return sorted({day for layout in BEHAVIOUR for days in follow_silver(lake, layout) for day in days})
-
-
-@pytest.fixture
-def publish(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[list[Event]], None]:
-    """Bring these events to silver."""
-
-    def publish(events: list[Event]) -> None:
-        mock_kafka.publish(topic, [event(**one) for one in events])
-        run(lake, shop)
-
-    return publish
 
 
 def test_the_tables_say_what_plain_python_says(lake: Lake, publish: Callable[[list[Event]], None]) -> None:

@@ -5,16 +5,22 @@ import polars as pl
 import pytest
 
 from assets import forget as forgetting
+from assets.abandoned_carts import refresh_carts
 from assets.audit import audit
 from assets.behaviour import any_stale
+from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
+from assets.customers.options import CartRule
 from assets.forget import forget
 from assets.lakehouse import Stream
 from assets.tables import (
+    ABANDONED_CARTS,
     BRONZE_EVENTS,
+    COHORT_RETENTION,
     CUSTOMER_VALUE,
     CUSTOMER_VALUE_DAYS,
     PRODUCT_SALES,
+    SESSIONS,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
     USER_DAYS,
@@ -34,7 +40,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path) -> None:
     """A user in every table, by messages, copies, refused values and lines, beside another one."""
-    mine = [event(), event(), event(price=5, event_time="2019-10-03 10:00:00 UTC"), event(price="x"), b"half %d" % USER]
+    mine = [
+        event(event_type="cart", product_id=8),
+        event(),
+        event(),
+        event(price=5, event_time="2019-10-03 10:00:00 UTC"),
+        event(price="x"),
+        b"half %d" % USER,
+    ]
     others = [event(user_id=OTHER), b"junk", event(user_id=OTHER, price="y")]
     mock_kafka.publish(topic, [*mine, *others])
     run(lake, shop)
@@ -47,6 +60,9 @@ def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path:
     yesterday = rows(lake, CUSTOMER_VALUE).select(CUSTOMER_VALUE_DAYS.schema.names())
     lake.table(CUSTOMER_VALUE_DAYS).append(yesterday, {})
     follow(lake)
+    refresh_carts(lake, CartRule())
+    assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == [USER]
+    refresh_cohorts(lake)
 
 
 def holds(lake: Lake, user_id: int) -> list[str]:
@@ -72,7 +88,8 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert set(rows(lake, SILVER_EVENTS)["user_id"]) == {OTHER}
     assert rows(lake, CUSTOMER_VALUE)["user_id"].to_list() == [OTHER]
     assert rows(lake, CUSTOMER_VALUE_DAYS)["user_id"].to_list() == [OTHER]
-    assert set(rows(lake, USER_DAYS)["user_id"]) == {OTHER}
+    assert set(rows(lake, USER_DAYS)["user_id"]) == set(rows(lake, SESSIONS)["user_id"]) == {OTHER}
+    assert set(rows(lake, COHORT_RETENTION)["cohort_users"]) == {1}
     assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]
     assert sorted(rows(lake, SILVER_QUARANTINE)["value"]) == sorted([b"junk", event(user_id=OTHER, price="y")])

@@ -13,6 +13,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from assets import micro_batch
 from assets.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.bronze_events import OffsetsLostError
+from assets.customers.options import CartRule
 from assets.lakehouse import Stream
 from resources.kafka_reader import KafkaUnavailableError
 from resources.lake import Lake
@@ -99,6 +100,19 @@ def test_what_is_an_alarm(ledger: Ledger, waiting: int, alarms: set[str]) -> Non
     assert holding(ledger, waiting) == alarms
 
 
+def test_a_run_that_automation_started_counts_for_the_job_that_does_the_same() -> None:
+    @dg.asset
+    def value(context: dg.AssetExecutionContext) -> None:
+        if "broken" in context.run.tags:
+            raise ValueError("broken")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        for more, holds in (({"broken": "yes"}, True), ({}, False)):
+            tags = {"salesinsights/kind": "customers", **more}
+            dg.materialize([value], instance=instance, tags=tags, raise_on_error=False)
+            assert (run_alarms(instance, ["customers"])["failed_run/customers"] is not None) == holds
+
+
 def test_what_cannot_be_judged_is_left_as_it_was() -> None:
     silent = stream_alarms(FINE, lambda: fail(KafkaUnavailableError("no answer")), NOW)
     lost = stream_alarms(FINE, lambda: fail(OffsetsLostError("partition 0 [5, 9)")), NOW)
@@ -171,7 +185,7 @@ def test_the_sensor_tells_of_a_flood_and_remembers_it(
     cursor = None
     with dg.DagsterInstance.ephemeral() as instance:
         for _ in range(2):
-            resources = {"lake": lake, "shop": shop, "pager": pager}
+            resources = {"lake": lake, "shop": shop, "pager": pager, "cart_rule": CartRule()}
             context = dg.build_sensor_context(
                 instance, cursor, repository_def=location, resources=resources, sensor_name="alerts"
             )
@@ -205,7 +219,7 @@ def test_a_table_is_late_where_its_policy_is_broken_and_its_source_has_moved(
 def test_what_says_that_a_source_has_moved(
     lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    behind = tables_behind(lake)
+    behind = tables_behind(lake, CartRule())
     mock_kafka.publish(topic, [event()])
     crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
     cut_short = {name for name, is_behind in behind.items() if is_behind()}
@@ -216,4 +230,6 @@ def test_what_says_that_a_source_has_moved(
         "gold/customer_value",
         "gold/funnel_daily",
         "gold/user_days",
+        "silver/sessions",
+        "gold/abandoned_carts",
     }

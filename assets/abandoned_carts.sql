@@ -1,0 +1,23 @@
+-- Items that lie in carts and were left there: put in, neither taken out nor bought since, for getvariable('minutes').
+-- "Now" is getvariable('now') in microseconds since 1970. A removal or a purchase empties the item's place, whatever the
+-- quantity; in the same second it comes after the cart.
+WITH emptied AS (
+    SELECT *, max(event_time) FILTER (event_type <> 'cart') OVER (PARTITION BY user_id, product_id) AS emptied_at FROM events
+)
+SELECT
+    user_id,
+    product_id,
+    max(brand)                                                               AS brand,
+    max(user_session) FILTER (event_time = last_at)                          AS user_session,
+    count(*)                                                                 AS quantity,
+    max(price) FILTER (event_time = last_at)                                 AS price,
+    quantity * max(price) FILTER (event_time = last_at)                      AS cart_value,
+    any_value(last_at)                                                       AS carted_at,
+    carted_at + to_minutes(getvariable('minutes'))                           AS abandoned_at
+FROM (
+    SELECT *, max(event_time) OVER (PARTITION BY user_id, product_id) AS last_at
+    FROM emptied
+    WHERE event_type = 'cart' AND (emptied_at IS NULL OR event_time > emptied_at)
+)
+GROUP BY user_id, product_id
+HAVING abandoned_at <= make_timestamptz(getvariable('now'))

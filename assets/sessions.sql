@@ -1,0 +1,28 @@
+-- What a user did without 30 minutes of silence: the events of one user and visit (`user_session`), or of one user where
+-- there is no visit, cut where the next one comes more than 30 minutes later. A session lies under the day of its start.
+WITH timed AS (
+    SELECT *, lag(event_time) OVER (PARTITION BY user_id, user_session ORDER BY event_time) AS before FROM events
+),
+numbered AS (
+    SELECT
+        *,
+        count(*) FILTER (before IS NULL OR event_time - before > INTERVAL 30 MINUTE)
+            OVER (PARTITION BY user_id, user_session ORDER BY event_time)    AS number
+    FROM timed
+)
+SELECT
+    user_id,
+    user_session,
+    min(event_time)                                                          AS started_at,
+    max(event_time)                                                          AS ended_at,
+    count(*) FILTER (event_type = 'view')                                    AS views,
+    count(*) FILTER (event_type = 'cart')                                    AS carts,
+    count(*) FILTER (event_type = 'remove_from_cart')                        AS removals,
+    count(*) FILTER (event_type = 'purchase')                                AS purchases,
+    count(DISTINCT product_id)                                               AS products,
+    coalesce(sum(price) FILTER (event_type = 'purchase'), 0)                 AS revenue,
+    CASE WHEN purchases > 0 THEN 'bought' WHEN carts > 0 THEN 'carted' ELSE 'browsed' END AS outcome,
+    max(ingested_at)                                                         AS updated_at,
+    started_at::DATE                                                         AS event_date
+FROM numbered
+GROUP BY user_id, user_session, number

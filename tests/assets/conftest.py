@@ -1,0 +1,26 @@
+"""What tests of several tables share.
+
+Add here: a fixture of theirs. Not here: a test.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from assets.lakehouse import Stream
+from resources.lake import Lake
+from tests.assets.test_micro_batch import run
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+
+@pytest.fixture
+def publish(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[list[dict[str, Any]]], None]:
+    """Bring these events to silver."""
+
+    def publish(events: list[dict[str, Any]]) -> None:
+        mock_kafka.publish(topic, [event(**one) for one in events])
+        run(lake, shop)
+
+    return publish

@@ -1,0 +1,83 @@
+from datetime import date
+from itertools import product
+
+import polars as pl
+import pytest
+
+from assets.cohort_retention import cohorts_are_behind, refresh_cohorts
+from assets.tables import COHORT_RETENTION, USER_DAYS
+from resources.lake import Lake
+from tests.assets.test_micro_batch import rows
+
+OCT, NOV, DEC = date(2019, 10, 1), date(2019, 11, 1), date(2019, 12, 1)
+
+
+def days(*lived: tuple[int, date, str]) -> pl.DataFrame:
+    """Per user and day, what they did: letters for view, cart and purchase (of 2.50)."""
+    shape = USER_DAYS.schema
+    wanted = [{"user_id": user, "event_date": day, **counted(did)} for user, day, did in lived]
+    missing = [pl.lit(None, kind).alias(name) for name, kind in shape.items() if name not in wanted[0]]
+    return pl.DataFrame(wanted).with_columns(missing).select(shape.names()).cast(shape)
+
+
+def counted(did: str) -> dict[str, float]:
+    done = {name: did.count(letter) for name, letter in (("views", "v"), ("carts", "c"), ("purchases", "p"))}
+    return {**done, "revenue": 2.5 * done["purchases"]}
+
+
+@pytest.fixture
+def visited(lake: Lake) -> Lake:
+    lake.table(USER_DAYS).append(
+        days(
+            *((1, date(2019, 10, day), "vp") for day in (3, 4)),
+            (1, date(2019, 12, 31), "p"),
+            (2, date(2019, 10, 31), "vvc"),
+            (2, date(2019, 11, 1), "pp"),
+            (3, date(2019, 12, 1), "c"),
+        ),
+        {},
+    )
+    refresh_cohorts(lake)
+    return lake
+
+
+def of(lake: Lake, activity: str) -> list[tuple[object, ...]]:
+    columns = ("cohort", "month", "months_since", "cohort_users", "users", "retention", "revenue")
+    found = rows(lake, COHORT_RETENTION).filter(activity=activity).sort("cohort", "month").select(columns)
+    return [(*row[:-1], str(row[-1])) for row in found.rows()]
+
+
+def test_who_came_back_is_counted_by_the_month_of_the_first_time(visited: Lake) -> None:
+    assert of(visited, "any") == [
+        (OCT, OCT, 0, 2, 2, 1.0, "5.00"),
+        (OCT, NOV, 1, 2, 1, 0.5, "5.00"),
+        (OCT, DEC, 2, 2, 1, 0.5, "2.50"),
+        (DEC, DEC, 0, 1, 1, 1.0, "0.00"),
+    ]
+    assert of(visited, "purchase") == [
+        (OCT, OCT, 0, 1, 1, 1.0, "5.00"),
+        (OCT, DEC, 2, 1, 1, 1.0, "2.50"),
+        (NOV, NOV, 0, 1, 1, 1.0, "5.00"),
+    ]
+    assert [row[:2] for row in of(visited, "cart")] == [(OCT, OCT), (DEC, DEC)]
+
+
+def test_a_months_users_are_distinct_users(visited: Lake) -> None:
+    users = rows(visited, COHORT_RETENTION).group_by("activity", "month").agg(pl.col("users").sum())
+
+    held = {(activity, month): count for activity, month, count in users.rows()}
+    assert {key: held.get(key, 0) for key in product(("view", "cart", "purchase"), (OCT, NOV, DEC))} == {
+        ("view", OCT): 2, ("view", NOV): 0, ("view", DEC): 0,
+        ("cart", OCT): 1, ("cart", NOV): 0, ("cart", DEC): 1,
+        ("purchase", OCT): 1, ("purchase", NOV): 1, ("purchase", DEC): 1,
+    }  # fmt: skip
+
+
+def test_the_table_follows_user_days(visited: Lake) -> None:
+    assert not cohorts_are_behind(visited)
+    visited.table(USER_DAYS).append(days((9, date(2019, 11, 5), "v")), {})
+    assert cohorts_are_behind(visited)
+
+    assert refresh_cohorts(visited) == 12
+
+    assert of(visited, "view")[-1] == (NOV, NOV, 0, 1, 1, 1.0, "0.00")

@@ -1,0 +1,79 @@
+"""Which assets follow, when, by declarative automation."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.catalog import key_of
+from assets.tables import COHORT_RETENTION, CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
+from salesinsights_dagster.definitions import build_definitions
+from salesinsights_dagster.settings import load_settings
+from sensors.customer_automation import CADENCES
+
+NOW = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+
+
+class Daemon:
+    """What the daemon does at each look of the sensor, without its clock."""
+
+    def __init__(self, instance: dg.DagsterInstance, home: Path) -> None:
+        self.instance = instance
+        self._defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(home)}))
+        self._cursor = None
+        self.look(NOW)
+
+    def look(self, now: datetime) -> set[str]:
+        """The assets that are requested."""
+        done = dg.evaluate_automation_conditions(
+            self._defs, self.instance, cursor=self._cursor, evaluation_time=now, asset_selection=dg.AssetSelection.all()
+        )
+        self._cursor = done.cursor  # type: ignore[assignment]
+        return {key.to_user_string() for key in CADENCES if done.get_num_requested(key)}
+
+    def made(self, key: dg.AssetKey, day: str | None = None) -> None:
+        self.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Daemon(instance, tmp_path)
+
+
+def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_in_the_same_run(daemon: Daemon) -> None:
+    daemon.made(key_of(CUSTOMER_DAYS), "2019-10-01")
+
+    customers = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
+    assert daemon.look(NOW + timedelta(minutes=5)) == {*customers, "serving/duckdb"}
+    assert daemon.look(NOW + timedelta(minutes=10)) == set()
+
+
+def test_visits_and_carts_follow_silver(daemon: Daemon) -> None:
+    daemon.made(key_of(SILVER_EVENTS), "2019-10-01")
+
+    wanted = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts"}
+    assert daemon.look(NOW + timedelta(minutes=5)) == wanted
+
+
+def test_cohorts_follow_once_an_hour(daemon: Daemon) -> None:
+    daemon.made(key_of(USER_DAYS))
+    assert daemon.look(NOW + timedelta(minutes=5)) == set()
+
+    daemon.look(NOW + timedelta(hours=1))
+    daemon.made(key_of(USER_DAYS))
+    assert daemon.look(NOW + timedelta(hours=1, minutes=5)) == {key_of(COHORT_RETENTION).to_user_string()}
+
+    daemon.made(key_of(USER_DAYS))
+    assert daemon.look(NOW + timedelta(hours=1, minutes=10)) == set()
+
+
+def test_every_asset_that_no_sensor_makes_has_a_cadence(tmp_path: Path) -> None:
+    defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)}))
+
+    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+
+    assert CADENCES.keys() <= specs.keys()
+    assert {key for key, spec in specs.items() if spec.automation_condition} == CADENCES.keys()
