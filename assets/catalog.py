@@ -30,6 +30,7 @@ from assets.tables import (
     SILVER_EVENTS,
     SILVER_QUARANTINE,
     USER_DAYS,
+    USER_FEATURES,
 )
 from resources.lake import TableLayout
 
@@ -55,7 +56,15 @@ _ONCE_A_DAY = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE_DAYS)
 _IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *BEHAVIOUR, *_ONCE_A_DAY)
 """The tables that no micro-batch writes. In Dagster they have no partitions: `assets.behaviour_assets` says why."""
 
-_ALWAYS_MADE = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *BEHAVIOUR, BRONZE_ARCHIVE_MONTHS)
+_ALWAYS_MADE = (
+    CUSTOMER_VALUE,
+    RESTATEMENTS,
+    ABANDONED_CARTS,
+    COHORT_RETENTION,
+    *BEHAVIOUR,
+    USER_FEATURES,
+    BRONZE_ARCHIVE_MONTHS,
+)
 """The tables that each run of their step makes; a step downstream of them goes on."""
 
 SHOP_EVENTS = dg.AssetSpec(
@@ -96,6 +105,7 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     SESSIONS.name: [dg.AssetKey(["silver", "events"])],
     ABANDONED_CARTS.name: [dg.AssetKey(["silver", "events"])],
     COHORT_RETENTION.name: [dg.AssetKey(["gold", "user_days"])],
+    USER_FEATURES.name: [dg.AssetKey(["gold", "user_days"])],
 }
 
 _DERIVED = {
@@ -183,8 +193,8 @@ def _partitions(layout: TableLayout) -> dg.PartitionsDefinition[str] | None:
 
 
 def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
-    """The archive is loaded when somebody has a file: there is no time by which it should have been."""
-    if layout is BRONZE_ARCHIVE_MONTHS:
+    """None for what is made when somebody asks for it: there is no time by which it should have been."""
+    if layout in (BRONZE_ARCHIVE_MONTHS, USER_FEATURES):
         return None
     if layout in _ONCE_A_DAY:
         return FRESH_MODELS
@@ -228,6 +238,8 @@ def _source(layout: TableLayout) -> tuple[TableLayout, Mapping[str, tuple[str, .
         return PRODUCT_SALES, _RESTATED
     if layout is COHORT_RETENTION:
         return USER_DAYS, _COHORT_DERIVED
+    if layout is USER_FEATURES:
+        return USER_DAYS, {name: (name.rsplit("_", 1)[0],) for name in USER_FEATURES.schema if name.endswith("d")}
     if layout.name.startswith("gold/") or layout is SESSIONS:
         return SILVER_EVENTS, _DERIVED
     return BRONZE_EVENTS, {}

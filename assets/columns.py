@@ -3,7 +3,22 @@
 Add here: a column's meaning. Not here: its type (`tables`).
 """
 
+_FEATURES = {
+    "views": "views",
+    "carts": "items put in the cart",
+    "removals": "items taken out of the cart",
+    "purchases": "purchase rows, refunds among them",
+    "sessions": "visits, added up over the days",
+    "revenue": "sum of purchase prices, net of refunds",
+    "active_days": "days with an event",
+}
+
 MEANINGS = {
+    **{f"{name}_{days}d": f"{what}, of {days} days" for name, what in _FEATURES.items() for days in (7, 30, 90)},
+    "active_days": "days with an event",
+    "days_since_first_event": "days from the first event to as_of",
+    "days_since_last_event": "days from the last event to as_of",
+    "days_since_purchase": "days from the last purchase to as_of; null without one",
     "event_time": "when the shop says that it happened (UTC)",
     "event_type": "view, cart, remove_from_cart or purchase",
     "product_id": "the shop's number of the product",
@@ -136,5 +151,5 @@ MEANINGS = {
     "rows": "rows sent the last time",
     "tombstones": "keys taken back the last time",
     "published_at": "when that was (UTC)",
-    "as_of": "the newest UTC day on which anybody bought",
+    "as_of": "the UTC day at whose end it holds: the newest on which anybody bought, or the one that was asked for",
 }

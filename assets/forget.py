@@ -32,10 +32,11 @@ from assets.tables import (
     SILVER_EVENTS,
     SILVER_QUARANTINE,
     TABLES,
+    USER_FEATURES,
 )
 from resources.lake import Lake, TableLayout, Tables, again_on_conflict
 
-KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS)
+KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS, USER_FEATURES)
 """The tables that are not computed anew for it: the user's rows are taken out of them."""
 
 

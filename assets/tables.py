@@ -409,6 +409,32 @@ COHORT_RETENTION = TableLayout(
     "any event, and by views, carts and purchases alone.",
 )
 
+FEATURE_DAYS = (7, 30, 90)
+"""The spans of the features, in days that end with the day of the features."""
+
+_FEATURE_KINDS = {**_DONE, "sessions": pl.Int64(), "revenue": AMOUNT}
+FEATURE_SUMS = tuple(_FEATURE_KINDS)
+"""What is summed up over each span, and over all days."""
+
+USER_FEATURES = TableLayout(
+    "gold/user_features",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            **{f"days_since_{what}": pl.Int64() for what in ("first_event", "last_event", "purchase")},
+            "recency": pl.Int64(),
+            "frequency": pl.Int64(),
+            "active_days": pl.Int64(),
+            **_FEATURE_KINDS,
+            **{f"{name}_{days}d": kind for days in FEATURE_DAYS for name, kind in _FEATURE_KINDS.items()},
+            **{f"active_days_{days}d": pl.Int64() for days in FEATURE_DAYS},
+            "as_of": pl.Date(),
+        }
+    ),
+    ("as_of",),
+    "What each user had done until the end of a day, and nothing from after it: training data.",
+)
+
 SALES_TOPIC = TableLayout(
     "serving/sales_topic",
     pl.Schema(
@@ -455,6 +481,7 @@ TABLES = {
     "silver_sessions": SESSIONS,
     "abandoned_carts": ABANDONED_CARTS,
     "cohort_retention": COHORT_RETENTION,
+    "user_features": USER_FEATURES,
     "sales_topic": SALES_TOPIC,
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

@@ -17,6 +17,7 @@ COMMANDS = {
     "dashboard": "salesinsights_dagster.commands.dashboard:dashboard",
     "demo": "salesinsights_dagster.commands.demo:demo",
     "dev": "salesinsights_dagster.commands.dev:dev",
+    "export": "salesinsights_dagster.commands.export:export",
     "forget": "salesinsights_dagster.commands.forget:forget",
     "ingest": "salesinsights_dagster.commands.ingest:ingest",
     "kafka": "salesinsights_dagster.broker.commands:kafka",

@@ -21,6 +21,7 @@ from assets.restatements_asset import restatements
 from assets.sales_topic import SalesTopic
 from assets.serving import ServingFile, serving
 from assets.upkeep_assets import Clock, lake_files, run_history
+from assets.user_features import user_features
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
 from resources.schema_registry import SchemaRegistry
@@ -36,7 +37,7 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (
     *(archive_months, micro_batch),
-    *(behaviour, abandoned_carts, cohort_retention, customer_value, restatements, serving),
+    *(behaviour, abandoned_carts, cohort_retention, user_features, customer_value, restatements, serving),
     *(lake_files, run_history),
 )
 """The assets with the code that makes them."""

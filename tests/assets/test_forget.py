@@ -24,7 +24,9 @@ from assets.tables import (
     SILVER_EVENTS,
     SILVER_QUARANTINE,
     USER_DAYS,
+    USER_FEATURES,
 )
+from assets.user_features import make_features
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
 from tests.assets.test_behaviour import follow
@@ -63,6 +65,7 @@ def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path:
     refresh_carts(lake, CartRule())
     assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == [USER]
     refresh_cohorts(lake)
+    make_features(lake, date(2019, 10, 3))
 
 
 def holds(lake: Lake, user_id: int) -> list[str]:
@@ -89,6 +92,7 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert rows(lake, CUSTOMER_VALUE)["user_id"].to_list() == [OTHER]
     assert rows(lake, CUSTOMER_VALUE_DAYS)["user_id"].to_list() == [OTHER]
     assert set(rows(lake, USER_DAYS)["user_id"]) == set(rows(lake, SESSIONS)["user_id"]) == {OTHER}
+    assert rows(lake, USER_FEATURES)["user_id"].to_list() == [OTHER]
     assert set(rows(lake, COHORT_RETENTION)["cohort_users"]) == {1}
     assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]

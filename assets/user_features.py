@@ -1,0 +1,65 @@
+"""Training data: what each user had done until the end of a day, and nothing from after it.
+
+Add here: a feature. Not here: what a user did on a day (`user_days.sql`), or a label: what a later day's features say.
+"""
+
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from assets.catalog import spec_of
+from assets.niceness import yield_to_stream
+from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
+from resources.lake import Lake, again_on_conflict
+
+
+def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The features of every user that was seen until `as_of`, from rows like user_days; later rows change nothing.
+
+    Counts and sums over the last 7, 30 and 90 days, which end with `as_of`, and over all days; days since the first and
+    the last event, and since the last purchase; frequency and recency as in customer_value.
+    """
+    known = days.filter(pl.col("event_date") <= as_of).with_columns(
+        age=(pl.lit(as_of) - pl.col("event_date")).dt.total_days()
+    )
+    bought = pl.col("age").filter(pl.col("purchases") > 0)
+    sums = [
+        pl.col(name).filter(pl.col("age") < window).sum().alias(f"{name}_{window}d")
+        for window in FEATURE_DAYS
+        for name in FEATURE_SUMS
+    ]
+    active = [(pl.col("age") < window).sum().alias(f"active_days_{window}d") for window in FEATURE_DAYS]
+    found = known.group_by("user_id").agg(
+        pl.col("age").max().alias("days_since_first_event"),
+        pl.col("age").min().alias("days_since_last_event"),
+        bought.min().alias("days_since_purchase"),
+        (bought.max() - bought.min()).alias("recency"),
+        pl.when(bought.len() > 0).then(bought.len().cast(pl.Int64) - 1).alias("frequency"),
+        pl.len().alias("active_days"),
+        *(pl.col(name).sum() for name in FEATURE_SUMS),
+        *sums,
+        *active,
+    )
+    return found.with_columns(as_of=pl.lit(as_of)).select(USER_FEATURES.schema.names()).cast(USER_FEATURES.schema)
+
+
+def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
+    """Put the features of a day in the place of those that the table has of it, by user. A replay is the same."""
+
+    def make() -> pl.DataFrame:
+        table = lake.table(USER_FEATURES)
+        read = ("user_id", "event_date", *FEATURE_SUMS)
+        rows = features(lake.table(USER_DAYS).read(f"event_date <= DATE '{as_of}'", read), as_of).sort("user_id")
+        table.replace(rows, USER_FEATURES.on_days([as_of]), {})
+        return rows
+
+    return again_on_conflict(make)
+
+
+@dg.multi_asset(name="user_features", specs=[spec_of(USER_FEATURES)], backfill_policy=dg.BackfillPolicy.multi_run(1))
+def user_features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    """Compute the features of a day; materialize the days that a model is to be trained on."""
+    yield_to_stream(context)
+    rows = make_features(lake, date.fromisoformat(context.partition_key))
+    return dg.MaterializeResult(metadata={"dagster/row_count": rows.height})

@@ -1,0 +1,60 @@
+"""A model from exported features, in a few lines: who buys within the next 30 days?
+
+    salesinsights export features --as-of 2019-11-30 --out features
+    salesinsights export features --as-of 2019-12-30 --out features
+    python docs/train_on_features.py features 2019-11-30 2019-12-30
+
+The label needs no file of its own: who has more purchases on the later day has bought in between. It needs scikit-learn
+and pandas (`pip install scikit-learn pandas`); each library below reads the same file.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+
+
+def with_polars(path: Path) -> pl.DataFrame:
+    return pl.read_parquet(path)
+
+
+def with_duckdb(path: Path) -> float:
+    """Revenue of all users, by SQL over the file."""
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT sum(revenue) FROM read_parquet(?)", [str(path)]).fetchone()
+    return float(found[0]) if found else 0.0
+
+
+def with_pandas(path: Path) -> pd.DataFrame:
+    """By DuckDB; `pandas.read_parquet` does it too where pyarrow is installed."""
+    with duckdb.connect() as connection:
+        return connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
+
+
+def train(before: Path, after: Path) -> float:
+    """How well a model tells who buys between the two days: the area under its ROC curve, of users it never saw."""
+    users, later = with_pandas(before), with_polars(after)
+    bought = dict(later.select("user_id", "purchases").iter_rows())
+    label = np.array([bought[user] > count for user, count in zip(users["user_id"], users["purchases"], strict=True)])
+    known = users.drop(columns=["user_id", "as_of"]).astype(float)
+    train_x, test_x, train_y, test_y = train_test_split(known, label, test_size=0.5, random_state=1, stratify=label)
+    model = HistGradientBoostingClassifier(random_state=1).fit(train_x, train_y)
+    return float(roc_auc_score(test_y, model.predict_proba(test_x)[:, 1]))
+
+
+def main() -> None:
+    folder, first, second = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    before, after = (folder / f"user_features_{day}.parquet" for day in (first, second))
+    users = with_polars(before)
+    print(f"{users.height} users, {users.width} columns, revenue {with_duckdb(before):.2f}")
+    print(f"area under the ROC curve: {train(before, after):.3f}")
+
+
+if __name__ == "__main__":
+    main()
