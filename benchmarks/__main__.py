@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import backfill, dashboard, flatness, latency, runs, throughput
+from benchmarks import backfill, customers, dashboard, flatness, latency, runs, throughput
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
-BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "runs")
+BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "customers", "runs")
 
 
 @click.command()
@@ -45,6 +45,7 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
             f"The Live page's figures on {rows:,} rows, once for all open pages",
             dashboard.run(rows),
         ),
+        "customers": lambda: ("The models of lifetime value and every buyer's score", customers.run()),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }
     for name in BENCHMARKS if only is None else (only,):

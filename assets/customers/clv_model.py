@@ -15,11 +15,11 @@ from assets.customers.bg_nbd import NAMES as PURCHASE_NAMES
 from assets.customers.bg_nbd import BgNbd
 from assets.customers.gamma_gamma import NAMES as VALUE_NAMES
 from assets.customers.gamma_gamma import GammaGamma
+from assets.customers.histories import READ, newest_day, purchase_histories
 from assets.customers.holdout import hold_out
 from assets.customers.lifetime_model import LifetimeFit, LifetimeModel, fit_lifetime, histories
 from assets.customers.likelihood import Fit
 from assets.customers.options import ClvOptions
-from assets.customers.past_value import past_value
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS
 from resources.lake import Lake, LakeTable, again_on_conflict
 
@@ -60,15 +60,15 @@ def _model_of(row: Mapping[str, Any]) -> LifetimeModel:
     return LifetimeModel(purchases, value, ClvOptions(modified, *(row[name] for name in _OPTIONS)))
 
 
-def reason_to_fit(known: KnownModel, buyers: pl.DataFrame, options: ClvOptions) -> str | None:
-    """Why a new fit is due for these buyers (as `past_value` gives them): the word for the table, or None."""
-    if buyers.is_empty():
+def reason_to_fit(known: KnownModel, buyers: pl.DataFrame, as_of: date | None, options: ClvOptions) -> str | None:
+    """Why a new fit is due for these histories, of days up to `as_of`: the word for the table, or None."""
+    if as_of is None:
         return None
     if known.version is None:
         return "first"
     if known.model.options != options:
         return "settings"
-    if buyers.item(0, "as_of") > known.row["as_of"]:
+    if as_of > known.row["as_of"]:
         return "new day"
     return "drift" if _has_drifted(known, buyers) else None
 
@@ -90,9 +90,10 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
     """
 
     def fit() -> int | None:
-        table, days = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS).read()
-        buyers = past_value(days)
-        reason = reason_to_fit(newest_model(table), buyers, options) or ("asked" if is_asked and days.height else None)
+        table, days = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS).read(columns=READ)
+        buyers, as_of = purchase_histories(days), newest_day(days)
+        due = reason_to_fit(newest_model(table), buyers, as_of, options)
+        reason = due or ("asked" if is_asked and days.height else None)
         if reason is None:
             return None
         version = (table.progress(MODEL) or 0) + 1
@@ -100,7 +101,7 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
         rows = report.rows if report else pl.DataFrame(schema=CLV_HOLDOUT.schema)
         numbered = rows.with_columns(pl.lit(version, pl.Int64).alias(MODEL))
         lake.table(CLV_HOLDOUT).replace(numbered, f"{MODEL} = {version}", {})
-        facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": buyers.item(0, "as_of")}
+        facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": as_of}
         row = {**facts, **_described(fit_lifetime(buyers, options)), **(report.figures if report else {})}
         table.append(pl.DataFrame([row], schema=CLV_MODEL.schema), {MODEL: version})
         return version

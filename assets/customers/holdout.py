@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from assets.customers.bg_nbd import BgNbd, fit_bg_nbd
+from assets.customers.histories import newest_day, purchase_histories
 from assets.customers.lifetime_model import HISTORY, histories
 from assets.customers.options import ClvOptions
-from assets.customers.past_value import past_value
 from assets.tables import CLV_HOLDOUT
 
 LONGEST_DAYS = 90
@@ -38,18 +38,15 @@ def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
 
     None where the history is too short, or where the first part says too little to fit a model to it.
     """
-    first, last = days["event_date"].min(), days["event_date"].max()
-    if not isinstance(first, date) or not isinstance(last, date):
-        return None
-    length = min((last - first).days // 3, LONGEST_DAYS)
+    first, last = days["event_date"].min(), newest_day(days)
+    length = min((last - first).days // 3, LONGEST_DAYS) if isinstance(first, date) and last else 0
     if length < SHORTEST_DAYS:
         return None
-    seen = days.filter(pl.col("event_date") <= last - timedelta(days=length))
-    buyers = past_value(seen)
+    seen = days.filter(pl.col("event_date") <= pl.lit(last) - timedelta(days=length))
+    buyers, start = purchase_histories(seen), newest_day(seen)
     model, fit = fit_bg_nbd(histories(buyers, options), modified=options.modified)
-    if fit.doubt:
+    if fit.doubt or start is None or last is None:
         return None
-    start: date = buyers.item(0, "as_of")
     after = days.filter(pl.col("event_date") > start).join(buyers.select("user_id", "frequency"), on="user_id")
     ends = _weeks((last - start).days)
     expected = _expected(buyers, model, ends, options.unit_days)

@@ -13,6 +13,7 @@ from assets.customers.clv_checks import holdout_calibrated, model_trusted, predi
 from assets.customers.clv_model import newest_model, refit
 from assets.customers.customer_history import worth_on
 from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
+from assets.customers.histories import purchase_histories
 from assets.customers.options import ClvOptions
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake, LakeTable
@@ -131,6 +132,13 @@ def test_a_kill_between_the_reports_commit_and_the_fits_leaves_one_report(
     report = rows(lake, CLV_HOLDOUT)
     assert report.select("model_version", "measure", "bucket").is_unique().all()
     assert report.filter(measure="week")["actual"].max() == newest_model(lake.table(CLV_MODEL)).row["holdout_purchases"]
+
+
+def test_the_models_see_the_histories_that_the_table_shows(sold: Lake) -> None:
+    found = purchase_histories(sold.table(CUSTOMER_DAYS).read())
+
+    shown = rows(sold, CUSTOMER_VALUE).select(found.columns).with_columns(pl.col("monetary_value").cast(pl.Float64))
+    assert_frame_equal(found, shown.sort("user_id"), abs_tol=0.0051)
 
 
 AWKWARD: dict[str, Bought] = {

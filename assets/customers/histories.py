@@ -1,0 +1,35 @@
+"""Purchase histories: what the models need of each buyer and nothing else, so that a million fit in little memory.
+
+Add here: how a history is read off customer_days. Not here: the other measures of a buyer (`customer_value.sql`, which
+defines these alike: a test holds them together).
+"""
+
+from datetime import date
+
+import polars as pl
+
+READ = ("user_id", "revenue", "event_date")
+"""The columns of customer_days that histories are made from."""
+
+
+def purchase_histories(days: pl.DataFrame) -> pl.DataFrame:
+    """One row a buyer, from READ of customer_days: user_id, frequency, recency, tenure_days and monetary_value.
+
+    Days count from the first purchase; tenure_days until the newest day on which anybody bought.
+    """
+    first, last = pl.col("event_date").min(), pl.col("event_date").max()
+    repeat_revenue = pl.col("revenue").filter(pl.col("event_date") > first).sum()
+    grouped = days.group_by("user_id").agg(
+        (pl.len().cast(pl.Int64) - 1).alias("frequency"),
+        (last - first).dt.total_days().alias("recency"),
+        (pl.lit(newest_day(days), pl.Date) - first).dt.total_days().alias("tenure_days"),
+        repeat_revenue.cast(pl.Float64).alias("repeat_revenue"),
+    )
+    mean = pl.when(pl.col("frequency") > 0).then(pl.col("repeat_revenue") / pl.col("frequency"))
+    return grouped.with_columns(monetary_value=mean).drop("repeat_revenue").sort("user_id")
+
+
+def newest_day(days: pl.DataFrame) -> date | None:
+    """The newest day on which anybody bought; None where nobody has."""
+    newest = days["event_date"].max()
+    return newest if isinstance(newest, date) else None
