@@ -101,9 +101,19 @@ def customer_routes(board: Board) -> APIRouter:
 
     @router.get("/{part}")
     def customers(
-        part: Literal["value_bands", "segments", "cohorts", "top_customers"], format: Format = "json"
+        part: Literal[
+            "value_bands",
+            "segments",
+            "cohorts",
+            "top_customers",
+            "expected_customers",
+            "leaving_customers",
+            "left_carts",
+        ],
+        format: Format = "json",
     ) -> Response:
-        """Customers by revenue, by segment, by month of the first order, and the 20 with the most revenue."""
+        """Customers by revenue, by segment, by month of the first order; the 20 with the most revenue, of whom the most
+        is expected, who have likely left, and who left the most in a cart."""
         return _rows(getattr(board.customers(), part), format)
 
     return router

@@ -1,47 +1,68 @@
-"""What customers are worth, in a few tables. Read from gold's customer_value, which follows the stream by minutes.
+"""What customers are worth, in a few tables, from gold's customer_value and abandoned_carts, which follow by minutes.
 
 Add here: a figure about all customers. Not here: what a customer's value is (`assets/customer_value.sql`).
 """
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 import polars as pl
 
-from assets.tables import CUSTOMER_VALUE
+from assets.customers.lifetime_model import BY_PAST
+from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.figures import sql_of
 
 _COLUMNS = [
     "user_id", "orders", "revenue", "average_order_value", "last_order_at", "frequency", "cohort", "segment", "as_of",
+    "predicted_value", "predicted_purchases", "probability_alive", "prediction",
 ]  # fmt: skip
+
+PARTS = (
+    *("value_bands", "segments", "cohorts", "top_customers"),
+    *("expected_customers", "leaving_customers", "left_carts"),
+)
+"""The tables, by the names of their queries."""
 
 
 @dataclass(frozen=True)
 class Customers:
-    """customer_value at one `version`: how many, their revenue, and the frames as the SQL of their name says.
+    """Both tables at one version each: how many customers, and the frames as the SQL of their name says.
 
-    `as_of` is the day to which it was computed, None while nobody has bought anything.
+    `as_of` is the day to which it was computed, None while nobody has bought anything; `predicted` what the models
+    expect of all of them within the longer horizon, None where they can't tell; `in_carts` what lies in left carts.
     """
 
-    version: int
+    versions: tuple[int, int]
     count: int
     as_of: date | None
+    predicted: Decimal | None
+    in_carts: Decimal
     value_bands: pl.DataFrame
     segments: pl.DataFrame
     cohorts: pl.DataFrame
     top_customers: pl.DataFrame
+    expected_customers: pl.DataFrame
+    leaving_customers: pl.DataFrame
+    left_carts: pl.DataFrame
 
 
 def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
     """The newest figures; `known` itself where the table has not moved since."""
-    table = lake.table(CUSTOMER_VALUE)
-    if known is not None and known.version == table.version:
+    tables = lake.table(CUSTOMER_VALUE), lake.table(ABANDONED_CARTS)
+    versions = tables[0].version, tables[1].version
+    if known is not None and known.versions == versions:
         return known
-    rows = table.read(columns=_COLUMNS)
-    with duckdb_session({"customers": rows}) as connection:
-        frames = {
-            name: query(connection, sql_of(name)) for name in ("value_bands", "segments", "cohorts", "top_customers")
-        }
-    return Customers(table.version, rows.height, rows.item(0, "as_of") if rows.height else None, **frames)
+    rows, carts = tables[0].read(columns=_COLUMNS), tables[1].read(columns=["user_id", "cart_value", "carted_at"])
+    with duckdb_session({"customers": rows, "carts": carts}) as connection:
+        frames = {name: query(connection, sql_of(name)) for name in PARTS}
+    as_of = rows.item(0, "as_of") if rows.height else None
+    foretold = rows.filter(pl.col("prediction") != BY_PAST)
+    predicted = _sum(foretold["predicted_value"]) if foretold.height else None
+    return Customers(versions, rows.height, as_of, predicted, _sum(carts["cart_value"]), **frames)
+
+
+def _sum(money: pl.Series) -> Decimal:
+    return Decimal(str(money.sum() or 0))

@@ -28,6 +28,30 @@ _TABLES = {
             "segment": "Segment",
         },
     ),
+    "expected_customers": (
+        "Of whom the most is expected",
+        {
+            "user_id": "User",
+            "predicted_value": "Expected value",
+            "predicted_purchases": "Purchases",
+            "probability_alive": "Still buys",
+            "revenue": "Revenue so far",
+            "segment": "Segment",
+        },
+    ),
+    "leaving_customers": (
+        "Likely lost: the best who have rather left than not",
+        {
+            "user_id": "User",
+            "revenue": "Revenue",
+            "probability_alive": "Still buys",
+            "last_order_at": "Last order (UTC)",
+        },
+    ),
+    "left_carts": (
+        "Left in carts",
+        {"user_id": "User", "cart_value": "Value", "items": "Items", "carted_at": "Put in last (UTC)"},
+    ),
 }
 
 
@@ -53,9 +77,7 @@ class CustomersPage:
             self._show(found)
 
     def _show(self, found: Customers) -> None:
-        self._count.set_text(
-            f"{found.count:,} customers, as of {found.as_of}" if found.as_of else "Nobody's value was computed yet"
-        )
+        self._count.set_text(_headline(found))
         series = {**_bars()["series"][0], "data": found.value_bands["customers"].to_list()}
         axis = {**_bars()["xAxis"], "data": found.value_bands["band"].to_list()}
         bands = found.value_bands if found.count else found.value_bands.clear()
@@ -64,6 +86,15 @@ class CustomersPage:
         )
         for name, card in self._tables.items():
             card.show(getattr(found, name), f"/api/customers/{name}?format=csv")
+
+
+def _headline(found: Customers) -> str:
+    if found.as_of is None:
+        return "Nobody's value was computed yet"
+    parts = [f"{found.count:,} customers, as of {found.as_of}"]
+    if found.predicted is not None:
+        parts.append(f"{found.predicted:,.2f} expected of them")
+    return " · ".join([*parts, f"{found.in_carts:,.2f} left in carts"])
 
 
 def _bars() -> dict:

@@ -1,11 +1,17 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import polars as pl
+
+from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
+from assets.customers.options import ClvOptions
 from assets.lakehouse import Stream
+from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.customers import customers_now
-from tests.assets.test_micro_batch import run
+from tests.assets.customers.shoppers import customer_days, regular_shop
+from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
 from tests.resources.mock_kafka import MockKafka
 
@@ -43,3 +49,27 @@ def test_customers_are_counted_once_in_every_table(lake: Lake, shop: Stream, moc
     for frame in (seen.value_bands, seen.segments, seen.cohorts):
         assert (frame["customers"].sum(), frame["revenue"].sum()) == (4, Decimal("1042.99"))
     assert customers_now(lake, seen) is seen
+
+
+def test_what_is_expected_who_is_lost_and_what_lies_in_carts(lake: Lake) -> None:
+    lake.table(CUSTOMER_DAYS).append(customer_days(regular_shop(1_500, 120)), {})
+    refit(lake, ClvOptions(), datetime.now(UTC))
+    refresh_customer_value(lake)
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+    items = [(1, 5, Decimal("2.00")), (1, 6, Decimal("3.50")), (2, 5, Decimal("2.00"))]
+    put = {"quantity": 1, "carted_at": moment, "abandoned_at": moment, "brand": None, "user_session": None, "price": 1}
+    left = [{"user_id": user, "product_id": product, "cart_value": value, **put} for user, product, value in items]
+    lake.table(ABANDONED_CARTS).append(pl.DataFrame(left, schema=ABANDONED_CARTS.schema), {})
+
+    seen, all_of = customers_now(lake), rows(lake, CUSTOMER_VALUE)
+
+    best = all_of.sort("predicted_value", descending=True)["predicted_value"].head(20)
+    assert seen.expected_customers["predicted_value"].to_list() == best.to_list()
+    assert seen.predicted == all_of["predicted_value"].sum()
+    assert seen.leaving_customers["user_id"].to_list() == (
+        all_of.filter(pl.col("probability_alive") < 0.5).sort("revenue", descending=True)["user_id"].head(20).to_list()
+    )
+    assert (seen.in_carts, seen.left_carts.rows()) == (
+        Decimal("7.50"),
+        [(1, 2, Decimal("5.50"), moment), (2, 1, Decimal("2.00"), moment)],
+    )
