@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import backfill, customers, dashboard, flatness, latency, runs, throughput
+from benchmarks import backfill, browsers, customers, dashboard, flatness, latency, runs, throughput
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
-BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "customers", "runs")
+BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "browsers", "customers", "runs")
 
 
 @click.command()
@@ -28,7 +28,8 @@ BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "cus
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Backfill, flatness, dashboard: rows of history.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
-def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int) -> None:
+@click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
+def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int, pages: int) -> None:
     """Run the benchmarks on this machine; keep it quiet meanwhile."""
     benchmarks = {
         "latency": lambda: (
@@ -44,6 +45,11 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
         "dashboard": lambda: (
             f"The Live page's figures on {rows:,} rows, once for all open pages",
             dashboard.run(rows),
+        ),
+        "browsers": lambda: (
+            f"{pages} Live pages, {browsers.KIND_OF_PAGES}, beside batches of 20,000 events, one every "
+            f"{browsers.SECONDS:.0f} s; ratios to no page open",
+            browsers.run(pages),
         ),
         "customers": lambda: ("The models of lifetime value and every buyer's score", customers.run()),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),

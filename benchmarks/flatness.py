@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -43,6 +44,14 @@ HURRIED = {"delta.deletedFileRetentionDuration": "interval 216 seconds"}
 How much that was in the end stands in the column `replaced files`."""
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a micro-batch took: CPU seconds, all threads together, and seconds on the clock."""
+
+    cpu: float
+    wall: float
+
+
 class HandFed(KafkaReader):
     """A topic of one partition that holds just the values that it was given last."""
 
@@ -66,18 +75,19 @@ class HandFed(KafkaReader):
 
 
 class Bench:
-    """A lake, what feeds it, and the time of its next batch."""
+    """A lake, what feeds it, and the time up to which it has events; its first ones come after `start`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: datetime = LIVE) -> None:
         self.lake = Lake(str(folder))
         self._reader = HandFed()
         self._shop = Shop(seed=2)
-        self._now = LIVE
+        self._now = start
 
-    def batch(self, events: int) -> float:
-        """One micro-batch of about so many live events; the CPU seconds that it took, all threads together."""
-        _, values = encode(self._shop.live(self._now, POLL.total_seconds(), events / POLL.total_seconds()))
-        self._now += POLL
+    def batch(self, events: int, until: datetime | None = None) -> Spent:
+        """One micro-batch of about so many live events, of the time `until` then; of POLL where none is given."""
+        begun, self._now = self._now, until or self._now + POLL
+        seconds = (self._now - begun).total_seconds()
+        _, values = encode(self._shop.live(begun, seconds, events / seconds))
         return self._process(values, self._now)
 
     def live_through(self, batches: int) -> None:
@@ -101,15 +111,15 @@ class Bench:
             for day in self._shop.month(year, month, rows // len(MONTHS)):
                 self._process(encode(day)[1], self._now)
 
-    def _process(self, values: list[bytes], now: datetime) -> float:
+    def _process(self, values: list[bytes], now: datetime) -> Spent:
         self._reader.feed(values, now)
         summary = RunSummary()
-        begun = time.process_time()
+        begun, begun_wall = time.process_time(), time.perf_counter()
         tables = open_stream(self.lake)
         for receipt in stream(tables, self._reader, lambda: now, 10**9, 45):
             summary.add(receipt)
         compact(tables)
-        return time.process_time() - begun
+        return Spent(time.process_time() - begun, time.perf_counter() - begun_wall)
 
     def sizes(self) -> dict[str, object]:
         """Rows and data files of bronze; of its log the entries, and the replaced files that the last checkpoint names;
@@ -152,7 +162,7 @@ def _beside(empty: Bench, other: Bench, name: str, folder: Path) -> dict[str, ob
     """The CPU of a batch on twins of two lakes, in turns, so that a noisy moment of the machine meets both."""
     with tempfile.TemporaryDirectory(dir=folder) as apart:
         first, second = empty.twin(Path(apart) / "empty"), other.twin(Path(apart) / "other")
-        turns = [(first.batch(BATCH), second.batch(BATCH)) for _ in range(MEASURED)]
+        turns = [(first.batch(BATCH).cpu, second.batch(BATCH).cpu) for _ in range(MEASURED)]
     return {
         "lake": name,
         "CPU s a batch": round(median(turn[1] for turn in turns), 3),
