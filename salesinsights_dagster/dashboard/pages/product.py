@@ -76,8 +76,9 @@ class ProductPage:
 
     def _show_funnel(self, funnel: ProductFunnel, csv: str) -> None:
         rows = funnel.steps.reverse()
-        steps = rows.select("events", "per_100_views").iter_rows()
-        data = [{"value": events, "label": {"formatter": _label(events, per)}} for events, per in steps]
+        labels = reversed(bar_labels(funnel.steps))
+        bars = zip(rows["events"], labels, strict=True)
+        data = [{"value": events, "label": {"formatter": label}} for events, label in bars]
         series = {**_bars()["series"][0], "data": data}
         axis = {**_bars()["yAxis"], "data": rows["step"].to_list()}
         empty = f"Nobody looked at product {self._wanted} in {DAYS} days, or it was not counted yet."
@@ -102,8 +103,10 @@ def _go(wanted: str | None) -> None:
     ui.navigate.to(f"/product?search={quote((wanted or '').strip())}")
 
 
-def _label(events: int, per_100_views: float | None) -> str:
-    return f"{events:,}" if per_100_views is None else f"{events:,}  ({per_100_views:g} per 100 views)"
+def bar_labels(steps: pl.DataFrame) -> list[str]:
+    """What stands at each bar of a funnel: how often, and after the views how often per 100 of them."""
+    shares = ["", *(f"  ({per:g} per 100 views)" if per is not None else "" for per in steps["per_100_views"][1:])]
+    return [f"{events:,}{share}" for events, share in zip(steps["events"], shares, strict=False)]
 
 
 def _bars() -> dict:

@@ -6,6 +6,7 @@ import pytest
 from assets.lakehouse import Stream
 from assets.one_batch import OneBatch, tables_of_one_batch
 from resources.lake import Lake
+from salesinsights_dagster.dashboard.pages.product import bar_labels
 from salesinsights_dagster.dashboard.products import find_products, funnel_of_product, sales_of_product
 from tests.assets.test_behaviour import follow
 from tests.assets.test_micro_batch import run
@@ -85,6 +86,12 @@ def test_a_product_has_its_way_from_view_to_purchase(
         ("Taken out", 1, 25.0),
         ("Bought", 1, 25.0),
     ]
+    assert bar_labels(found.steps) == [
+        "4",
+        "2  (50 per 100 views)",
+        "1  (25 per 100 views)",
+        "1  (25 per 100 views)",
+    ]
     assert found.until is not None
     assert found.until < shop.clock()
 
@@ -96,5 +103,8 @@ def test_a_product_that_nobody_looked_at_has_no_steps_and_a_sale_without_a_view_
     run(lake, shop)
     follow(lake)
 
-    assert funnel_of_product(lake, 7, NOW).steps.is_empty()
-    assert funnel_of_product(lake, 5773203, NOW).steps["per_100_views"].to_list() == [None] * 4
+    nobody, unseen = funnel_of_product(lake, 7, NOW).steps, funnel_of_product(lake, 5773203, NOW).steps
+    assert nobody.is_empty()
+    assert bar_labels(nobody) == []
+    assert unseen["per_100_views"].to_list() == [None] * 4
+    assert bar_labels(unseen) == ["0", "0", "0", "1"]
