@@ -1,12 +1,18 @@
 from datetime import date
 from itertools import product
+from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
+from assets.behaviour import follow_silver
 from assets.cohort_retention import cohorts_are_behind, refresh_cohorts
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from resources.lake import Lake
+from salesinsights_dagster.simulator.month_file import write_month
+from salesinsights_dagster.simulator.shop import Shop
+from tests.assets.test_archive_months import load
 from tests.assets.test_micro_batch import rows
 
 OCT, NOV, DEC = date(2019, 10, 1), date(2019, 11, 1), date(2019, 12, 1)
@@ -81,3 +87,28 @@ def test_the_table_follows_user_days(visited: Lake) -> None:
     assert refresh_cohorts(visited) == 12
 
     assert of(visited, "view")[-1] == (NOV, NOV, 0, 1, 1, 1.0, "0.00")
+
+
+RAW = """
+SELECT event_type AS activity, strptime(event_time[:7], '%Y-%m')::DATE AS month, count(DISTINCT user_id) AS users
+FROM read_csv(?, types = {'event_time': 'VARCHAR'}) WHERE event_type <> 'remove_from_cart' GROUP BY ALL
+"""
+
+
+def test_on_generated_months_the_users_are_those_that_duckdb_counts_in_the_files(lake: Lake, tmp_path: Path) -> None:
+    shop, months = Shop(seed=3), [(2019, 10), (2019, 11), (2019, 12)]
+    files = [write_month(shop, *month, 4_000, tmp_path / "archive") for month in months]
+    for year, month in months:
+        load(lake, tmp_path / "archive", date(year, month, 1))
+    for _ in follow_silver(lake, USER_DAYS):
+        pass
+
+    refresh_cohorts(lake)
+
+    held = rows(lake, COHORT_RETENTION).filter(pl.col("activity") != "any")
+    users = held.group_by("activity", "month").agg(pl.col("users").sum())
+    counted = duckdb.execute(RAW, [[str(file) for file in files]]).fetchall()
+    assert {(activity, month): count for activity, month, count in users.rows()} == {
+        (activity, month): count for activity, month, count in counted
+    }
+    assert len(counted) == 9

@@ -13,10 +13,6 @@ _REVENUE = {"customers": "Customers", "revenue": "Revenue"}
 _EACH = {**_REVENUE, "revenue_per_customer": "Per customer"}
 _TABLES = {
     "segments": ("Segments", {"segment": "Segment", **_EACH}),
-    "cohorts": (
-        "By month of the first order",
-        {"cohort": "Month", "came_back": "Came back", "orders": "Orders", **_EACH},
-    ),
     "top_customers": (
         "Top 20 customers",
         {
@@ -51,6 +47,10 @@ _TABLES = {
     "left_carts": (
         "Left in carts",
         {"user_id": "User", "cart_value": "Value", "items": "Items", "carted_at": "Put in last (UTC)"},
+    ),
+    "cohorts": (
+        "By month of the first order",
+        {"cohort": "Month", "came_back": "Came back", "orders": "Orders", **_EACH},
     ),
 }
 
