@@ -200,3 +200,14 @@ def test_old_carts_are_given_up_and_the_rule_is_a_setting(lake: Lake, publish: P
 def test_nothing_is_abandoned_in_an_empty_lake(lake: Lake) -> None:
     assert not carts_are_behind(lake, RULE)
     assert refresh_carts(lake, RULE) == 0
+
+
+def test_a_session_of_many_days_stays_whole_when_its_first_day_changes(lake: Lake, publish: Publish) -> None:
+    times = [FIRST + timedelta(minutes=25 * step) for step in range(5 * 24 * 60 // 25)]
+    publish([event_of(event_time=f"{at:%Y-%m-%d %H:%M:%S UTC}") for at in times])
+    follow(lake)
+    publish([event_of(event_time=f"{FIRST + timedelta(minutes=5):%Y-%m-%d %H:%M:%S UTC}")])
+
+    follow(lake)
+
+    assert rows(lake, SESSIONS).select("views", "started_at", "ended_at").rows() == [(len(times) + 1, FIRST, times[-1])]
