@@ -31,11 +31,19 @@ body.body--dark { background: #0f1117; }
 .si-card { background: #ffffff; border-radius: 14px; padding: 18px 20px; box-shadow: 0 1px 3px rgba(20, 22, 40, .08); }
 .body--dark .si-card { background: #181b24; box-shadow: none; }
 .si-muted { color: #697083; } .body--dark .si-muted { color: #98a0b3; }
-.si-figure { font-size: clamp(1.5rem, 2.1vw, 2.6rem); font-weight: 650; line-height: 1.15;
+.si-tiles > .si-card { container-type: inline-size; }
+.si-figure { font-size: clamp(1.1rem, 13cqi, 2.6rem); font-weight: 650; line-height: 1.15;
              font-variant-numeric: tabular-nums; letter-spacing: -0.02em; }
 .si-grid { display: grid; gap: 16px; width: 100%; }
 .si-tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .si-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 540px), 1fr)); align-items: start; }
+.si-nav { display: flex; align-items: baseline; gap: 16px; flex-grow: 1; }
+@media (max-width: 599px) {
+  .si-nav { order: 1; width: 100%; }
+  .si-card { padding: 14px; }
+  .si-card .q-table th, .si-card .q-table td { padding-left: 6px; padding-right: 6px; }
+}
+.q-table__bottom-nodata-icon { display: none; }
 .q-btn-group { border-radius: 10px; overflow: hidden; }
 .si-pill { border-radius: 999px; padding: 4px 12px; font-size: .85rem; font-weight: 600; white-space: nowrap; }
 .si-good { background: #dff5e6; color: #14683a; } .body--dark .si-good { background: #12351f; color: #74d99a; }
@@ -53,13 +61,19 @@ def page_frame(title: str, theme: str | None) -> Iterator[None]:
     ui.colors(primary=ACCENT)
     dark = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
     with ui.element("main").classes("si-main flex flex-col"):
-        with ui.row().classes("w-full items-center justify-between gap-3"):
-            with ui.row().classes("items-baseline gap-4"):
-                ui.label("SalesInsights").classes("text-xl font-bold")
+        with ui.row().classes("w-full items-baseline justify-between gap-x-4 gap-y-1"):
+            ui.label("SalesInsights").classes("text-xl font-bold")
+            with ui.element("nav").classes("si-nav"):
                 for path, name in PAGES.items():
                     ui.link(name, path).classes("no-underline font-medium" + ("" if name == title else " si-muted"))
-            ui.button(icon="contrast", on_click=dark.toggle).props("flat round dense").tooltip("light or dark")
+            dimmer = ui.button(icon="contrast", on_click=dark.toggle).props("flat round dense")
+            dimmer.classes("self-center").tooltip("light or dark")
         yield
+
+
+def column() -> ui.element:
+    """A column of cards within the grid of charts, so that a short card leaves no hole beside a long one."""
+    return ui.element("div").classes("flex flex-col gap-4 min-w-0 no-wrap")
 
 
 class Tile:
@@ -80,7 +94,8 @@ class ChartCard:
     """A chart, with its numbers as a table behind a fold and as CSV."""
 
     def __init__(self, title: str, options: dict[str, object], csv: str, columns: dict[str, str], height: str) -> None:
-        with ui.element("section").classes("si-card min-w-0"):
+        self.card = ui.element("section").classes("si-card min-w-0")
+        with self.card:
             with ui.row().classes("w-full items-center justify-between no-wrap"):
                 self._title = ui.label(title).classes("font-semibold")
                 self._csv = ui.link("CSV", csv).classes("text-sm").props("download")
@@ -146,7 +161,12 @@ def columns_over_time() -> dict:
         "grid": {"left": 8, "right": 16, "top": 12, "bottom": 4, "containLabel": True},
         "tooltip": {**PLAIN_TIP, "trigger": "axis"},
         "useUTC": True,
-        "xAxis": {"type": "time", "axisLabel": {"color": GREY}, "axisLine": {"lineStyle": {"color": GREY}}},
+        "xAxis": {
+            "type": "time",
+            "containShape": False,
+            "axisLabel": {"color": GREY, "hideOverlap": True},
+            "axisLine": {"lineStyle": {"color": GREY}},
+        },
         "yAxis": {
             "type": "value",
             "axisLabel": {"color": GREY},

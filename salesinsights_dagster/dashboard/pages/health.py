@@ -7,7 +7,7 @@ import polars as pl
 from nicegui import ui
 
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.parts import FreshnessPill, TableCard, Tile, page_frame, spoken
+from salesinsights_dagster.dashboard.parts import FreshnessPill, TableCard, Tile, column, page_frame, spoken
 from salesinsights_dagster.dashboard.stream_health import QUARANTINE_DAYS, HealthWatch, StreamHealth
 
 _LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Waiting"}
@@ -40,14 +40,16 @@ class HealthPage:
                 self._checks = Tile("Checks")
                 self._refused, self._wait = Tile(f"Quarantined in {QUARANTINE_DAYS} days"), Tile("Payment to page, p95")
             with ui.element("div").classes("si-grid si-charts"):
-                self._tables = {
-                    "lag": TableCard("Kafka, by partition", _LAG),
-                    "checks": TableCard("Checks, as they came out last", _CHECKS),
-                    "reasons": TableCard(f"Quarantine of {QUARANTINE_DAYS} days, by reason", _REASONS),
-                    "batches": TableCard("Newest batches", _BATCHES),
-                    "stages": TableCard("Last run, by stage", _STAGES),
-                    "sizes": TableCard("Tables of the lake", _SIZES),
-                }
+                with column():
+                    self._tables = {
+                        "lag": TableCard("Kafka, by partition", _LAG),
+                        "reasons": TableCard(f"Quarantine of {QUARANTINE_DAYS} days, by reason", _REASONS),
+                        "stages": TableCard("Last run, by stage", _STAGES),
+                        "sizes": TableCard("Tables of the lake", _SIZES),
+                    }
+                with column():
+                    self._tables["checks"] = TableCard("Checks, as they came out last", _CHECKS)
+                    self._tables["batches"] = TableCard("Newest batches", _BATCHES)
         ui.timer(1.0, self.refresh)
 
     def refresh(self) -> None:

@@ -4,7 +4,7 @@ Add here: what this page shows. Not here: how it is computed (`figures`, `paymen
 """
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -20,10 +20,14 @@ from salesinsights_dagster.dashboard.parts import (
     ChartCard,
     FreshnessPill,
     Tile,
+    column,
     columns_over_time,
     page_frame,
 )
 from salesinsights_dagster.dashboard.spans import SPANS
+
+_SHORTEST = timedelta(minutes=5)
+"""What the chart of waits spans at least: for a single point it would take two days."""
 
 _MONEY = ("revenue", "average_order_value")
 _TILES = {
@@ -50,7 +54,7 @@ class LivePage:
                 self._tiles = {name: Tile(title) for name, title in _TILES.items()}
             with ui.element("div").classes("si-grid si-charts"):
                 self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
-                with ui.element("div").classes("flex flex-col gap-4 min-w-0 no-wrap"):
+                with column():
                     self._time = ChartCard("Revenue over time (UTC)", columns_over_time(), "", _TIME_COLUMNS, "300px")
                     self._wait = WaitCard()
         ui.timer(1.0, self.refresh)
@@ -106,6 +110,10 @@ class WaitCard:
         median, longest = self._chart.options["series"]
         median["data"] = [[_epoch(at), round(usual, 1)] for at, usual, _ in points]
         longest["data"] = [[_epoch(at), round(most, 1)] for at, _, most in points]
+        if points:
+            longest["showSymbol"] = median["showSymbol"] = len(points) == 1
+            begin, end = points[0][0], max(points[-1][0], points[0][0] + _SHORTEST)
+            self._chart.options["xAxis"].update(min=_epoch(begin), max=_epoch(end))
         self._chart.options["yAxis"]["max"] = 15 * math.ceil(max([60.0, *(most for _, _, most in points)]) / 15)
         self._chart.update()
 

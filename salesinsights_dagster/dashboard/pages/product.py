@@ -16,6 +16,7 @@ from salesinsights_dagster.dashboard.parts import (
     ChartCard,
     FreshnessPill,
     TableCard,
+    column,
     columns_over_time,
     page_frame,
 )
@@ -32,6 +33,7 @@ class ProductPage:
 
     def __init__(self, board: Board, wanted: str, theme: str | None) -> None:
         self._board, self._wanted = board, wanted
+        self._product = _number(wanted)
         self._batch: int | None = None
         with page_frame("Product", theme):
             with ui.row().classes("w-full items-center justify-between gap-3"):
@@ -40,17 +42,23 @@ class ProductPage:
                 self._fresh = FreshnessPill()
             self._title = ui.label("").classes("text-lg font-semibold")
             with ui.element("div").classes("si-grid si-charts"):
-                self._days = ChartCard(
-                    f"Revenue of {DAYS} days (UTC)",
-                    columns_over_time(),
-                    "",
-                    {"event_date": "Day", **_MEASURES},
-                    "300px",
-                )
-                steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
-                self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
-                self._found = TableCard(f"Best sold of {DAYS} days that fit", _FOUND)
-                self._windows = TableCard("Windows of today (UTC)", {"window_start": "From", **_MEASURES})
+                with column():
+                    self._days = ChartCard(
+                        f"Revenue of {DAYS} days (UTC)",
+                        columns_over_time(),
+                        "",
+                        {"event_date": "Day", **_MEASURES},
+                        "300px",
+                    )
+                    self._found = TableCard(f"Best sold of {DAYS} days that fit", _FOUND)
+                with column() as beside:
+                    steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
+                    self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
+                    self._windows = TableCard("Windows of today (UTC)", {"window_start": "From", **_MEASURES})
+            if self._product is None:
+                self._title.set_text("Type a product's number to see its days and windows")
+                self._days.card.set_visibility(False)
+                beside.set_visibility(False)
         ui.timer(1.0, self.refresh)
 
     async def refresh(self) -> None:
@@ -64,15 +72,13 @@ class ProductPage:
             await self._show_product()
 
     async def _show_product(self) -> None:
-        if not (self._wanted.isascii() and self._wanted.isdigit() and len(self._wanted) < 19):
-            self._title.set_text("Type a product's number to see its days and windows")
+        if self._product is None:
             return
-        product_id = int(self._wanted)
-        sales = await run.io_bound(self._board.product, product_id)
-        funnel = await run.io_bound(self._board.funnel, product_id)
+        sales = await run.io_bound(self._board.product, self._product)
+        funnel = await run.io_bound(self._board.funnel, self._product)
         if sales is not None and funnel is not None:
             self._show(sales)
-            self._show_funnel(funnel, f"/api/products/{product_id}/funnel?format=csv")
+            self._show_funnel(funnel, f"/api/products/{self._product}/funnel?format=csv")
 
     def _show_funnel(self, funnel: ProductFunnel, csv: str) -> None:
         rows = funnel.steps.reverse()
@@ -101,6 +107,11 @@ class ProductPage:
 
 def _go(wanted: str | None) -> None:
     ui.navigate.to(f"/product?search={quote((wanted or '').strip())}")
+
+
+def _number(wanted: str) -> int | None:
+    """The product's number, where it is one that a product can have."""
+    return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
 
 
 def bar_labels(steps: pl.DataFrame) -> list[str]:

@@ -131,11 +131,13 @@ def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
     page.get_by_label("Product number or brand").fill("IRIS")
     page.keyboard.press("Enter")
     expect(page.get_by_role("row", name="4711")).to_contain_text("12.34", timeout=20_000)
+    expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_hidden()
 
     page.get_by_label("Product number or brand").fill("4711")
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("4711 irisk")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_visible()
     with urllib.request.urlopen(f"{dashboard}/api/products/4711/days?format=csv") as answer:
         rows = list(csv.DictReader(io.StringIO(answer.read().decode())))
     assert [(row["units"], row["revenue"]) for row in rows] == [("1", "12.34")]
