@@ -4,12 +4,16 @@ Add here: a figure that only Dagster's own storage has. Not here: what the lake 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
 from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
@@ -27,12 +31,13 @@ _CHECKS = pl.Schema(
     {"check": pl.String(), "table": pl.String(), "state": pl.String(), "checked_at": pl.Datetime("us", "UTC")}
 )
 _STAGES = pl.Schema({"stage": pl.String(), "seconds": pl.Float64()})
-_STATES = {"SUCCEEDED": "passed", "FAILED": "failed", "EXECUTION_FAILED": "broken", "IN_PROGRESS": "running"}
+_STATES = {AssetCheckExecutionRecordStatus.SUCCEEDED: "passed", AssetCheckExecutionRecordStatus.FAILED: "failed"}
+"""How a check can come out; one that is only planned has not."""
 
 
 @dataclass(frozen=True)
 class RunHistory:
-    """`checks`: check, table, state (passed, failed, broken, running, skipped), checked_at. `stages`: stage, seconds.
+    """`checks`: check, table, state (passed, failed), checked_at. `stages`: stage, seconds.
 
     The failed ones first. Both are empty where Dagster has not run yet; the stages are of the newest run that read.
     """
@@ -60,18 +65,26 @@ def history_reader(settings: Settings) -> Callable[[], RunHistory]:
 
 def read_history(instance: dg.DagsterInstance) -> RunHistory:
     """The newest result of each check that ran, and the seconds of each stage of the newest run that read anything."""
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(KEYS)
     rows = [
         (
             key.name,
             "_".join(key.asset_key.path).removeprefix("gold_"),
-            _STATES.get(record.status.value, "skipped"),
+            _STATES[record.status],
             datetime.fromtimestamp(record.create_timestamp, UTC),
         )
-        for key, record in latest.items()
+        for key, record in _outcomes(instance)
     ]
     checks = pl.DataFrame(rows, schema=_CHECKS, orient="row")
     return RunHistory(checks.sort(pl.col("state") == "passed", "table", "check"), _stages(instance))
+
+
+def _outcomes(instance: dg.DagsterInstance) -> Iterator[tuple[dg.AssetCheckKey, AssetCheckExecutionRecord]]:
+    """The newest record of each check that came out; while a run goes on, its newest ones are only planned."""
+    storage = instance.event_log_storage
+    for key, newest in storage.get_latest_asset_check_execution_by_key(KEYS).items():
+        came_out = newest.status in _STATES
+        found = [newest] if came_out else storage.get_asset_check_execution_history(key, 1, status=set(_STATES))
+        yield from ((key, record) for record in found)
 
 
 def _stages(instance: dg.DagsterInstance) -> pl.DataFrame:

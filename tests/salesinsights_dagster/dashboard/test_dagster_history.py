@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 
 from assets.lakehouse import Stream
 from resources.lake import Lake
@@ -27,6 +28,23 @@ def test_a_run_leaves_its_checks_and_stages(lake: Lake, shop: Stream, mock_kafka
     assert found.checks["state"][0] == "failed"
     assert {"read", "parse", "bronze", "silver", "gold"} <= set(found.stages["stage"])
     assert found.stages["seconds"].min() >= 0  # type: ignore[operator]
+
+
+def test_a_run_that_has_only_planned_its_checks_hides_no_outcome(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, [event()])
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute(lake, shop, instance)
+        before = read_history(instance)
+        run_id = instance.add_run(dg.DagsterRun(job_name="stream")).run_id
+        for key in KEYS:
+            planned = AssetCheckEvaluationPlanned(asset_key=key.asset_key, check_name=key.name)
+            kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
+            instance.report_dagster_event(dg.DagsterEvent(kind, "stream", event_specific_data=planned), run_id)
+        found = read_history(instance)
+
+    assert found.checks.equals(before.checks)
 
 
 def test_every_check_of_the_location_is_shown(tmp_path: Path) -> None:
