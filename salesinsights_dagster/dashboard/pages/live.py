@@ -84,7 +84,10 @@ class LivePage:
         self._top.show({"yAxis": axis, "series": [series]}, figures.top, f"/api/top-products{query}", empty)
         points = figures.over_time.select(pl.col("bucket_start").dt.epoch("ms"), pl.col("revenue").cast(pl.Float64))
         columns = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}
-        ends = {**columns_over_time()["xAxis"], "min": _epoch(figures.start), "max": _epoch(figures.end)}
+        # A bar stands at the start of its bucket, and half of it before that.
+        half = (span.bucket or timedelta()) / 2
+        begin, end = _epoch(figures.start - half), _epoch(figures.end + half)
+        ends = {**columns_over_time()["xAxis"], "min": begin, "max": end}
         self._time.show({"series": [columns], "xAxis": ends}, figures.over_time, f"/api/over-time{query}", empty)
 
 

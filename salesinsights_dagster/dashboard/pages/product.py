@@ -99,7 +99,8 @@ class ProductPage:
         address = f"/api/products/{sales.product_id}"
         empty = f"Nothing was sold of product {sales.product_id} in {DAYS} days."
         now = self._board.clock()
-        ends = {"min": int((now - DAYS * DAY).timestamp() * 1_000), "max": int(now.timestamp() * 1_000)}
+        # Half a day more, so that the bar at the begin of today is whole.
+        ends = {"min": int((now - DAYS * DAY).timestamp() * 1_000), "max": int((now + DAY / 2).timestamp() * 1_000)}
         axis = {**columns_over_time()["xAxis"], **ends}
         self._days.show({"series": [series], "xAxis": axis}, sales.days, f"{address}/days?format=csv", empty)
         self._windows.show(sales.windows, f"{address}/windows?format=csv")
