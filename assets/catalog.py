@@ -85,10 +85,7 @@ ARCHIVE_FILES = dg.AssetSpec(
 
 _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     BRONZE_ARCHIVE_MONTHS.name: [ARCHIVE_FILES.key],
-    BRONZE_EVENTS.name: [
-        SHOP_EVENTS.key,
-        dg.AssetDep(["bronze", "archive_months"], partition_mapping=dg.TimeWindowPartitionMapping()),
-    ],
+    BRONZE_EVENTS.name: [SHOP_EVENTS.key],
     SILVER_EVENTS.name: [dg.AssetKey(["bronze", "events"])],
     SILVER_QUARANTINE.name: [dg.AssetKey(["bronze", "events"])],
     SILVER_BATCHES.name: [dg.AssetKey(["bronze", "events"])],
@@ -107,6 +104,11 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     COHORT_RETENTION.name: [dg.AssetKey(["gold", "user_days"])],
     USER_FEATURES.name: [dg.AssetKey(["gold", "user_days"])],
 }
+
+_OUT_OF_STEP = {
+    BRONZE_EVENTS.name: dg.AssetDep(["bronze", "archive_months"], partition_mapping=dg.TimeWindowPartitionMapping())
+}
+"""What is upstream, and not read by the step: see `with_lineage`."""
 
 _DERIVED = {
     "units": ("price",),
@@ -166,7 +168,11 @@ _CUSTOMER_DERIVED = {
 
 
 def key_of(layout: TableLayout) -> dg.AssetKey:
-    return dg.AssetKey(layout.name.split("/"))
+    return _key(layout.name)
+
+
+def _key(name: str) -> dg.AssetKey:
+    return dg.AssetKey(name.split("/"))
 
 
 def spec_of(layout: TableLayout) -> dg.AssetSpec:
@@ -183,6 +189,24 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
         partitions_def=_partitions(layout),
         freshness_policy=_freshness(layout),
         skippable=layout not in _ALWAYS_MADE,
+    )
+
+
+def with_lineage(made: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """The same assets, whose lineage also has what is upstream of a table without being an input of its step.
+
+    Dagster asks each input of a step for its version, and fails at one with partitions in a run without them: so would
+    every run of the stream from the first loaded month on.
+    """
+    more = {spec.key: [dep for name, dep in _OUT_OF_STEP.items() if spec.key == _key(name)] for spec in made.specs}
+    return dg.AssetsDefinition(
+        keys_by_input_name=made.keys_by_input_name,
+        keys_by_output_name=made.keys_by_output_name,
+        node_def=made.op,
+        can_subset=made.can_subset,
+        specs=[spec.replace_attributes(deps=[*spec.deps, *more[spec.key]]) for spec in made.specs],
+        check_specs_by_output_name=made.check_specs_by_output_name,
+        backfill_policy=made.backfill_policy,
     )
 
 

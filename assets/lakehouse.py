@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets import checks, pictures
 from assets.bronze_events import next_offsets
-from assets.catalog import key_of, spec_of
+from assets.catalog import key_of, spec_of, with_lineage
 from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
@@ -62,6 +62,7 @@ class Stream:
     followers: Sequence[Follower] = ()
 
 
+@with_lineage
 @dg.multi_asset(
     name="micro_batch",
     specs=[spec_of(layout) for layout in STREAMED],

@@ -14,19 +14,19 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import backfill, browsers, customers, dashboard, flatness, latency, runs, throughput
+from benchmarks import backfill, beside, browsers, customers, dashboard, flatness, latency, runs, throughput
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
-BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "browsers", "customers", "runs")
+BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "browsers", "customers", "beside", "runs")
 
 
 @click.command()
 @click.option("--only", type=click.Choice(BENCHMARKS), help="One of them; the other sections stay.")
-@click.option("--rate", default=1_000, show_default=True, help="Latency: events a second.")
-@click.option("--seconds", default=600, show_default=True, help="Latency: how long.")
+@click.option("--rate", default=1_000, show_default=True, help="Latency, beside: events a second.")
+@click.option("--seconds", default=600, show_default=True, help="Latency, beside: how long.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
-@click.option("--rows", default=20_000_000, show_default=True, help="Backfill, flatness, dashboard: rows of history.")
+@click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, where a benchmark has one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int, pages: int) -> None:
@@ -52,6 +52,11 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
             browsers.run(pages),
         ),
         "customers": lambda: ("The models of lifetime value and every buyer's score", customers.run()),
+        "beside": lambda: (
+            f"Payment to gold beside the customer assets, which have {rows:,} rows of five months to compute first: "
+            f"{rate:,} events/s, twice {seconds} s; seconds",
+            beside.run(rate, seconds, rows),
+        ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }
     for name in BENCHMARKS if only is None else (only,):

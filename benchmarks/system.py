@@ -12,12 +12,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from assets.bronze_events import next_offsets
+from assets.tables import BRONZE_EVENTS
 from assets.topics import events_topic
 from resources.kafka_connection import KafkaConnection
+from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
+from resources.lake import Lake
 from salesinsights_dagster.broker import LocalBroker, find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 
@@ -75,3 +80,33 @@ def run_measured(arguments: Sequence[str], env: Mapping[str, str]) -> Usage:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, list(arguments), output)
     return Usage(time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output.decode())
+
+
+def generate_months(system: System, months: Sequence[date], events: int) -> None:
+    """Month files in the archive folder, with so many events in all."""
+    for month in months:
+        some = str(events // len(months))
+        wanted = ["--month", f"{month:%Y-%m}", "--events", some, "--out", str(system.settings.archive_folder)]
+        subprocess.run([COMMAND, "simulate", *wanted, "--seed", str(month.month)], env=system.env, check=True)
+
+
+@contextmanager
+def selling(system: System, rate: int) -> Iterator[None]:
+    """A shop with so many events a second."""
+    shop = subprocess.Popen([COMMAND, "simulate", "--rate", str(rate)], env=system.env, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        shop.terminate()
+        shop.wait(30)
+
+
+def prove_live(system: System) -> None:
+    """Raises RuntimeError if the audit finds something, or messages are left in Kafka that no batch has read."""
+    audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
+    reader = KafkaReader(system.connection, system.settings.topic)
+    state = reader.state()
+    read = next_offsets(Lake(system.settings.lake).table(BRONZE_EVENTS), reader.topic, state)
+    unread = sum(state.end[partition] - at for partition, at in read.items())
+    if unread or not audit["passed"]:
+        raise RuntimeError(f"{unread} messages were not read; the audit found {audit['findings'] or 'nothing'}")

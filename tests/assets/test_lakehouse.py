@@ -7,9 +7,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.archive_asset import archive_months
+from assets.catalog import key_of
 from assets.followers import FollowerError
 from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch
-from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, ProgressMovedError
 from sensors.jobs import STREAM
 from tests.assets.test_micro_batch import rows, run
@@ -20,7 +22,9 @@ TWO_DAYS = [event(), event(event_time="2019-10-03 12:00:00 UTC"), b"junk"]
 
 
 def execute(lake: Lake, shop: Stream, instance: dg.DagsterInstance, **arguments: Any) -> dg.ExecuteInProcessResult:
-    defs = dg.Definitions(assets=[micro_batch], jobs=[STREAM], resources={"lake": lake, "shop": shop})
+    defs = dg.Definitions(
+        assets=[*archive_months.specs, micro_batch], jobs=[STREAM], resources={"lake": lake, "shop": shop}
+    )
     return defs.resolve_job_def(STREAM.name).execute_in_process(instance=instance, **arguments)
 
 
@@ -59,6 +63,17 @@ def test_exactly_the_touched_days_are_materialized(
     assert found["silver/quarantine"] == [today]
     assert found["gold/product_sales"] == found["silver/events"] == ["2019-10-01", "2019-10-03"]
     assert found["silver/batches"] == [None]
+
+
+def test_the_stream_goes_on_once_a_month_of_the_archive_was_loaded(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    """Dagster asks the inputs of a step for their versions; one with partitions can't be asked in a run without."""
+    month = dg.AssetMaterialization(key_of(BRONZE_ARCHIVE_MONTHS), partition="2019-10-01")
+    instance.report_runless_asset_event(month)
+    mock_kafka.publish(topic, TWO_DAYS)
+
+    assert partitions(execute(lake, shop, instance))["gold/product_sales"] == ["2019-10-01", "2019-10-03"]
 
 
 def test_every_check_runs_and_passes_but_for_the_age_of_the_events(

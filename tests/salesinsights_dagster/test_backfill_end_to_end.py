@@ -78,7 +78,7 @@ def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
     (counts,) = status["assetBackfillData"]["assetBackfillStatuses"]
     assert (counts["numPartitionsMaterialized"], counts["numPartitionsFailed"]) == (2, 1)
     lake = Lake(settings.lake)
-    await_live(lake, settings.topic, paid)
+    assert live_rows(lake, settings.topic, paid) == paid
     for table in ("bronze/events", "silver/events", "gold/product_sales", "gold/customer_days"):
         shown = dagster.ask(PARTITIONS, {"path": table.split("/")})["assetNodeOrError"]["partitionStats"]
         assert shown == {"numMaterialized": DAYS_OF_MONTHS + 1, "numFailed": 0}
@@ -86,8 +86,12 @@ def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
     assert audit(lake).findings == []
 
 
-def await_live(lake: Lake, topic: str, paid: int) -> None:
+def live_rows(lake: Lake, topic: str, paid: int) -> int:
+    """How many payments are in silver; waits until all are, or for a minute and a half."""
     deadline = time.monotonic() + 90
-    while lake.table(SILVER_EVENTS).read(f"source = '{topic}'").height < paid and time.monotonic() < deadline:
+    while (found := lake.table(SILVER_EVENTS).read(f"source = '{topic}'").height) < paid:
+        if time.monotonic() > deadline:
+            break
         time.sleep(1)
     time.sleep(3)
+    return found
