@@ -14,11 +14,14 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import backfill, beside, browsers, customers, dashboard, flatness, latency, runs, throughput
+from benchmarks import backfill, beside, browsers, customers, dashboard, flatness, latency, runs, throughput, visitors
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
-BENCHMARKS = ("latency", "throughput", "backfill", "flatness", "dashboard", "browsers", "customers", "beside", "runs")
+BENCHMARKS = (
+    *("latency", "throughput", "backfill", "flatness", "dashboard", "browsers"),
+    *("customers", "visitors", "beside", "runs"),
+)
 
 
 @click.command()
@@ -52,6 +55,10 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
             browsers.run(pages),
         ),
         "customers": lambda: ("The models of lifetime value and every buyer's score", customers.run()),
+        "visitors": lambda: (
+            f"The tables of visitors and customers on {rows:,} rows of five months, each alone",
+            visitors.run(rows),
+        ),
         "beside": lambda: (
             f"Payment to gold beside the customer assets, which have {rows:,} rows of five months to compute first: "
             f"{rate:,} events/s, twice {seconds} s; seconds",

@@ -4,13 +4,10 @@ Each figure is from a process of its own, so that its memory is its own. Add her
 Not here: whether a model is right (`tests/assets/customers`).
 """
 
-import resource
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
 
 import numpy as np
 import polars as pl
@@ -19,6 +16,7 @@ from assets.customers.clv_model import newest_model, refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS
+from benchmarks.alone import alone, peak_mb
 from resources.lake import Lake
 
 DAYS = 151
@@ -34,14 +32,8 @@ def run() -> list[dict[str, object]]:
 
 def _measure(buyers: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
-        _alone(_sell, folder, buyers)
-        return {"buyers": buyers, **_alone(_fit, folder), **_alone(_score, folder)}
-
-
-def _alone(work, *arguments: object) -> dict[str, object]:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        found: dict[str, object] = pool.submit(work, *arguments).result()
-    return found
+        alone(_sell, folder, buyers)
+        return {"buyers": buyers, **alone(_fit, folder), **alone(_score, folder)}
 
 
 def _sell(folder: str, buyers: int) -> dict[str, object]:
@@ -74,7 +66,7 @@ def _fit(folder: str) -> dict[str, object]:
     return {
         "purchase days": lake.table(CUSTOMER_DAYS).rows,
         "s to fit, with the holdout": seconds,
-        "MB": _peak_mb(),
+        "MB": peak_mb(),
         "doubts": row["purchases_doubt"] or row["value_doubt"] or "none",
         "holdout predicted / actual": round(row["holdout_predicted"] / row["holdout_purchases"], 3),
     }
@@ -83,14 +75,10 @@ def _fit(folder: str) -> dict[str, object]:
 def _score(folder: str) -> dict[str, object]:
     lake = Lake(folder)
     first, second = (_seconds(lambda: refresh_customer_value(lake)) for _ in range(2))
-    return {"s to score all": first, "s where nobody bought": second, "MB to score": _peak_mb()}
+    return {"s to score all": first, "s where nobody bought": second, "MB to score": peak_mb()}
 
 
 def _seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return round(time.perf_counter() - begun, 2)
-
-
-def _peak_mb() -> int:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

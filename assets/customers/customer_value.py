@@ -5,6 +5,7 @@ those whose history, or whose model, is another one. A day's last state is kept 
 Add here: how the table follows its sources. Not here: the measures (`customer_value.sql`), or the models.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,6 +19,9 @@ from resources.lake import Lake, LakeTable, again_on_conflict
 
 DAYS = "customer_days"
 """The name under which a commit holds the version of customer_days that it was computed from."""
+
+AT_ONCE = 100_000
+"""Buyers that are compared and scored at once; it bounds the memory."""
 
 _INPUTS = (*HISTORY, "monetary_value", "revenue", "average_order_value", "model_version")
 
@@ -42,24 +46,39 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
 
     def refresh() -> Refreshed:
         table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
-        known, newest = table.read(), newest_model(models)
-        past = past_value(days.read()).with_columns(model_version=pl.lit(newest.version, pl.Int64))
-        carried = past.join(known.select("user_id", *_INPUTS, *PREDICTED), ["user_id", *_INPUTS], nulls_equal=True)
-        new = scored(past.join(carried, on="user_id", how="anti"), newest.model, newest.version)
-        recorded = _record(lake, known, past)
-        progress = {DAYS: days.version, MODEL: newest.version or 0}
-        table.replace(pl.concat([carried.select(new.columns), new]), None, progress)
-        return Refreshed(past.height, new.height, recorded)
+        newest, past = newest_model(models), past_value(days.read())
+        recorded = _record(lake, table, _as_of(past))
+        past = past.with_columns(model_version=pl.lit(newest.version, pl.Int64))
+        known = table.read(columns=("user_id", *_INPUTS, *PREDICTED))
+        predicted = 0
+
+        def rows() -> Iterator[pl.DataFrame]:
+            nonlocal predicted
+            for some in past.iter_slices(AT_ONCE):
+                carried = _carried(some, known)
+                new = scored(some.join(carried, on="user_id", how="anti"), newest.model, newest.version)
+                predicted += new.height
+                yield from (carried.select(new.columns), new)
+
+        table.replace(rows(), None, {DAYS: days.version, MODEL: newest.version or 0})
+        return Refreshed(past.height, predicted, recorded)
 
     return again_on_conflict(refresh)
 
 
-def _record(lake: Lake, known: pl.DataFrame, now: pl.DataFrame) -> date | None:
+def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `past` whose inputs are those of the known predictions, with these."""
+    same = [pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in _INPUTS]
+    joined = past.join(known, on="user_id", suffix="_known").filter(same)
+    return joined.select(*past.columns, *PREDICTED)
+
+
+def _record(lake: Lake, table: LakeTable, after: date | None) -> date | None:
     """Keep the last state of a day that is over: of the table before its `as_of` moves on. Again, it is the same."""
-    before, after = _as_of(known), _as_of(now)
+    before = _as_of(table.read(columns=["as_of"]))
     if before is None or after is None or after <= before:
         return None
-    rows = known.select(CUSTOMER_VALUE_DAYS.schema.names())
+    rows = table.read(columns=CUSTOMER_VALUE_DAYS.schema.names())
     lake.table(CUSTOMER_VALUE_DAYS).replace(rows, CUSTOMER_VALUE_DAYS.on_days([before]), {})
     return before
 

@@ -10,6 +10,9 @@ import polars as pl
 from assets.tables import CUSTOMER_VALUE, PREDICTED
 from resources.duckdb_engine import duckdb_session, query
 
+MEMORY = "400MB"
+"""What DuckDB may take: enough for a million buyers, and with more it is no faster."""
+
 _SCHEMA = pl.Schema(
     {name: kind for name, kind in CUSTOMER_VALUE.schema.items() if name not in (*PREDICTED, "model_version")}
 )
@@ -18,5 +21,5 @@ _SCHEMA = pl.Schema(
 def past_value(days: pl.DataFrame) -> pl.DataFrame:
     """One row a buyer, from rows like customer_days: the columns of customer_value but for the predictions."""
     sql = Path(__file__).with_name("customer_value.sql").read_text()
-    with duckdb_session({"customer_days": days}) as connection:
+    with duckdb_session({"customer_days": days}, memory_limit=MEMORY) as connection:
         return query(connection, sql).select(_SCHEMA.names()).cast(_SCHEMA)

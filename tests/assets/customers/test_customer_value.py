@@ -71,13 +71,15 @@ def test_a_second_look_fits_and_predicts_nothing(sold: Lake) -> None:
 
 
 def test_only_customers_with_new_purchases_are_predicted_anew(
-    sold: Lake, tmp_path_factory: pytest.TempPathFactory
+    sold: Lake, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new: Bought = {2: [(119, "40.00")], 9_001: [(119, "8.00")]}
     sell(sold, new)
     assert customer_value_is_behind(sold)
 
-    done = follow(sold)
+    with monkeypatch.context() as bit_by_bit:
+        bit_by_bit.setattr(customer_value, "AT_ONCE", 100)
+        done = follow(sold)
 
     other = Lake(str(tmp_path_factory.mktemp("at-once")))
     sell(other, SHOP)
