@@ -20,7 +20,7 @@ from resources.lake import Lake, LakeTable, again_on_conflict
 DAYS = "customer_days"
 """The name under which a commit holds the version of customer_days that it was computed from."""
 
-AT_ONCE = 100_000
+AT_ONCE = 50_000
 """Buyers that are compared and scored at once; it bounds the memory."""
 
 _INPUTS = (*HISTORY, "monetary_value", "revenue", "average_order_value", "model_version")
