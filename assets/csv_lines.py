@@ -10,12 +10,34 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from assets.event_contract import FIELDS
+from assets.event_contract import (
+    AHEAD_OF_KAFKA,
+    EARLIEST,
+    EVENT,
+    EXTRA,
+    FIELDS,
+    INTEGERS,
+    LONGEST_TEXT,
+    OPTIONAL,
+    TEXTS,
+)
 from assets.event_parser import TOKENS, decode, judge_tokens
 from assets.json_tokens import Tokens, tokens_of
 
 _UNUSUAL = r'["\\\x00-\x1f\x7f]'
 """What makes a line one for the slow way: quotes, and whatever JSON would write with a backslash."""
+
+_KINDS = {**EVENT, **EXTRA}
+
+_GOOD = {
+    "event_time": r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC",
+    "event_type": "view|cart|remove_from_cart|purchase",
+    "price": r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,2})?",
+}
+"""Shapes of fields that are good for sure; what looks otherwise is judged by the rules of messages."""
+_INTEGER = "0|[1-9][0-9]{0,18}"
+_TEXT = r'[^,"\\\x00-\x1f\x7f]*'
+_NOTHING = r"[^\s\S]"
 
 _PLAIN_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC,"
 
@@ -25,11 +47,56 @@ def parse_lines(lines: pl.DataFrame) -> pl.DataFrame:
 
     `lines` has at least `key` (the header of the line's file, binary), `value` (the line) and `ingested_at`, which
     stands in for the Kafka timestamp that such a line has not: an event from the future is refused.
+    Lines that look good are read at once; the others, and so all that are refused, one field's token at a time.
     """
+    if lines.is_empty():
+        return _judged(lines)
+    indexed = lines.with_row_index("_line")
+    parts = indexed.partition_by("key", as_dict=True).items()
+    read = pl.concat([_good_lines(part, _names(header)) for (header,), part in parts])
+    if read.height < lines.height:
+        read = pl.concat([read, _judged(indexed.join(read, on="_line", how="anti"))])
+    return read.sort("_line").drop("_line")
+
+
+def _judged(lines: pl.DataFrame) -> pl.DataFrame:
+    """Any lines, by the rules of messages."""
     indexed = lines.with_row_index("_row")
     tokens = [_tokens(part, _names(header)) for (header,), part in indexed.partition_by("key", as_dict=True).items()]
     judged = judge_tokens(lines.with_columns(kafka_timestamp="ingested_at"), pl.concat([TOKENS.to_frame(), *tokens]))
     return judged.with_columns(lines["kafka_timestamp"])
+
+
+def _good_lines(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Those lines that are plainly a good event, with its fields; what the rules of messages say of them, too."""
+    text = decode(lines["value"]).str.strip_suffix("\r")
+    looks_good = text.str.contains(_good_line(names)).fill_null(value=False)
+    cut = lines.filter(looks_good).with_columns(_parts=text.filter(looks_good).str.split_exact(",", len(names) - 1))
+    part = {name: pl.col("_parts").struct.field(f"field_{place}") for place, name in enumerate(names)}
+    known = [_field(name, part[name]) if name in part else pl.lit(None, _KINDS[name]).alias(name) for name in FIELDS]
+    could_be_read = [pl.col(name).is_not_null() | (text == "") for name, text in part.items() if name in FIELDS]
+    read = cut.with_columns(known).filter(*could_be_read, *_in_range()).drop("_parts")
+    return read.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
+
+
+def _good_line(names: Sequence[str]) -> str:
+    """What a good line looks like whose columns have these names; no line where a required one is missing."""
+    if not set(FIELDS) - set(OPTIONAL) <= set(names) or len(set(names)) < len(names):
+        return _NOTHING
+    shapes = {**_GOOD, **dict.fromkeys(INTEGERS, _INTEGER)}
+    fields = (f"(?:{shapes.get(name, _TEXT)}){'?' if name in OPTIONAL else ''}" for name in names)
+    return rf"\A{','.join(fields)}\z"
+
+
+def _field(name: str, text: pl.Expr) -> pl.Expr:
+    if name == "event_time":
+        return text.str.to_datetime("%Y-%m-%d %H:%M:%S UTC", time_unit="us", time_zone="UTC", strict=False).alias(name)
+    return text.replace("", None).cast(_KINDS[name], strict=False).alias(name)
+
+
+def _in_range() -> list[pl.Expr]:
+    in_time = pl.col("event_time").is_between(pl.lit(EARLIEST), pl.col("ingested_at") + AHEAD_OF_KAFKA)
+    return [in_time, *(pl.col(name).str.len_bytes().fill_null(0) <= LONGEST_TEXT for name in TEXTS)]
 
 
 def dates_of(lines: pl.DataFrame) -> pl.Series:
