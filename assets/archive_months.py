@@ -19,6 +19,7 @@ from assets.forget import forgotten_users, without_forgotten
 from assets.gold import rebuild_gold
 from assets.silver_events import rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_QUARANTINE
+from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, again_on_conflict
 
 ROWS_AT_ONCE = 1_000_000
@@ -65,8 +66,9 @@ def load_month(
     is_new = load_lines(lake, file, now, heard)
     days = _days_of(lake, file.month)
     outcomes = []
-    for group in _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days):
-        outcomes.append(rebuild_silver(lake, group))
+    groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
+    for group, outcome in one_ahead((group, rebuild_silver(lake, group)) for group in groups):
+        outcomes.append(outcome)
         rebuild_gold(lake, DAILY, group, window_seconds)
         heard("silver and gold", int(outcomes[-1]["rows"].sum()))
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
@@ -101,7 +103,7 @@ def _rows(
     file: MonthFile, now: datetime, forgotten: Mapping[str, datetime], heard: Heard = lambda stage, rows: None
 ) -> Iterator[pl.DataFrame]:
     """The file's lines as rows of bronze."""
-    for lines in file.lines():
+    for lines in one_ahead(file.lines()):
         rows = lines.with_columns(
             source=pl.lit(ARCHIVE),
             partition=pl.lit(number_of(file.month), pl.Int32),

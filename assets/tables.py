@@ -32,6 +32,7 @@ BRONZE_EVENTS = TableLayout(
     ("event_date",),
     "Every message and every line of the archive as it came, byte for byte, under the day of its event (an unreadable "
     "one under its arrival day).",
+    varied=("offset", "key", "value"),
 )
 
 BRONZE_ARCHIVE_MONTHS = TableLayout(
@@ -68,6 +69,7 @@ SILVER_EVENTS = TableLayout(
     ),
     ("event_date",),
     "One row per distinct event that meets the contract, typed, under the UTC day of its event_time.",
+    varied=("event_time", "user_session", "event_id", "offset"),
 )
 
 SILVER_QUARANTINE = TableLayout(

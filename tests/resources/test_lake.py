@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from deltalake import DeltaTable
@@ -133,3 +134,20 @@ def test_a_table_that_holds_something_else_is_refused_and_left_alone(lake: Lake)
         Lake(lake.root).table(with_columns(note=pl.Int64(), more=pl.String()))
 
     assert Lake(lake.root).table(with_columns(note=pl.String())).version == version
+
+
+@pytest.mark.parametrize("writing", ["append", "replace", "compact"])
+def test_columns_that_hardly_repeat_have_no_dictionary(lake: Lake, writing: str) -> None:
+    layout = replace(LAYOUT, schema=pl.Schema({"other": pl.Int64(), **LAYOUT.schema}), varied=("number",))
+    rows = things(*range(500)).with_columns(other=pl.lit(1))
+    table = lake.table(layout)
+    if writing == "replace":
+        table.replace(rows, None, {})
+    for _ in range(2 if writing == "compact" else 1 if writing == "append" else 0):
+        table.append(rows, {})
+    if writing == "compact":
+        assert table.compact([FIRST]) == 1
+
+    files = str([f"{lake.uri(layout)}/{path}" for path in table.files()["path"]])
+    told = duckdb.connect().execute(f"SELECT path_in_schema, encodings FROM parquet_metadata({files})").fetchall()
+    assert {column: "DICTIONARY" in encodings for column, encodings in told} == {"number": False, "other": True}
