@@ -69,10 +69,11 @@ def _judged(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _good_lines(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Those lines that are plainly a good event, with its fields; what the rules of messages say of them, too."""
-    text = decode(lines["value"]).str.strip_suffix("\r")
+    text = decode(lines["value"])
     looks_good = text.str.contains(_good_line(names)).fill_null(value=False)
     cut = lines.filter(looks_good).with_columns(_parts=text.filter(looks_good).str.split_exact(",", len(names) - 1))
     part = {name: pl.col("_parts").struct.field(f"field_{place}") for place, name in enumerate(names)}
+    part[names[-1]] = part[names[-1]].str.strip_suffix("\r")
     known = [_field(name, part[name]) if name in part else pl.lit(None, _KINDS[name]).alias(name) for name in FIELDS]
     could_be_read = [pl.col(name).is_not_null() | (text == "") for name, text in part.items() if name in FIELDS]
     read = cut.with_columns(known).filter(*could_be_read, *_in_range()).drop("_parts")
@@ -85,7 +86,7 @@ def _good_line(names: Sequence[str]) -> str:
         return _NOTHING
     shapes = {**_GOOD, **dict.fromkeys(INTEGERS, _INTEGER)}
     fields = (f"(?:{shapes.get(name, _TEXT)}){'?' if name in OPTIONAL else ''}" for name in names)
-    return rf"\A{','.join(fields)}\z"
+    return rf"\A{','.join(fields)}\r?\z"
 
 
 def _field(name: str, text: pl.Expr) -> pl.Expr:
