@@ -1,0 +1,72 @@
+"""Every job and backfill of the location on one instance, one after the other, and then again.
+
+What Dagster remembers of one run changes how it plans and starts the next: each alone can be well, and not together.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.audit import audit
+from assets.catalog import key_of
+from assets.lakehouse import DAYS_OF_STREAM, Stream
+from assets.tables import SILVER_EVENTS, USER_FEATURES
+from resources.lake import Lake, TableLayout
+from salesinsights_dagster import definitions
+from salesinsights_dagster.definitions import build_definitions
+from salesinsights_dagster.settings import load_settings
+from salesinsights_dagster.simulator.month_file import write_month
+from salesinsights_dagster.simulator.shop import Shop
+from tests.conftest import event
+from tests.resources.mock_kafka import MockKafka
+
+LINES = 300
+
+
+class Location:
+    """The whole code location on one instance, with a stream from the mock broker."""
+
+    def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
+        self.settings = load_settings({"SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_SALES_TOPIC": ""})
+        self._defs = build_definitions(self.settings)
+        self._instance = instance
+
+    def run(self, job: str, **how: Any) -> None:
+        assert self._defs.resolve_job_def(job).execute_in_process(instance=self._instance, **how).success
+
+    def materialize(self, *layouts: TableLayout, **how: Any) -> None:
+        """As the UI does for a selection of assets."""
+        every = self._defs.resolve_implicit_global_asset_job_def()
+        keys = [key_of(one) for one in layouts]
+        assert every.execute_in_process(instance=self._instance, asset_selection=keys, **how).success
+
+
+@pytest.fixture
+def location(tmp_path: Path, shop: Stream, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(definitions, "stream_of", lambda settings: shop)
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        yield Location(tmp_path / "home", instance)
+
+
+def test_each_run_succeeds_after_all_the_others(location: Location, mock_kafka: MockKafka, topic: str) -> None:
+    archive = location.settings.archive_folder
+    archive.mkdir(parents=True)
+    write_month(Shop(seed=1), 2019, 10, LINES, archive)
+    write_month(Shop(seed=2), 2019, 11, LINES, archive)
+    lake = Lake(location.settings.lake)
+    days = {"dagster/asset_partition_range_start": "2019-10-01", "dagster/asset_partition_range_end": "2019-10-05"}
+
+    for turn, month in enumerate(("2019-10-01", "2019-11-01"), start=1):
+        mock_kafka.publish(topic, [event(user_id=turn), event(user_id=turn, event_type="cart"), b"junk"])
+        location.run("stream")
+        assert lake.table(SILVER_EVENTS).read(f"source = '{topic}'").height == 2 * turn
+        location.run("archive", partition_key=month)
+        location.run("customers")
+        location.run("upkeep")
+        location.run("proof")
+        location.materialize(*DAYS_OF_STREAM, tags=days)
+        location.materialize(USER_FEATURES, partition_key="2019-10-05")
+
+    assert audit(lake).findings == []
