@@ -14,11 +14,10 @@ import psutil  # type: ignore[import-untyped]
 
 from assets.checks import percentiles
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES
-from benchmarks.latency import DRAIN_SECONDS, Observer, waits
+from benchmarks.latency import observed, waits
 from benchmarks.system import fresh_system, generate_months, prove_live, selling
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
-from salesinsights_dagster.demo import free_port
 
 MONTHS = (date(2019, 10, 1), date(2019, 11, 1), date(2019, 12, 1), date(2020, 1, 1), date(2020, 2, 1))
 RATE = 200
@@ -46,21 +45,12 @@ def run(rows: int) -> dict[str, object]:
         archive = system.settings.archive_folder
         generate_months(system, MONTHS, rows)
         raw = _raw_seconds(archive)
+        with observed(system) as (dagster, observer), selling(system, RATE):
+            time.sleep(IDLE_SECONDS)
+            begun = time.time()
+            seconds, peak = _backfill(dagster)
+            ended = time.time()
         lake = Lake(system.settings.lake)
-        dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
-        observer = Observer(lake)
-        try:
-            dagster.await_ready()
-            observer.start()
-            with selling(system, RATE):
-                time.sleep(IDLE_SECONDS)
-                begun = time.time()
-                seconds, peak = _backfill(dagster)
-                ended = time.time()
-            time.sleep(DRAIN_SECONDS)
-        finally:
-            observer.stop()
-            dagster.stop()
         live = waits(lake, observer.seen)
         prove_live(system)
         ledger = lake.table(BRONZE_ARCHIVE_MONTHS).read()

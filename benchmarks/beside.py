@@ -16,11 +16,10 @@ import polars as pl
 
 from assets.checks import percentiles
 from assets.tables import CUSTOMER_VALUE
-from benchmarks.latency import DRAIN_SECONDS, Observer, waits
+from benchmarks.latency import observed, waits
 from benchmarks.system import COMMAND, System, fresh_system, generate_months, prove_live, selling
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess, prepare_home
-from salesinsights_dagster.demo import free_port
 from salesinsights_dagster.settings import CHECKOUT
 from sensors.customer_automation import customer_automation
 
@@ -43,12 +42,7 @@ def run(rate: int, seconds: int, rows: int) -> list[dict[str, object]]:
         prepare_home(system.settings)
         _switch("stop", system)
         _load_history(system, rows)
-        lake = Lake(system.settings.lake)
-        dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
-        observer = Observer(lake)
-        try:
-            dagster.await_ready()
-            observer.start()
+        with observed(system) as (dagster, observer):
             with selling(system, rate):
                 time.sleep(SETTLE_SECONDS)
                 marks = [datetime.now(UTC)]
@@ -57,14 +51,11 @@ def run(rate: int, seconds: int, rows: int) -> list[dict[str, object]]:
                 _switch("start", system)
                 time.sleep(seconds)
                 marks.append(datetime.now(UTC))
-            time.sleep(DRAIN_SECONDS)
             runs = _runs(dagster)
-        finally:
-            observer.stop()
-            dagster.stop()
         prove_live(system)
         if not runs:
             raise RuntimeError(f"the customer assets had no run in {seconds} s: give them more of it")
+        lake = Lake(system.settings.lake)
         live, appended = waits(lake, observer.seen), pl.col("kafka_timestamp")
         without, beside = (live.filter(appended.is_between(*phase)) for phase in pairwise(marks))
         met = [(pl.col("seen") >= begun) & (appended <= ended) for begun, ended in runs]

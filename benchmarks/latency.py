@@ -7,6 +7,8 @@ Add here: figures about the live stream. Not here: a backlog (`throughput`).
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import polars as pl
@@ -14,7 +16,7 @@ import polars as pl
 from assets.bronze_events import BATCH
 from assets.checks import percentiles
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
-from benchmarks.system import COMMAND, fresh_system, run_measured
+from benchmarks.system import COMMAND, System, fresh_system, prove_live, run_measured
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
 from salesinsights_dagster.demo import free_port
@@ -44,24 +46,31 @@ class Observer(threading.Thread):
         self.join()
 
 
+@contextmanager
+def observed(system: System) -> Iterator[tuple[DagsterProcess, Observer]]:
+    """Dagster on a system, and who watches its gold; at the end it waits for what is still on its way."""
+    dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
+    observer = Observer(Lake(system.settings.lake))
+    try:
+        dagster.await_ready()
+        observer.start()
+        yield dagster, observer
+        time.sleep(DRAIN_SECONDS)
+    finally:
+        observer.stop()
+        dagster.stop()
+
+
 def run(rate: int, seconds: int) -> dict[str, object]:
     """The percentiles of append-to-gold over so many seconds of a shop with `rate` events a second."""
     with fresh_system() as system:
-        lake = Lake(system.settings.lake)
-        dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
-        observer = Observer(lake)
-        try:
-            dagster.await_ready()
-            observer.start()
+        with observed(system) as (_, observer):
             subprocess.run(
                 [COMMAND, "simulate", "--rate", str(rate), "--for", str(seconds)], env=system.env, check=True
             )
-            time.sleep(DRAIN_SECONDS)
-        finally:
-            observer.stop()
-            dagster.stop()
+        prove_live(system)
         audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
-        waited = waits(lake, observer.seen)["wait"]
+        waited = waits(Lake(system.settings.lake), observer.seen)["wait"]
     figures = percentiles(waited)
     return {
         "events": audit["messages"],
