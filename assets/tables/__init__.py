@@ -1,0 +1,94 @@
+"""Which tables there are: names, columns, partitions, and what one row stands for.
+
+Add here: a table's name in SQL, or a set of tables. Not here: a table (the modules beside), or how its rows come about
+(the module of `assets` named like the table).
+"""
+
+from assets.tables.customers import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
+from assets.tables.events import (
+    ARCHIVE,
+    BRONZE_ARCHIVE_MONTHS,
+    BRONZE_EVENTS,
+    FORGOTTEN_USERS,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_QUARANTINE,
+)
+from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
+from assets.tables.visitors import (
+    ABANDONED_CARTS,
+    COHORT_RETENTION,
+    FEATURE_DAYS,
+    FEATURE_SUMS,
+    FUNNEL_DAILY,
+    SESSIONS,
+    USER_DAYS,
+    USER_FEATURES,
+)
+
+__all__ = [
+    "ABANDONED_CARTS",
+    "AMOUNT",
+    "ARCHIVE",
+    "BEHAVIOUR",
+    "BRONZE_ARCHIVE_MONTHS",
+    "BRONZE_EVENTS",
+    "CLV_HOLDOUT",
+    "CLV_MODEL",
+    "COHORT_RETENTION",
+    "CUSTOMER_DAYS",
+    "CUSTOMER_VALUE",
+    "CUSTOMER_VALUE_DAYS",
+    "DAILY",
+    "FEATURE_DAYS",
+    "FEATURE_SUMS",
+    "FORGOTTEN_USERS",
+    "FUNNEL_DAILY",
+    "PREDICTED",
+    "PRODUCT_SALES",
+    "PRODUCT_SALES_DAILY",
+    "REFINED",
+    "RESTATEMENTS",
+    "SALES_TOPIC",
+    "SESSIONS",
+    "SILVER_BATCHES",
+    "SILVER_EVENTS",
+    "SILVER_QUARANTINE",
+    "TABLES",
+    "USER_DAYS",
+    "USER_FEATURES",
+]
+
+DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
+"""The gold tables that are computed from the purchases of a day."""
+
+BEHAVIOUR = (FUNNEL_DAILY, USER_DAYS, SESSIONS)
+"""The tables that are computed from all events of a day, on a cadence of their own."""
+
+REFINED = (*DAILY, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
+"""What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
+
+TABLES = {
+    "bronze_archive_months": BRONZE_ARCHIVE_MONTHS,
+    "bronze_events": BRONZE_EVENTS,
+    "silver_batches": SILVER_BATCHES,
+    "silver_quarantine": SILVER_QUARANTINE,
+    "silver_events": SILVER_EVENTS,
+    "forgotten_users": FORGOTTEN_USERS,
+    "product_sales": PRODUCT_SALES,
+    "product_sales_daily": PRODUCT_SALES_DAILY,
+    "customer_days": CUSTOMER_DAYS,
+    "clv_model": CLV_MODEL,
+    "clv_holdout": CLV_HOLDOUT,
+    "customer_value_days": CUSTOMER_VALUE_DAYS,
+    "customer_value": CUSTOMER_VALUE,
+    "restatements": RESTATEMENTS,
+    "funnel_daily": FUNNEL_DAILY,
+    "user_days": USER_DAYS,
+    "silver_sessions": SESSIONS,
+    "abandoned_carts": ABANDONED_CARTS,
+    "cohort_retention": COHORT_RETENTION,
+    "user_features": USER_FEATURES,
+    "sales_topic": SALES_TOPIC,
+}
+"""Each table under its name in SQL, in the order in which a micro-batch commits to them."""
