@@ -39,8 +39,8 @@ OWNERS = ["team:data-platform"]
 DAYS = dg.DailyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
 """UTC days from the earliest event that the contract takes to tomorrow, for clocks that run ahead."""
 
-MONTHS = dg.MonthlyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=1)
-"""The months of the archive, up to the one that runs."""
+MONTHS = dg.MonthlyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
+"""The months of the archive, up to the next one: tomorrow, which is one of DAYS, may be in it."""
 
 FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=10))
 """For what every micro-batch writes."""

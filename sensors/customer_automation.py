@@ -16,11 +16,23 @@ from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, RESTATEM
 LOOK_SECONDS = 300
 """How often the conditions are looked at; so it is the shortest time between two runs."""
 
-FOLLOW = (
-    dg.AutomationCondition.any_deps_updated().since_last_handled() & ~dg.AutomationCondition.in_progress()
-).with_label("what it is made from was made since")
+_CHANGED = dg.AutomationCondition.any_deps_updated()
 
-HOURLY = dg.AutomationCondition.on_cron("23 * * * *").with_label("once an hour, if what it is made from was made since")
+DUE = (_CHANGED | dg.AutomationCondition.initial_evaluation()).since(
+    dg.AutomationCondition.newly_requested() & ~_CHANGED
+)
+"""What it is made from was made since the last request.
+
+Dagster's own `since_last_handled` forgets what was made between a request and the look after it: the last sales before
+a quiet night would wait for the morning. At the first look nothing is known of what was made before it, so everything
+is due; an asset that is not behind costs little.
+"""
+
+FOLLOW = (DUE & ~dg.AutomationCondition.in_progress()).with_label("what it is made from was made since")
+
+_HOUR = dg.AutomationCondition.cron_tick_passed("23 * * * *").since(dg.AutomationCondition.newly_requested())
+
+HOURLY = (_HOUR & DUE).with_label("once an hour, if what it is made from was made since")
 
 CADENCES: Mapping[dg.AssetKey, dg.AutomationCondition[Any]] = {
     **{key_of(layout): FOLLOW for layout in (*CUSTOMER_ASSETS, *BEHAVIOUR, ABANDONED_CARTS, RESTATEMENTS)},

@@ -1,6 +1,6 @@
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.archive_asset import archive_months
-from assets.catalog import key_of
+from assets.catalog import DAYS, MONTHS, key_of
 from assets.followers import FollowerError
 from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
@@ -74,6 +74,14 @@ def test_the_stream_goes_on_once_a_month_of_the_archive_was_loaded(
     mock_kafka.publish(topic, TWO_DAYS)
 
     assert partitions(execute(lake, shop, instance))["gold/product_sales"] == ["2019-10-01", "2019-10-03"]
+
+
+def test_every_day_has_its_month_also_tomorrow_on_the_last_of_a_month() -> None:
+    """Else a backfill of days up to tomorrow is refused, since its upstream is not there."""
+    for now in (datetime(2026, 11, 30, 12, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, tzinfo=UTC)):
+        tomorrow = DAYS.get_partition_keys(now)[-1]
+        assert tomorrow == (now + timedelta(days=1)).date().isoformat()
+        assert f"{tomorrow[:7]}-01" in MONTHS.get_partition_keys(now)
 
 
 def test_every_check_runs_and_passes_but_for_the_age_of_the_events(

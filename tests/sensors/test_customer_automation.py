@@ -19,11 +19,12 @@ NOW = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 class Daemon:
     """What the daemon does at each look of the sensor, without its clock."""
 
-    def __init__(self, instance: dg.DagsterInstance, home: Path) -> None:
+    def __init__(self, instance: dg.DagsterInstance, home: Path, looked: bool = True) -> None:
         self.instance = instance
         self._defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(home)}))
         self._cursor = None
-        self.look(NOW)
+        if looked:
+            self.look(NOW)
 
     def look(self, now: datetime) -> set[str]:
         """The assets that are requested."""
@@ -43,31 +44,55 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         yield Daemon(instance, tmp_path)
 
 
+CUSTOMERS = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
+VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts"}
+COHORTS = key_of(COHORT_RETENTION).to_user_string()
+
+
+def after(**passed: int) -> datetime:
+    return NOW + timedelta(**passed)
+
+
 def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_in_the_same_run(daemon: Daemon) -> None:
     daemon.made(key_of(CUSTOMER_DAYS), "2019-10-01")
 
-    customers = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
-    assert daemon.look(NOW + timedelta(minutes=5)) == {*customers, "serving/duckdb"}
-    assert daemon.look(NOW + timedelta(minutes=10)) == set()
+    assert daemon.look(after(minutes=5)) == {*CUSTOMERS, "serving/duckdb"}
+    assert daemon.look(after(minutes=10)) == set()
 
 
 def test_visits_and_carts_follow_silver(daemon: Daemon) -> None:
     daemon.made(key_of(SILVER_EVENTS), "2019-10-01")
 
-    wanted = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts"}
-    assert daemon.look(NOW + timedelta(minutes=5)) == wanted
+    assert daemon.look(after(minutes=5)) == VISITS
+
+
+def test_what_is_made_after_a_request_is_followed_at_the_next_look(daemon: Daemon) -> None:
+    for look in range(1, 4):
+        daemon.made(key_of(SILVER_EVENTS), "2019-10-01")
+        assert daemon.look(after(minutes=5 * look)) == VISITS
+    assert daemon.look(after(minutes=20)) == set()
+
+
+def test_what_was_made_before_the_first_look_is_followed(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Daemon(instance, tmp_path, looked=False)
+        for layout in (SILVER_EVENTS, CUSTOMER_DAYS):
+            daemon.made(key_of(layout), "2019-10-01")
+
+        assert daemon.look(NOW) >= {*CUSTOMERS, *VISITS}
+        assert daemon.look(after(minutes=5)) == set()
 
 
 def test_cohorts_follow_once_an_hour(daemon: Daemon) -> None:
     daemon.made(key_of(USER_DAYS))
-    assert daemon.look(NOW + timedelta(minutes=5)) == set()
+    assert daemon.look(after(minutes=5)) == set()
 
-    daemon.look(NOW + timedelta(hours=1))
+    assert daemon.look(after(hours=1)) == {COHORTS}
     daemon.made(key_of(USER_DAYS))
-    assert daemon.look(NOW + timedelta(hours=1, minutes=5)) == {key_of(COHORT_RETENTION).to_user_string()}
+    assert daemon.look(after(hours=1, minutes=5)) == set()
 
-    daemon.made(key_of(USER_DAYS))
-    assert daemon.look(NOW + timedelta(hours=1, minutes=10)) == set()
+    assert daemon.look(after(hours=2)) == {COHORTS}
+    assert daemon.look(after(hours=3)) == set()
 
 
 def test_every_asset_that_no_sensor_makes_has_a_cadence(tmp_path: Path) -> None:
