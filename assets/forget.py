@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.avro_values import Schemas, as_text, is_avro, schemas_of
+from assets.avro_values import NO_SCHEMAS, Schemas, as_text, is_avro, schemas_of
 from assets.behaviour import follow_silver
 from assets.bronze_events import BATCH
 from assets.cohort_retention import refresh_cohorts
@@ -79,13 +79,34 @@ def forgotten_users(tables: Tables) -> dict[str, datetime]:
 
 
 def without_forgotten(events: pl.DataFrame, forgotten: Mapping[str, datetime]) -> pl.DataFrame:
-    """Parsed events but for those of forgotten users from before they were forgotten."""
+    """Parsed events but for those of forgotten users from before they were forgotten.
+
+    A refused one is of every user whose number it holds, as in `forget`; and from before where no time can be told.
+    """
     if not forgotten:
         return events
-    users = [user for user in events["user_id"].drop_nulls().unique() if hash_of(user) in forgotten]
-    since = pl.Series([forgotten[hash_of(user)] for user in users], dtype=pl.Datetime("us", "UTC"))
-    moment = pl.col("user_id").replace_strict(pl.Series(users, dtype=pl.Int64), since, default=None)
-    return events.filter((pl.col("event_time") <= moment).fill_null(value=False).not_())
+    numbered = events.with_row_index("_row")
+    about = _numbers_in(numbered)
+    moments = {
+        number: forgotten[known] for number in about["number"].unique() if (known := hash_of(number)) in forgotten
+    }
+    since = pl.DataFrame(list(moments.items()), {"number": pl.Int64, "since": pl.Datetime("us", "UTC")}, orient="row")
+    latest = about.join(since, on="number").group_by("_row").agg(pl.col("since").max())
+    is_before = pl.coalesce("event_time", "kafka_timestamp") <= pl.col("since")
+    gone = numbered.join(latest, on="_row").filter(is_before.fill_null(value=True))
+    return numbered.join(gone, on="_row", how="anti", maintain_order="left").drop("_row")
+
+
+def _numbers_in(events: pl.DataFrame) -> pl.DataFrame:
+    """`_row` and each `number` that may be a user's: an accepted event's field, and all numbers of a refused one."""
+    refused = events.filter(pl.col("reason").is_not_null())
+    texts = [as_text(refused[name], NO_SCHEMAS) for name in ("key", "value")]
+    found = refused.select(
+        "_row", number=pl.concat_str(texts, separator=" ", ignore_nulls=True).str.extract_all("[0-9]+")
+    )
+    spelled = found.explode("number").with_columns(pl.col("number").cast(pl.Int64, strict=False)).drop_nulls()
+    accepted = events.filter(pl.col("reason").is_null()).select("_row", number="user_id")
+    return pl.concat([accepted, spelled])
 
 
 def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forgotten:

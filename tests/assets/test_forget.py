@@ -131,6 +131,18 @@ def test_what_comes_again_is_dropped_and_what_is_new_is_not(
     assert audit(lake).findings == []
 
 
+def test_refused_lines_of_theirs_do_not_come_again_either(lake: Lake, known: None, tmp_path: Path) -> None:
+    forget(lake, USER, NOW, 45)
+    refused = [PURCHASE.replace("00:00:00 UTC", "noon"), PURCHASE + ",more", f"half {USER}"]
+    other = [line.replace(str(USER), str(OTHER)) for line in refused]
+    put(tmp_path, [*refused, *other], header=HEADER)
+
+    load(lake, tmp_path)
+
+    assert rows(lake, SILVER_QUARANTINE).filter(source="archive")["value"].to_list() == [one.encode() for one in other]
+    assert holds(lake, USER) == []
+
+
 @pytest.mark.parametrize("step", ["_remove", "rebuild_silver", "rebuild_gold", "_restate_batches", "_restate_months"])
 def test_a_forgetting_that_was_cut_short_is_made_whole_by_the_next(
     lake: Lake, known: None, monkeypatch: pytest.MonkeyPatch, step: str
