@@ -20,6 +20,9 @@ from resources.lake import Lake, LakeTable, again_on_conflict
 DAYS = "customer_days"
 """The name under which a commit holds the version of customer_days that it was computed from."""
 
+REACHED = "reached_day"
+"""The name under which a commit holds the newest day on which anybody had bought, by its number in the calendar."""
+
 AT_ONCE = 50_000
 """Buyers that are compared and scored at once; it bounds the memory."""
 
@@ -46,8 +49,10 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
 
     def refresh() -> Refreshed:
         table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
-        newest, past = newest_model(models), past_value(days.read())
-        recorded = _record(lake, table, _as_of(past))
+        newest, bought = newest_model(models), days.read()
+        past, reached = past_value(bought), _reached(bought)
+        del bought
+        recorded = _record(lake, table, days, reached)
         past = past.with_columns(model_version=pl.lit(newest.version, pl.Int64))
         known = table.read(columns=("user_id", *_INPUTS, *PREDICTED))
         predicted = 0
@@ -60,7 +65,7 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
                 predicted += new.height
                 yield from (carried.select(new.columns), new)
 
-        table.replace(rows(), None, {DAYS: days.version, MODEL: newest.version or 0})
+        table.replace(rows(), None, {DAYS: days.version, MODEL: newest.version or 0, REACHED: reached})
         return Refreshed(past.height, predicted, recorded)
 
     return again_on_conflict(refresh)
@@ -73,18 +78,34 @@ def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return joined.select(*past.columns, *PREDICTED)
 
 
-def _record(lake: Lake, table: LakeTable, after: date | None) -> date | None:
-    """Keep the last state of a day that is over: of the table before its `as_of` moves on. Again, it is the same."""
-    before = _as_of(table.read(columns=["as_of"]))
-    if before is None or after is None or after <= before:
+def _record(lake: Lake, table: LakeTable, days: LakeTable, reached: int) -> date | None:
+    """Keep what customers were worth at the end of a day, once it is over. Again, it is the same.
+
+    Computed from what was bought until its end, of which the table had not seen the last minutes, with the model that
+    was the newest then.
+    """
+    before = table.progress(REACHED) or 0
+    if not 0 < before < reached:
         return None
-    rows = table.read(columns=CUSTOMER_VALUE_DAYS.schema.names())
-    lake.table(CUSTOMER_VALUE_DAYS).replace(rows, CUSTOMER_VALUE_DAYS.on_days([before]), {})
-    return before
+    day = date.fromordinal(before)
+    known = newest_model(lake.table(CLV_MODEL), day)
+    past = past_value(days.read(f"event_date <= DATE '{day}'"))
+    if past.is_empty():
+        return None
+    as_of: date = past.item(0, "as_of")
+    rows = (scored(some, known.model, known.version) for some in past.iter_slices(AT_ONCE))
+    kept = (some.select(CUSTOMER_VALUE_DAYS.schema.names()) for some in rows)
+    lake.table(CUSTOMER_VALUE_DAYS).replace(kept, CUSTOMER_VALUE_DAYS.on_days([as_of]), {})
+    return as_of
 
 
-def _as_of(rows: pl.DataFrame) -> date | None:
-    return rows.item(0, "as_of") if rows.height else None
+def _reached(bought: pl.DataFrame) -> int:
+    """The newest day on which anybody bought, or on which such a row was written where a shop's clock ran ahead.
+
+    0 where nobody has bought.
+    """
+    newest = bought.select(pl.min_horizontal(pl.col("event_date").max(), pl.col("updated_at").max().dt.date())).item()
+    return newest.toordinal() if isinstance(newest, date) else 0
 
 
 def customer_value_is_behind(lake: Lake) -> bool:

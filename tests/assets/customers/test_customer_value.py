@@ -1,7 +1,7 @@
 """The model and every buyer's value as tables: what is fitted when, what is predicted anew, and what is remembered."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -200,9 +200,9 @@ def test_what_was_thought_on_an_earlier_day_is_remembered(lake: Lake) -> None:
     late: Bought = {1: [(98, "500.00")]}
     later: Bought = {user: [one for one in bought if one[0] > 99] for user, bought in SHOP.items()}
     sell(lake, later)
-    sell(lake, late)
-
     done = follow(lake)
+    sell(lake, late)
+    follow(lake)
 
     then, now = worth_on(lake, 1, FIRST + timedelta(days=99), OPTIONS), worth_on(lake, 1, None, OPTIONS)
     assert (then.basis, now.basis) == ("recorded", "current")
@@ -211,6 +211,35 @@ def test_what_was_thought_on_an_earlier_day_is_remembered(lake: Lake) -> None:
     assert now.row is not None
     assert {name: thought[name] for name in CUSTOMER_VALUE_DAYS.schema} == then.row
     assert now.row["revenue"] > then.row["revenue"] + 499
+
+
+def test_a_day_is_recorded_with_its_last_minutes_which_no_look_has_seen(lake: Lake) -> None:
+    sell(lake, {1: [(0, "10.00")]})
+    follow(lake)
+    sell(lake, {1: [(0, "5.00")], 2: [(0, "500.00")], 3: [(1, "1.00")]})
+
+    assert follow(lake).recorded == FIRST
+
+    found = rows(lake, CUSTOMER_VALUE_DAYS)
+    assert dict(found.select("user_id", "revenue").iter_rows()) == {1: Decimal("15.00"), 2: Decimal("500.00")}
+    assert follow(lake).recorded is None
+
+
+def test_a_clock_that_runs_ahead_ends_no_day(lake: Lake) -> None:
+    today = pl.lit(datetime.combine(FIRST, time(10), UTC))
+    sell(lake, {1: [(0, "10.00")]})
+    follow(lake)
+    ahead = customer_days({2: [(1, "1.00")]}).with_columns(updated_at=today)
+    lake.table(CUSTOMER_DAYS).append(ahead.cast(CUSTOMER_DAYS.schema), {})
+    assert follow(lake).recorded is None
+    sell(lake, {3: [(0, "500.00")]})
+    assert follow(lake).recorded is None
+    sell(lake, {1: [(1, "2.00")]})
+
+    assert follow(lake).recorded == FIRST
+
+    found = rows(lake, CUSTOMER_VALUE_DAYS)
+    assert dict(found.select("user_id", "revenue").iter_rows()) == {1: Decimal("10.00"), 3: Decimal("500.00")}
 
 
 def test_a_day_that_nobody_recorded_is_computed_from_what_was_bought_until_then(
