@@ -5,19 +5,19 @@ came, and it costs the same whatever the history.
 Add here: how the table follows silver. Not here: what counts as abandoned (`abandoned_carts.sql`).
 """
 
-import hashlib
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from assets.customers.options import CartRule
 from assets.gold import sql_of
+from assets.sources import has_changed, has_moved, hash_of, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict
 
-SILVER, RULE = "silver/events", "rule"
-"""The names under which a commit holds the version of silver that it is from, and a hash of the rule it went by."""
+RULE = "rule"
+"""The name under which a commit holds a hash of the rule it went by."""
 
 _READ = ("event_time", "event_type", "product_id", "brand", "price", "user_id", "user_session")
 
@@ -43,8 +43,9 @@ def newest_moment(silver: LakeTable) -> datetime | None:
 
 
 def carts_are_behind(lake: Lake, rule: CartRule) -> bool:
-    """Whether silver, or the rule, is another one than the table was computed from."""
-    return _is_behind(lake.table(ABANDONED_CARTS), lake.table(SILVER_EVENTS), rule)
+    """Whether silver has changed, or the rule, since the table was computed."""
+    table = lake.table(ABANDONED_CARTS)
+    return _has_other_rule(table, rule) or has_changed(table, lake.table(SILVER_EVENTS))
 
 
 def refresh_carts(lake: Lake, rule: CartRule) -> int:
@@ -52,8 +53,8 @@ def refresh_carts(lake: Lake, rule: CartRule) -> int:
 
     def refresh() -> int:
         table, silver = lake.table(ABANDONED_CARTS), lake.table(SILVER_EVENTS)
-        if _is_behind(table, silver, rule):
-            table.replace(_abandoned_in(silver, rule), None, {SILVER: silver.version, RULE: _print(rule)})
+        if _has_other_rule(table, rule) or has_moved(table, silver):
+            table.replace(_abandoned_in(silver, rule), None, {**seen(silver), RULE: _print(rule)})
         return table.rows
 
     return again_on_conflict(refresh)
@@ -67,11 +68,9 @@ def _abandoned_in(silver: LakeTable, rule: CartRule) -> pl.DataFrame:
     return abandoned(silver.read(f"event_type <> 'view' AND {recent}", _READ), now, rule)
 
 
-def _is_behind(table: LakeTable, silver: LakeTable, rule: CartRule) -> bool:
-    held = (table.progress(SILVER) or 0, table.progress(RULE) or _print(rule))
-    return held != (silver.version, _print(rule))
+def _has_other_rule(table: LakeTable, rule: CartRule) -> bool:
+    return (table.progress(RULE) or _print(rule)) != _print(rule)
 
 
 def _print(rule: CartRule) -> int:
-    text = f"{rule} {sql_of(ABANDONED_CARTS)}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 2
+    return hash_of(f"{rule} {sql_of(ABANDONED_CARTS)}")

@@ -5,7 +5,6 @@ batch, an archive, a rebuild or a forgotten user. The table's own commits hold a
 Add here: how such a table follows silver. Not here: what it says (the `.sql` file of its name).
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
@@ -13,6 +12,7 @@ import polars as pl
 
 from assets.gold import gold_queries, sql_of
 from assets.sessions import sessions_of, touched_days
+from assets.sources import day_contents, hash_of
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
 from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
 
@@ -83,14 +83,6 @@ def _name(day: date) -> str:
 
 def _fingerprints(silver: LakeTable, layout: TableLayout) -> dict[date, int]:
     """Per day that silver holds: a number of 62 bits that is another one where its rows, or the query, are others."""
-    files = silver.files()
-    if files.is_empty():
-        return {}
-    day = "partition.event_date"
-    known = files.group_by(day).agg(pl.col("num_records").sum(), pl.col("max.ingested_at").max())
     query = sql_of(layout)
-    return {when: _hash(f"{rows} {newest} {query}") for when, rows, newest in known.iter_rows()}
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 2
+    contents = day_contents(silver).items()
+    return {when: hash_of(f"{rows} {newest} {query}") for when, (rows, newest) in contents}

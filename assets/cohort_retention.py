@@ -4,18 +4,16 @@ Add here: how the table follows user_days. Not here: what a cohort is (`cohort_r
 """
 
 from assets.gold import gold_queries
+from assets.sources import has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from resources.lake import Lake, again_on_conflict
-
-SOURCE = "gold/user_days"
-"""The name under which a commit holds the version of user_days that it is from."""
 
 _READ = ("user_id", "views", "carts", "purchases", "revenue", "event_date")
 
 
 def cohorts_are_behind(lake: Lake) -> bool:
-    """Whether user_days has moved since the table was computed."""
-    return (lake.table(COHORT_RETENTION).progress(SOURCE) or 0) != lake.table(USER_DAYS).version
+    """Whether user_days has changed since the table was computed."""
+    return has_changed(lake.table(COHORT_RETENTION), lake.table(USER_DAYS))
 
 
 def refresh_cohorts(lake: Lake) -> int:
@@ -23,9 +21,9 @@ def refresh_cohorts(lake: Lake) -> int:
 
     def refresh() -> int:
         table, days = lake.table(COHORT_RETENTION), lake.table(USER_DAYS)
-        if (table.progress(SOURCE) or 0) != days.version:
+        if has_moved(table, days):
             with gold_queries({"user_days": days.read(columns=_READ)}, window_seconds=1) as compute:
-                table.replace(compute(COHORT_RETENTION), None, {SOURCE: days.version})
+                table.replace(compute(COHORT_RETENTION), None, seen(days))
         return table.rows
 
     return again_on_conflict(refresh)

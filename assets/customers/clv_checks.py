@@ -9,7 +9,6 @@ import polars as pl
 
 from assets.checks import Verdict
 from assets.customers.clv_model import newest_model
-from assets.customers.customer_value import DAYS
 from assets.customers.lifetime_model import BY_PAST
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake, VersionGoneError
@@ -32,7 +31,7 @@ def revenue_conserved(lake: Lake) -> Verdict:
     table = lake.table(CUSTOMER_VALUE)
     names = ["orders", "units", "revenue", "refunds"]
     try:
-        days = lake.table(CUSTOMER_DAYS, table.progress(DAYS) or 0)
+        days = lake.table(CUSTOMER_DAYS, table.progress(CUSTOMER_DAYS.name) or 0)
     except VersionGoneError:
         days = lake.table(CUSTOMER_DAYS)
     sums = [{name: frame[name].sum() or Decimal(0) for name in names} for frame in (table.read(), days.read())]

@@ -14,11 +14,9 @@ import polars as pl
 from assets.customers.clv_model import MODEL, newest_model
 from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
 from assets.customers.past_value import past_value
+from assets.sources import has_changed, seen
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake, LakeTable, again_on_conflict
-
-DAYS = "customer_days"
-"""The name under which a commit holds the version of customer_days that it was computed from."""
 
 REACHED = "reached_day"
 """The name under which a commit holds the newest day on which anybody had bought, by its number in the calendar."""
@@ -65,7 +63,7 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
                 predicted += new.height
                 yield from (carried.select(new.columns), new)
 
-        table.replace(rows(), None, {DAYS: days.version, MODEL: newest.version or 0, REACHED: reached})
+        table.replace(rows(), None, {**seen(days), MODEL: newest.version or 0, REACHED: reached})
         return Refreshed(past.height, predicted, recorded)
 
     return again_on_conflict(refresh)
@@ -109,12 +107,6 @@ def _reached(bought: pl.DataFrame) -> int:
 
 
 def customer_value_is_behind(lake: Lake) -> bool:
-    """Whether customer_days or the model has moved since customer_value was last computed."""
-    table = lake.table(CUSTOMER_VALUE)
-    return _moved(table, DAYS, lake.table(CUSTOMER_DAYS).version) or _moved(
-        table, MODEL, lake.table(CLV_MODEL).progress(MODEL) or 0
-    )
-
-
-def _moved(table: LakeTable, name: str, to: int) -> bool:
-    return (table.progress(name) or 0) != to
+    """Whether customer_days has changed, or the model, since customer_value was last computed."""
+    table, model = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL).progress(MODEL) or 0
+    return (table.progress(MODEL) or 0) != model or has_changed(table, lake.table(CUSTOMER_DAYS))

@@ -11,12 +11,17 @@ import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from assets import micro_batch
+from assets.abandoned_carts import refresh_carts
 from assets.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.bronze_events import OffsetsLostError
+from assets.cohort_retention import refresh_cohorts
+from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import CartRule
 from assets.lakehouse import Stream
+from assets.tables import CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
+from assets.upkeep import keep_up
 from resources.kafka_reader import KafkaUnavailableError
-from resources.lake import Lake
+from resources.lake import Lake, LakeTable
 from resources.webhook import WebhookError, post_text
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -31,7 +36,9 @@ from sensors.alert_sensor import (
     tables_behind,
     tell,
 )
+from tests.assets.test_behaviour import follow
 from tests.assets.test_micro_batch import run
+from tests.assets.test_upkeep import age
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
 from tests.resources.mock_kafka import MockKafka
@@ -233,3 +240,25 @@ def test_what_says_that_a_source_has_moved(
         "silver/sessions",
         "gold/abandoned_carts",
     }
+
+
+def test_upkeep_makes_no_table_late(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commits change no row, and nobody is told of them: by their versions tables were late until the next sale."""
+    for user in (1, 2, 3):
+        mock_kafka.publish(topic, [event(user_id=user)])
+        run(lake, shop)
+        follow(lake)
+        refresh_customer_value(lake)
+        refresh_carts(lake, CartRule())
+        refresh_cohorts(lake)
+    sources = (SILVER_EVENTS, CUSTOMER_DAYS, USER_DAYS)
+    versions = {layout.name: lake.table(layout).version for layout in sources}
+    vacuum = LakeTable.vacuum
+    monkeypatch.setattr(LakeTable, "vacuum", lambda table, hours: age(table, hours, vacuum))
+
+    list(keep_up(lake, NOW))
+
+    assert all(lake.table(layout).version > versions[layout.name] for layout in sources)
+    assert [name for name, is_behind in tables_behind(lake, CartRule()).items() if is_behind()] == []
