@@ -6,7 +6,8 @@ Add here: a file format. Not here: what a line means (`csv_lines`), or where it 
 import csv
 import gzip
 import hashlib
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,7 +17,7 @@ from typing import BinaryIO, cast
 import polars as pl
 import polars.selectors as cs
 
-from assets.csv_files import checked_header
+from assets.csv_files import BrokenFileError, checked_header
 
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -53,13 +54,19 @@ class MonthFile:
 
     @cached_property
     def header(self) -> bytes:
-        """The names of the columns, as a CSV line. Raises BrokenFileError if they are not the contract's."""
+        """The names of the columns, as a CSV line. Raises BrokenFileError if they are no text, or others."""
         if self.path.suffix == ".parquet":
-            line = ",".join(pl.read_parquet_schema(self.path)).encode()
+            line = _csv_line(pl.read_parquet_schema(self.path))
         else:
             with self._open() as content:
                 line = content.readline().rstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK)
-        checked_header(self.path.name, next(csv.reader([line.decode("utf-8", "replace")]), []))
+        try:
+            names = next(csv.reader([line.decode()]), [])
+        except UnicodeDecodeError as error:
+            raise BrokenFileError(
+                f"{self.path.name}, line 1: the header is not UTF-8 ({error}): save it anew"
+            ) from error
+        checked_header(self.path.name, names)
         return line
 
     def lines(self) -> Iterator[pl.DataFrame]:
@@ -104,6 +111,12 @@ def _frame(lines: list[bytes], first: int) -> pl.DataFrame:
     value = pl.Series("value", lines, dtype=pl.Binary)
     offset = pl.int_range(first, first + len(lines), dtype=pl.Int64, eager=True)
     return pl.DataFrame({"offset": offset, "value": value}).filter(~pl.col("value").is_in([b"", b"\r"]))
+
+
+def _csv_line(names: Iterable[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue().encode()
 
 
 def find_month(folder: Path, month: date) -> MonthFile:

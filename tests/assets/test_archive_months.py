@@ -314,3 +314,20 @@ def test_a_file_that_is_not_of_events_is_refused_whole(lake: Lake, folder: Path)
     with pytest.raises(ArchiveFileError, match="can't be read"):
         load(lake, folder)
     assert lake.table(BRONZE_EVENTS).version == 0
+
+
+def test_a_header_that_is_no_text_is_refused_before_anything_is_written(lake: Lake, tmp_path: Path) -> None:
+    content = HEADER.encode() + ",größe\n".encode("latin-1") + PURCHASE.encode() + b",1\n"
+    (tmp_path / "2019-Oct.csv").write_bytes(content)
+
+    with pytest.raises(BrokenFileError, match=r"2019-Oct\.csv, line 1: the header is not UTF-8"):
+        load(lake, tmp_path)
+
+    assert rows(lake, BRONZE_EVENTS).is_empty()
+
+
+def test_a_parquet_column_may_have_a_comma_in_its_name(lake: Lake, tmp_path: Path) -> None:
+    fields = dict(zip(HEADER.split(","), PURCHASE.split(","), strict=True))
+    pl.DataFrame([{**fields, "size, in ml": "5"}]).write_parquet(tmp_path / "2019-Oct.parquet")
+
+    assert load(lake, tmp_path).counts["accepted"] == 1
