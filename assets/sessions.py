@@ -36,18 +36,23 @@ def touched_days(table: LakeTable, days: Iterable[date]) -> list[date]:
 def sessions_of(silver: LakeTable, days: Sequence[date], columns: Sequence[str], compute: Compute) -> pl.DataFrame:
     """The sessions that begin on these days; `compute` makes sessions of whole events.
 
-    Reads these days, the last half hour before them, and as many days after them as sessions go on.
+    Reads these days, the last half hour before them, and the days after them; where sessions go on for longer, also
+    what their users did on as many days more, so that a visitor who never pauses costs a look at these days alone.
     """
     held = set(silver.files()["partition.event_date"]) if silver.files().height else set()
-    after = {day + _DAY for day in days} & held
-    while True:
-        whole = {*days, *after} & held
-        events = _read(silver, whole, {day - _DAY for day in days} & held - whole, columns)
-        found = compute(events).filter(pl.col("event_date").is_in(sorted(days)))
-        more = _unfinished(found, whole) & held
-        if not more:
-            return found
-        after |= more
+    read = {*days, *(day + _DAY for day in days)} & held
+    events = _read(silver, read, {day - _DAY for day in days} & held - read, columns)
+    begun = pl.col("event_date").is_in(sorted(days))
+    found = compute(events).filter(begun)
+    while more := _days_after(found) & held - read:
+        going_on = found.filter((pl.col("ended_at") + SILENCE).dt.date().is_in(sorted(more)))
+        theirs = pl.col("user_id").is_in(going_on["user_id"].unique().implode())
+        listed = ", ".join(map(str, going_on["user_id"].unique()))
+        further = silver.read(f"{SILVER_EVENTS.on_days(more)} AND user_id IN ({listed})", columns)
+        events = pl.concat([events.filter(theirs), further])
+        found = pl.concat([found.filter(~theirs), compute(events).filter(begun)])
+        read |= more
+    return found
 
 
 def _read(silver: LakeTable, whole: set[date], evenings: set[date], columns: Sequence[str]) -> pl.DataFrame:
@@ -56,10 +61,9 @@ def _read(silver: LakeTable, whole: set[date], evenings: set[date], columns: Seq
     return silver.read(" OR ".join(conditions) or "false", columns)
 
 
-def _unfinished(found: pl.DataFrame, whole: set[date]) -> set[date]:
-    """The days that were not read, and on which a session that was found may go on."""
-    last = (found["ended_at"] + SILENCE).dt.date().unique()
-    return set(last) - whole
+def _days_after(found: pl.DataFrame) -> set[date]:
+    """The days on which these sessions may go on."""
+    return set((found["ended_at"] + SILENCE).dt.date().unique())
 
 
 def _midnight(day: date) -> datetime:

@@ -8,6 +8,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
+from assets.behaviour import follow_silver
 from assets.catalog import spec_of
 from assets.niceness import yield_to_stream
 from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
@@ -61,5 +62,7 @@ def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
 def user_features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """Compute the features of a day; materialize the days that a model is to be trained on."""
     yield_to_stream(context)
+    for _ in follow_silver(lake, USER_DAYS):
+        pass
     rows = make_features(lake, date.fromisoformat(context.partition_key))
     return dg.MaterializeResult(metadata={"dagster/row_count": rows.height})

@@ -16,7 +16,7 @@ from assets.behaviour import follow_silver, stale_days
 from assets.customers.options import CartRule
 from assets.sessions import touched_days
 from assets.tables import ABANDONED_CARTS, SESSIONS, SILVER_EVENTS
-from resources.lake import Lake
+from resources.lake import Lake, LakeTable
 from tests.assets.test_behaviour import Event, event_of
 from tests.assets.test_micro_batch import rows
 
@@ -144,6 +144,33 @@ def test_a_late_event_joins_two_sessions_over_midnight(lake: Lake, publish: Publ
     follow(lake)
 
     assert rows(lake, SESSIONS).select("views", pl.col("event_date").dt.day()).rows() == [(3, 30)]
+
+
+def test_a_visitor_who_never_pauses_costs_no_look_at_the_others(
+    lake: Lake, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(hours: float, user: int) -> Event:
+        return event_of(event_time=f"{FIRST + timedelta(hours=hours):%Y-%m-%d %H:%M:%S UTC}", user_id=user)
+
+    days = 7
+    publish([at(step / 3, 1) for step in range(days * 72)] + [at(24 * day, 2) for day in range(days)])
+    follow(lake)
+    publish([at(24 * days - 0.1, 3)])
+    seen: list[pl.DataFrame] = []
+    read = LakeTable.read
+
+    def heard(*asked: Any) -> pl.DataFrame:
+        seen.append(read(*asked))
+        return seen[-1]
+
+    monkeypatch.setattr(LakeTable, "read", heard)
+
+    list(follow_silver(lake, SESSIONS))
+
+    events = pl.concat(frame.select("user_id", "event_time") for frame in seen if "event_type" in frame.columns)
+    others = events.filter(user_id=2)["event_time"].dt.date().unique().sort().to_list()
+    assert others == [(FIRST + timedelta(days=day)).date() for day in (0, 1, days - 1)]
+    assert len(held(lake)) == 1 + days + 1
 
 
 def test_an_event_that_silver_lost_parts_a_session(lake: Lake, publish: Publish) -> None:

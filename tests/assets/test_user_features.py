@@ -20,6 +20,7 @@ from salesinsights_dagster.cli import main
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from tests.assets.customers.shoppers import FIRST, regular_shop
+from tests.assets.test_archive_months import PURCHASE, load, put
 from tests.assets.test_cohort_retention import days
 from tests.assets.test_micro_batch import rows
 
@@ -73,8 +74,9 @@ def test_a_day_is_made_anew_beside_others(lake: Lake) -> None:
     assert rows(lake, USER_FEATURES)["as_of"].to_list() == [date(2019, 10, 1), AS_OF, AS_OF]
 
 
-def test_every_column_is_explained_and_a_day_is_a_partition_of_dagster(lake: Lake) -> None:
-    lake.table(USER_DAYS).append(LIVED, {})
+def test_every_column_is_explained_and_a_day_is_a_partition_of_dagster(lake: Lake, tmp_path: Path) -> None:
+    put(tmp_path, [PURCHASE, PURCHASE.replace("463240011", "7")])
+    load(lake, tmp_path)
     defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
     (spec,) = [spec for spec in defs.resolve_all_asset_specs() if spec.key.path[-1] == "user_features"]
     job = defs.resolve_implicit_global_asset_job_def()
