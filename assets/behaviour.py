@@ -84,5 +84,4 @@ def _name(day: date) -> str:
 def _fingerprints(silver: LakeTable, layout: TableLayout) -> dict[date, int]:
     """Per day that silver holds: a number of 62 bits that is another one where its rows, or the query, are others."""
     query = sql_of(layout)
-    contents = day_contents(silver).items()
-    return {when: hash_of(f"{rows} {newest} {query}") for when, (rows, newest) in contents}
+    return {day: hash_of(f"{content} {query}") for day, content in day_contents(silver).items()}

@@ -17,6 +17,7 @@ from assets.bronze_events import BATCH, Batch, last_batch
 from assets.csv_lines import parse_lines
 from assets.event_contract import EVENT
 from assets.event_parser import parse_events
+from assets.sources import rebuilt_again
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import (
     Lake,
@@ -228,7 +229,8 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
         covered = silver.progress(BATCH) or 0
         judged = judge_days(lake.table(BRONZE_EVENTS), days, covered)
         _quarantine(quarantine, judged.filter(outcome="quarantined"))
-        silver.replace(judged.filter(outcome="accepted"), SILVER_EVENTS.on_days(days), {BATCH: covered})
+        progress = {BATCH: covered, **rebuilt_again(silver, days)}
+        silver.replace(judged.filter(outcome="accepted"), SILVER_EVENTS.on_days(days), progress)
         return judged.group_by("source", "partition", "outcome").agg(rows=pl.len())
 
     return again_on_conflict(rebuild)

@@ -6,6 +6,7 @@ Add here: how a source is remembered. Not here: what is computed from it.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
@@ -28,15 +29,23 @@ def has_changed(table: LakeTable, source: LakeTable) -> bool:
     return has_moved(table, source) and table.progress(_content(source)) != hash_of(str(day_contents(source)))
 
 
-def day_contents(table: LakeTable) -> dict[date, tuple[int, object]]:
-    """Per day that the table holds: how many rows, and when the newest was written; the same once files are merged."""
+def day_contents(table: LakeTable) -> dict[date, tuple[object, ...]]:
+    """Per day that the table holds: how many rows, when the newest was written, and how often it was rebuilt.
+
+    The same once files are merged. A rebuild may change rows and leave their number and the newest as they were.
+    """
     files = table.files()
     if files.is_empty():
         return {}
     written = "ingested_at" if "ingested_at" in table.layout.schema else "updated_at"
     day = f"partition.{table.layout.partition_by[0]}"
     known = files.group_by(day).agg(pl.col("num_records").sum(), pl.col(f"max.{written}").max()).sort(day)
-    return {when: (rows, newest) for when, rows, newest in known.iter_rows()}
+    return {when: (rows, newest, table.progress(_rebuilt(when))) for when, rows, newest in known.iter_rows()}
+
+
+def rebuilt_again(table: LakeTable, days: Iterable[date]) -> dict[str, int]:
+    """The progress of a commit that rebuilds these days."""
+    return {_rebuilt(day): (table.progress(_rebuilt(day)) or 0) + 1 for day in days}
 
 
 def hash_of(text: str) -> int:
@@ -46,3 +55,7 @@ def hash_of(text: str) -> int:
 
 def _content(source: LakeTable) -> str:
     return f"{source.layout.name}/content"
+
+
+def _rebuilt(day: date) -> str:
+    return f"rebuilt/{day:%Y%m%d}"

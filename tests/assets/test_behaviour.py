@@ -16,6 +16,7 @@ from assets.catalog import key_of
 from assets.compaction import compact
 from assets.gold import sql_of
 from assets.micro_batch import open_stream
+from assets.silver_events import rebuild_silver
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
 from resources.lake import Lake, LakeTable
 from salesinsights_dagster.definitions import build_definitions
@@ -166,6 +167,16 @@ def test_files_that_were_only_merged_make_no_day_stale(
     assert compact(open_stream(lake)) > 0
 
     assert not any_stale(lake)
+
+
+def test_a_rebuilt_day_is_stale_whatever_its_counts_say(lake: Lake, publish: Callable[[list[Event]], None]) -> None:
+    """A corrected month, loaded while an event of its day arrives, leaves their number and the newest as they were."""
+    publish([event_of(event_time="2019-10-01 10:00:00 UTC"), event_of(event_time="2019-10-03 10:00:00 UTC")])
+    follow(lake)
+
+    rebuild_silver(lake, [date(2019, 10, 1)])
+
+    assert [stale_days(lake, layout) for layout in BEHAVIOUR] == [[date(2019, 10, 1)]] * len(BEHAVIOUR)
 
 
 def test_a_day_that_silver_lost_is_emptied(lake: Lake, publish: Callable[[list[Event]], None]) -> None:
