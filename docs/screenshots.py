@@ -5,9 +5,13 @@ Not here: a test of what it shows.
 """
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,13 +19,14 @@ import click
 from playwright.sync_api import Browser, sync_playwright
 
 from salesinsights_dagster.demo import Running, free_port, running_system
-from salesinsights_dagster.settings import load_settings
+from salesinsights_dagster.settings import Settings, load_settings
 
 IMAGES = Path(__file__).with_name("images")
 CHROMIUM = "/usr/bin/chromium"
 WALL = {"width": 1600, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 SETTLE_MS = 6_000
+EVENTS_A_MONTH = 400_000
 LYING = {"asset-graph-direction": '"vertical"', "dagster-nav-collapsed": "true"}
 """What Dagster's UI keeps in a browser in which the whole graph fits the picture."""
 OPENED = [f"global@global:{group}" for group in ("sources", "bronze", "silver", "gold", "serving")]
@@ -35,12 +40,25 @@ def main(minutes: int, rate: int) -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="salesinsights-pictures-") as home:
         settings = load_settings({"SALESINSIGHTS_HOME": home})
+        _load_history(settings)
         with running_system(settings, free_port(3000), rate, click.echo) as running:
             time.sleep(60 * minutes)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
                 _take_all(browser, running)
                 browser.close()
+
+
+def _load_history(settings: Settings) -> None:
+    """Two past months: customers of a few minutes have no future that a model could tell."""
+    command, this_month = str(Path(sys.executable).with_name("salesinsights")), datetime.now(UTC).date().replace(day=1)
+    last = this_month - timedelta(days=1)
+    months = [f"{(last.replace(day=1) - timedelta(days=1)):%Y-%m}", f"{last:%Y-%m}"]
+    env = {**os.environ, "SALESINSIGHTS_HOME": str(settings.home)}
+    for month in months:
+        wanted = ["--month", month, "--events", str(EVENTS_A_MONTH), "--out", str(settings.archive_folder)]
+        subprocess.run([command, "simulate", *wanted], env=env, check=True)
+    subprocess.run([command, "backfill", "--from", months[0], "--to", months[1]], env=env, check=True)
 
 
 def _take_all(browser: Browser, running: Running) -> None:
