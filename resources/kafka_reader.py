@@ -7,7 +7,7 @@ Add here: what a reader must know of a topic. Not here: where a range starts (`a
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -35,6 +35,12 @@ MESSAGES = pl.Schema(
         "value": pl.Binary(),
     }
 )
+
+_RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
+"""Messages as they are read; the time in milliseconds."""
+
+_LONGEST_WAIT = 0.05
+"""Seconds. Of a range that ends in markers fewer messages come than were asked for: the wait is for nothing then."""
 
 
 class KafkaUnavailableError(RuntimeError):
@@ -115,7 +121,7 @@ class KafkaReader:
         deadline = time.monotonic() + self._timeout
         while reading.open and reading.waiting < rows:
             most = min(10_000, rows - reading.waiting, reading.left)
-            messages = consumer.consume(most, timeout=0.5)
+            messages = consumer.consume(most, timeout=_LONGEST_WAIT)
             if messages:
                 deadline = time.monotonic() + self._timeout
             elif time.monotonic() > deadline:
@@ -138,6 +144,8 @@ class KafkaReader:
             fetch_queue_backoff_ms=10,
             max_partition_fetch_bytes=4_194_304,
             fetch_max_bytes=16_777_216,
+            # Where only markers are left of a range, the broker says so when a fetch has waited in vain for this long.
+            fetch_wait_max_ms=20,
         )
 
     def _describe(self, admin: AdminClient) -> tuple[str, list[int]]:
@@ -191,21 +199,28 @@ class _Reading:
         return sum(self._end[partition] - self._reached[partition] for partition in self.open)
 
     def take(self, messages: list[Message]) -> list[int]:
-        """Keep the messages that are inside their range; the partitions whose range is now read."""
-        for message in messages:
-            self._note_end(message)
-        frame = _frame([message for message in messages if message.error() is None])
-        last = frame.group_by("partition").agg(pl.col("offset").max())
-        self._reached.update((place, min(offset + 1, self._end[place])) for place, offset in last.iter_rows())
-        self._keep(frame.filter(pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0)))
+        """Keep the messages that are inside their range; the partitions whose range is now read.
+
+        Within a partition they come in order, as does the event of its end; between partitions in any order.
+        """
+        events = [message for message in messages if message.error() is None]
+        if len(events) < len(messages):
+            for message in messages:
+                self._note_end(message)
+        partitions, offsets = [event.partition() for event in events], [event.offset() for event in events]
+        # The last of each partition is its newest.
+        for place, offset in dict(zip(partitions, offsets, strict=True)).items():
+            self._move(cast("int", place), cast("int", offset) + 1)
+        self._keep(_frame(events, partitions, offsets))
         done = [partition for partition in self.open if self._reached[partition] >= self._end[partition]]
         self.open.difference_update(done)
         return done
 
     def chunk(self) -> Chunk:
-        messages = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=MESSAGES)
+        messages = pl.concat([_RAW.to_frame(), *self._frames])
         self._frames, self.waiting = [], 0
-        return Chunk(messages.rechunk(), dict(self._reached))
+        milliseconds = pl.from_epoch("kafka_timestamp", time_unit="ms").dt.replace_time_zone("UTC")
+        return Chunk(messages.with_columns(milliseconds).cast(MESSAGES).rechunk(), dict(self._reached))
 
     def _note_end(self, message: Message) -> None:
         error = message.error()
@@ -214,21 +229,26 @@ class _Reading:
         if error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
         # The end of the partition lies past transaction markers that no message stands for.
-        place, offset = cast("tuple[int, int]", (message.partition(), message.offset()))
-        self._reached[place] = min(max(self._reached[place], offset), self._end[place])
+        self._move(*cast("tuple[int, int]", (message.partition(), message.offset())))
+
+    def _move(self, partition: int, offset: int) -> None:
+        """Everything below this offset is read. A later one may be known already: a place never moves back."""
+        self._reached[partition] = min(max(self._reached[partition], offset), self._end[partition])
 
     def _keep(self, frame: pl.DataFrame) -> None:
-        self.waiting += frame.height
-        self._frames.append(frame)
+        inside = frame.filter(pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0))
+        self.waiting += inside.height
+        self._frames.append(inside)
 
 
-def _frame(messages: list[Message]) -> pl.DataFrame:
+def _frame(
+    messages: list[Message], partitions: Sequence[int | None], offsets: Sequence[int | None]
+) -> pl.DataFrame:
     columns = {
-        "partition": pl.Series([message.partition() for message in messages], dtype=pl.Int32),
-        "offset": pl.Series([message.offset() for message in messages], dtype=pl.Int64),
-        "kafka_timestamp": pl.Series([message.timestamp()[1] for message in messages], dtype=pl.Int64),
-        "key": pl.Series([message.key() for message in messages], dtype=pl.Binary),
-        "value": pl.Series([message.value() for message in messages], dtype=pl.Binary),
+        "partition": partitions,
+        "offset": offsets,
+        "kafka_timestamp": [message.timestamp()[1] for message in messages],
+        "key": [message.key() for message in messages],
+        "value": [message.value() for message in messages],
     }
-    milliseconds = pl.from_epoch("kafka_timestamp", time_unit="ms").dt.replace_time_zone("UTC")
-    return pl.DataFrame(columns).with_columns(milliseconds).cast(MESSAGES)
+    return pl.DataFrame([pl.Series(name, values, _RAW[name]) for name, values in columns.items()])
