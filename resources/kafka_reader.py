@@ -241,9 +241,7 @@ class _Reading:
         self._frames.append(inside)
 
 
-def _frame(
-    messages: list[Message], partitions: Sequence[int | None], offsets: Sequence[int | None]
-) -> pl.DataFrame:
+def _frame(messages: list[Message], partitions: Sequence[int | None], offsets: Sequence[int | None]) -> pl.DataFrame:
     columns = {
         "partition": partitions,
         "offset": offsets,

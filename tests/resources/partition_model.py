@@ -1,4 +1,4 @@
-"""A model of a partition's log, and of how librdkafka hands it out: what a range of it holds, and every legal way to it.
+"""A model of a partition's log, and of how librdkafka hands it out: what a range holds, and every legal way to it.
 
 Add here: what a log may hold. Not here: a test.
 """
