@@ -1,4 +1,4 @@
-"""Day files of real size on the real broker, through each way in: what silver then holds is what DuckDB finds in them."""
+"""Day files of real size on the real broker, through each way in: silver then holds what DuckDB finds in them."""
 
 import itertools
 import time
@@ -61,7 +61,7 @@ def shop(real_kafka: KafkaConnection, topic: str) -> Stream:
 def in_files(files: list[Path]) -> list[tuple[int, int, object]]:
     """By DuckDB: the distinct rows, the purchases among them, and the sum of their prices."""
     distinct = f"SELECT DISTINCT * FROM read_csv({[str(file) for file in files]}, all_varchar = true)"
-    return duckdb.sql(
+    return duckdb.execute(
         "SELECT count(*), count(*) FILTER (event_type = 'purchase'), "
         f"sum(price::DECIMAL(18, 2)) FILTER (event_type = 'purchase') FROM ({distinct})"
     ).fetchall()

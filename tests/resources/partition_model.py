@@ -3,7 +3,6 @@
 Add here: what a log may hold. Not here: a test.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,10 +49,9 @@ class Story(NamedTuple):
 
 
 @st.composite
-def stories(draw: Callable[..., object]) -> Story:
+def stories(draw: st.DrawFn) -> Story:
     """Some partitions, each read from anywhere to its end as it was, while more may have come behind it."""
     logs = draw(st.lists(st.lists(st.sampled_from([COMMITTED, MARKER, ABORTED]), max_size=12), min_size=1, max_size=3))
-    assert isinstance(logs, list)
     start = {place: draw(st.integers(0, len(log))) for place, log in enumerate(logs)}
     end = {place: draw(st.integers(start[place], len(log))) for place, log in enumerate(logs)}
     queues = {place: _handed(place, log, start[place], draw) for place, log in enumerate(logs)}
@@ -62,7 +60,7 @@ def stories(draw: Callable[..., object]) -> Story:
     return Story(start, end, inside, _cut(_interleaved(queues, draw), draw))
 
 
-def _handed(place: int, log: list[str], first: int, draw: Callable[..., object]) -> list[Handed]:
+def _handed(place: int, log: list[str], first: int, draw: st.DrawFn) -> list[Handed]:
     """The partition's messages in order, with events of an end that was one for a while, and one at the very end."""
     queue: list[Handed] = []
     for at in range(first, len(log)):
@@ -73,18 +71,17 @@ def _handed(place: int, log: list[str], first: int, draw: Callable[..., object])
     return [*queue, Handed(place, len(log), is_end=True)]
 
 
-def _interleaved(queues: dict[int, list[Handed]], draw: Callable[..., object]) -> list[Handed]:
+def _interleaved(queues: dict[int, list[Handed]], draw: st.DrawFn) -> list[Handed]:
     """One order of all of them that keeps the order within each partition."""
     turns = draw(st.permutations([place for place, queue in queues.items() for _ in queue]))
-    assert isinstance(turns, list)
     left = {place: iter(queue) for place, queue in queues.items()}
     return [next(left[place]) for place in turns]
 
 
-def _cut(handed: list[Handed], draw: Callable[..., object]) -> list[list[Handed]]:
+def _cut(handed: list[Handed], draw: st.DrawFn) -> list[list[Handed]]:
     """The same, cut into calls; some of them time out with nothing."""
     calls: list[list[Handed]] = [[]]
     for one in handed:
         calls[-1].append(one)
-        calls.extend([] for _ in range(int(str(draw(st.integers(0, 2))))))
+        calls.extend([] for _ in range(draw(st.integers(0, 2))))
     return calls
