@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from assets.customers.options import CartRule
-from assets.gold import sql_of
+from assets.measures import sql_of
 from assets.sources import has_changed, has_moved, hash_of, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
 from resources.duckdb_engine import duckdb_session, query

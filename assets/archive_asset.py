@@ -15,7 +15,14 @@ from assets.archive_months import Heard, MonthLoad, load_month
 from assets.catalog import key_of, spec_of
 from assets.changed_days import rows_per_day
 from assets.niceness import yield_to_stream
-from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import (
+    BRONZE_ARCHIVE_MONTHS,
+    BRONZE_EVENTS,
+    DAILY,
+    SILVER_EVENTS,
+    SILVER_PURCHASES,
+    SILVER_QUARANTINE,
+)
 from resources.lake import Lake
 
 
@@ -65,7 +72,7 @@ def _told(context: dg.AssetExecutionContext, heard: Heard) -> Heard:
 
 
 def _tell_of_days(context: dg.AssetExecutionContext, lake: Lake, load: MonthLoad) -> None:
-    for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE, *DAILY):
+    for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY):
         rows = rows_per_day(lake.table(layout))
         days = load.days if layout is not SILVER_QUARANTINE else rows.keys() & {load.file.month}
         for day in sorted(days):

@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.gold import gold_queries, sql_of
+from assets.measures import gold_queries, sql_of
 from assets.sessions import sessions_of, touched_days
 from assets.sources import day_contents, hash_of
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS

@@ -20,6 +20,7 @@ from assets.tables import (
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
     CUSTOMER_VALUE_DAYS,
+    DAILY,
     FUNNEL_DAILY,
     PREDICTED,
     PRODUCT_SALES,
@@ -28,6 +29,7 @@ from assets.tables import (
     SESSIONS,
     SILVER_BATCHES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     SILVER_QUARANTINE,
     USER_DAYS,
     USER_FEATURES,
@@ -87,11 +89,12 @@ _UPSTREAM: Mapping[str, Sequence[dg.AssetKey | dg.AssetDep]] = {
     BRONZE_ARCHIVE_MONTHS.name: [ARCHIVE_FILES.key],
     BRONZE_EVENTS.name: [SHOP_EVENTS.key],
     SILVER_EVENTS.name: [dg.AssetKey(["bronze", "events"])],
+    SILVER_PURCHASES.name: [dg.AssetKey(["silver", "events"])],
     SILVER_QUARANTINE.name: [dg.AssetKey(["bronze", "events"])],
     SILVER_BATCHES.name: [dg.AssetKey(["bronze", "events"])],
-    PRODUCT_SALES.name: [dg.AssetKey(["silver", "events"])],
-    PRODUCT_SALES_DAILY.name: [dg.AssetKey(["silver", "events"])],
-    CUSTOMER_DAYS.name: [dg.AssetKey(["silver", "events"])],
+    PRODUCT_SALES.name: [dg.AssetKey(["silver", "purchases"])],
+    PRODUCT_SALES_DAILY.name: [dg.AssetKey(["silver", "purchases"])],
+    CUSTOMER_DAYS.name: [dg.AssetKey(["silver", "purchases"])],
     CLV_MODEL.name: [dg.AssetKey(["gold", "customer_days"])],
     CLV_HOLDOUT.name: [dg.AssetKey(["gold", "customer_days"])],
     CUSTOMER_VALUE.name: [dg.AssetKey(["gold", "customer_days"]), dg.AssetKey(["gold", "clv_model"])],
@@ -264,6 +267,8 @@ def _source(layout: TableLayout) -> tuple[TableLayout, Mapping[str, tuple[str, .
         return USER_DAYS, _COHORT_DERIVED
     if layout is USER_FEATURES:
         return USER_DAYS, {name: (name.rsplit("_", 1)[0],) for name in USER_FEATURES.schema if name.endswith("d")}
-    if layout.name.startswith("gold/") or layout is SESSIONS:
+    if layout in DAILY:
+        return SILVER_PURCHASES, _DERIVED
+    if layout.name.startswith("gold/") or layout in (SESSIONS, SILVER_PURCHASES):
         return SILVER_EVENTS, _DERIVED
     return BRONZE_EVENTS, {}

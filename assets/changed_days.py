@@ -8,8 +8,14 @@ from datetime import date
 
 import polars as pl
 
-from assets.gold import days_of_batches
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import (
+    BRONZE_EVENTS,
+    DAILY,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_PURCHASES,
+    SILVER_QUARANTINE,
+)
 from resources.lake import LakeTable, Tables
 
 
@@ -17,11 +23,17 @@ def changed_days(tables: Tables, after: int, last: int) -> dict[str, Mapping[dat
     """Per daily table, the days that the batches after `after`, up to `last`, touched, with the rows of each now."""
     appended = {
         layout.name: rows_per_day(tables.table(layout), after)
-        for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE)
+        for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
     }
     days = days_of_batches(tables.table(SILVER_BATCHES), after, last)
     computed = {layout.name: rows_per_day(tables.table(layout)) for layout in DAILY}
     return {**appended, **{name: {day: rows.get(day, 0) for day in days} for name, rows in computed.items()}}
+
+
+def days_of_batches(ledger: LakeTable, after: int, last: int) -> list[date]:
+    """The days on which the batches after `after`, up to `last`, brought new events."""
+    rows = ledger.read(f"batch > {after} AND batch <= {last}", ["days"])
+    return sorted(rows["days"].explode().drop_nulls().unique())
 
 
 def rows_per_day(table: LakeTable, after: int | None = None) -> dict[date, int]:

@@ -5,14 +5,14 @@ Add here: a promise that a batch can be held to. Not here: the proof over the wh
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 import polars as pl
 
 from assets.bronze_events import BATCH
 from assets.event_contract import EVENT
-from assets.gold import purchases_of
-from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS
+from assets.spans import within
+from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Tables
 
 LATENCY_LIMIT = 45.0
@@ -66,17 +66,21 @@ def no_duplicate_events(tables: Tables, where: str) -> Verdict:
     return Verdict(copies == 0, {"rows": rows.height, "duplicates": copies})
 
 
-def revenue_matches_silver(tables: Tables, days: list[date]) -> Verdict:
-    """Gold's revenue of each of these days is, to the cent, the sum of silver's purchase prices."""
-    gold = tables.table(PRODUCT_SALES).read(PRODUCT_SALES.on_days(days), ["event_date", "revenue"])
-    silver = purchases_of(tables.table(SILVER_EVENTS), days)
+def revenue_matches_silver(tables: Tables, windows: pl.DataFrame) -> Verdict:
+    """Gold's revenue of these windows is, to the cent, the sum of silver's purchase prices.
+
+    After a run they are those that its newest batches reach; a whole day is proved every night.
+    """
+    days = windows["event_date"].n_unique()
+    gold = tables.table(PRODUCT_SALES).read(within(windows, "window_start"), ["event_date", "revenue"])
+    silver = tables.table(SILVER_PURCHASES).read(within(windows, "event_time"), ["event_date", "price"])
     sums = (
         silver.group_by("event_date")
         .agg(silver=pl.col("price").sum())
         .join(gold.group_by("event_date").agg(gold=pl.col("revenue").sum()), on="event_date", how="full", coalesce=True)
     )
     wrong = sums.filter(pl.col("silver").ne_missing(pl.col("gold"))).sort("event_date")
-    return Verdict(wrong.is_empty(), {"days": len(days), "wrong": str([str(day) for day in wrong["event_date"]])})
+    return Verdict(wrong.is_empty(), {"days": days, "wrong": str([str(day) for day in wrong["event_date"]])})
 
 
 def event_time_lag(newest_event: datetime | None, now: datetime) -> Verdict:

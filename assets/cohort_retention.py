@@ -3,7 +3,7 @@
 Add here: how the table follows user_days. Not here: what a cohort is (`cohort_retention.sql`).
 """
 
-from assets.gold import gold_queries
+from assets.measures import gold_queries
 from assets.sources import has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from resources.lake import Lake, again_on_conflict

@@ -7,37 +7,59 @@ from datetime import date
 
 import polars as pl
 
-from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import (
+    BRONZE_EVENTS,
+    CUSTOMER_DAYS,
+    PRODUCT_SALES,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_PURCHASES,
+    SILVER_QUARANTINE,
+)
 from resources.lake import ConcurrentCommitError, LakeTable, TableLayout, Tables
 
 MOST_SMALL_FILES = 40
-"""Files of one day (or of a table without days) after which they are merged: every twenty minutes of a live day."""
+"""Small files of one day (or of a table without days) after which they are merged: every twenty minutes of a day."""
 
-APPENDED = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE, SILVER_BATCHES)
+_MB = 2**20
+
+FILE_BYTES = (
+    (BRONZE_EVENTS, 100 * _MB),
+    (SILVER_EVENTS, 100 * _MB),
+    (SILVER_PURCHASES, 8 * _MB),
+    (SILVER_QUARANTINE, 100 * _MB),
+    (SILVER_BATCHES, 100 * _MB),
+    (PRODUCT_SALES, 1 * _MB),
+    (CUSTOMER_DAYS, 1 * _MB),
+)
+"""How large a file of a running day grows. One of gold stays small: a late event has it written again."""
 
 
 def compact(tables: Tables) -> int:
-    """Merge the files of each appended table's days that have come to be many; the number of files saved.
+    """Merge the small files of each table's days that have come to be many; the number of files saved.
 
     Changes no row. Where another writer replaced the same day meanwhile, that table waits for its next turn.
     """
-    return sum(_compact(tables.table(layout)) for layout in APPENDED)
+    return sum(_compact(tables.table(layout), size) for layout, size in FILE_BYTES)
 
 
-def _compact(table: LakeTable) -> int:
-    days = _crowded_days(table.files(), table.layout)
+def _compact(table: LakeTable, file_bytes: int) -> int:
+    days = _crowded_days(table.files(), table.layout, file_bytes)
     if days is None:
         return 0
     try:
-        return table.compact(days)
+        return table.compact(days, file_bytes)
     except ConcurrentCommitError:
         return 0
 
 
-def _crowded_days(files: pl.DataFrame, layout: TableLayout) -> list[date] | None:
+def _crowded_days(files: pl.DataFrame, layout: TableLayout, file_bytes: int) -> list[date] | None:
     """The days to compact; None if there are none. A table without days is compacted whole, as an empty list."""
+    if files.is_empty():
+        return None
+    small = files.filter(pl.col("size_bytes") < file_bytes // 2)
     if not layout.partition_by:
-        return [] if files.height >= MOST_SMALL_FILES else None
-    counted = files.group_by(day=f"partition.{layout.partition_by[0]}").len()
+        return [] if small.height >= MOST_SMALL_FILES else None
+    counted = small.group_by(day=f"partition.{layout.partition_by[0]}").len()
     crowded = counted.filter(pl.col("len") >= MOST_SMALL_FILES)["day"]
     return sorted(crowded) or None

@@ -1,120 +1,115 @@
-"""Gold: what purchases of a day amount to. Computed from silver by the `.sql` files beside this one, never added up.
+"""Gold: how the daily tables follow the purchases, batch by batch or a day at once.
 
-A touched day is computed anew and replaces its partition, so a replay changes nothing and a late event counts where it
-belongs. Add here: how gold follows silver. Not here: what a measure means (the `.sql` files).
+A batch touches few rows of a day. Such a row becomes what it was, plus what the batch's buyers bought on that day up to
+this batch, minus what they had bought before it. That is exact, distinct counts too: a buyer and an order belong to one
+user. The commit carries the number of the batch, so a replay changes nothing. A late event counts where it belongs.
+Add here: how gold follows. Not here: what a measure means (the `.sql` files), which rows are touched (`touched_rows`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
+from itertools import groupby
 
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.tables import BRONZE_EVENTS, DAILY, REFINED, SILVER_BATCHES, SILVER_EVENTS
-from resources.duckdb_engine import duckdb_session, query
-from resources.lake import (
-    Lake,
-    LakeTable,
-    OpenTables,
-    ProgressMovedError,
-    TableLayout,
-    Tables,
-    again_on_conflict,
-)
+from assets.measures import KEYS, added, measured, taken_off
+from assets.purchases import MEASURED, purchases_of
+from assets.tables import BRONZE_EVENTS, DAILY, REFINED, SILVER_PURCHASES
+from assets.touched_rows import where_touched
+from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, TableLayout, Tables, again_on_conflict
+from resources.table_files import rows_of
 
 NO_PROGRESS: Mapping[str, int] = {}
 
-_PURCHASE = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
-
-
-def sql_of(layout: TableLayout) -> str:
-    """The query that computes a table; it stands in a file of the table's name."""
-    return (Path(__file__).parent / f"{layout.name.split('/')[-1]}.sql").read_text()
-
-
-@contextmanager
-def gold_queries(
-    source: Mapping[str, pl.DataFrame], window_seconds: int
-) -> Iterator[Callable[[TableLayout], pl.DataFrame]]:
-    """A function that computes a gold table from the frames that its query names."""
-    with duckdb_session(source, {"window_seconds": window_seconds}) as connection:
-        yield lambda layout: query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
-
-
-def purchases_of(silver: LakeTable, days: Iterable[date], more: Sequence[str] = ()) -> pl.DataFrame:
-    """The purchase rows of these days, as the queries need them, and `more` of their columns."""
-    return silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days(days)}", [*_PURCHASE, *more])
-
-
-def purchases_in(events: pl.DataFrame) -> pl.DataFrame:
-    """The purchase rows of a frame like silver, as the queries need them."""
-    return events.filter(event_type="purchase").select(_PURCHASE)
+_READ = (*MEASURED, "batch")
 
 
 def advance_gold(tables: OpenTables, window_seconds: int) -> None:
-    """Bring each daily gold table to silver's last batch.
+    """Bring each daily gold table to the last batch of silver/purchases, however many batches that is, at once.
 
-    A replay computes the same rows. Raises ProgressMovedError if another run came further meanwhile.
+    A replay changes nothing. Raises ProgressMovedError if another run came further meanwhile.
     """
     again_on_conflict(lambda: _advance(tables, window_seconds), lambda: tables.refresh(REFINED))
 
 
 def _advance(tables: OpenTables, window_seconds: int) -> None:
-    silver, gold = tables.table(SILVER_EVENTS), [tables.table(layout) for layout in DAILY]
-    last = silver.progress(BATCH) or 0
-    covered = {table.layout.name: table.progress(BATCH) or 0 for table in gold}
-    if max(covered.values()) > last:
-        raise ProgressMovedError(f"another run has brought gold to batch {max(covered.values())}")
-    behind = [table for table in gold if covered[table.layout.name] < last]
-    if behind:
-        days = days_of_batches(tables.table(SILVER_BATCHES), min(covered.values()), last)
-        _replace(behind, silver, days, window_seconds, {BATCH: last})
+    purchases, gold = tables.table(SILVER_PURCHASES), [tables.table(layout) for layout in DAILY]
+    last = _covered(purchases)
+    if max(map(_covered, gold)) > last:
+        raise ProgressMovedError(f"another run has brought gold to batch {max(map(_covered, gold))}")
+    behind = sorted((table for table in gold if _covered(table) < last), key=_covered)
+    for covered, some in groupby(behind, _covered):
+        _follow(list(some), purchases, covered, last, window_seconds)
 
 
-def days_of_batches(ledger: LakeTable, after: int, last: int) -> list[date]:
-    """The days on which the batches after `after`, up to `last`, brought new events."""
-    rows = ledger.read(f"batch > {after} AND batch <= {last}", ["days"])
-    return sorted(rows["days"].explode().drop_nulls().unique())
+def _covered(table: LakeTable) -> int:
+    return table.progress(BATCH) or 0
+
+
+def _follow(gold: Sequence[LakeTable], purchases: LakeTable, covered: int, last: int, window_seconds: int) -> None:
+    new = purchases.read(f"batch > {covered} AND batch <= {last}", _READ)
+    if new.is_empty():
+        for table in gold:
+            table.append(pl.DataFrame(schema=table.layout.schema), {BATCH: last})
+        return
+    layouts, days = [table.layout for table in gold], sorted(set(new["event_date"]))
+    theirs = rows_of(purchases, "user_id", new["user_id"].unique(), days, _READ)
+    earlier = theirs.filter(pl.col("batch") <= covered)
+    after = measured(theirs.filter(pl.col("batch") <= last), layouts, window_seconds)
+    before = measured(earlier, layouts, window_seconds)
+    touched = measured(new, layouts, window_seconds) if earlier.height else after
+    for table in gold:
+        name, keys = table.layout.name, KEYS[table.layout.name]
+        where = where_touched(table, touched[name])
+        changes = (after[name], taken_off(before[name]))
+        mine = (rows.join(touched[name], on=keys, how="semi") for rows in changes)
+        table.replace(added(table.layout, [table.read(where), *mine]), where, {BATCH: last})
 
 
 def whole_batches(tables: Tables) -> int:
     """The last batch that every daily gold table covers."""
-    return min(tables.table(layout).progress(BATCH) or 0 for layout in DAILY)
-
-
-def _replace(
-    tables: Sequence[LakeTable], silver: LakeTable, days: list[date], window_seconds: int, progress: Mapping[str, int]
-) -> None:
-    if not days:
-        for table in tables:
-            table.append(pl.DataFrame(schema=table.layout.schema), progress)
-        return
-    with gold_queries({"purchases": purchases_of(silver, days)}, window_seconds) as compute:
-        for table in tables:
-            table.replace(compute(table.layout), table.layout.on_days(days), progress)
+    return min(_covered(tables.table(layout)) for layout in DAILY)
 
 
 def rebuild_gold(
     lake: Lake,
     layouts: Sequence[TableLayout],
-    days: list[date],
+    days: Sequence[date],
     window_seconds: int,
     progress: Mapping[str, int] = NO_PROGRESS,
 ) -> None:
-    """Compute these days of daily gold tables anew from silver; `progress` is where the tables then stand.
+    """Compute these days of daily gold tables from the purchases up to the batch that each table covers.
 
-    Silver is read after gold's handles are taken, so that a live run that comes between makes this one start again.
+    `progress` is where the tables then stand; without it, where they stand now. The purchases are read after gold's
+    handles are taken, so that a live run that comes between makes this one start again. A replay changes no row.
     """
 
     def rebuild() -> None:
         gold = [lake.table(layout) for layout in layouts]
-        _replace(gold, lake.table(SILVER_EVENTS), days, window_seconds, progress)
+        purchases = lake.table(SILVER_PURCHASES)
+        for covered, some in groupby(sorted(gold, key=_covered), _covered):
+            _rebuild(list(some), purchases, days, progress.get(BATCH, covered), window_seconds, progress)
 
-    again_on_conflict(rebuild)
+    if days:
+        again_on_conflict(rebuild)
+
+
+def _rebuild(
+    gold: Sequence[LakeTable],
+    purchases: LakeTable,
+    days: Sequence[date],
+    last: int,
+    window_seconds: int,
+    progress: Mapping[str, int],
+) -> None:
+    layouts = [table.layout for table in gold]
+    bought = purchases_of(purchases, days, _READ).filter(pl.col("batch") <= last)
+    rows = measured(bought, layouts, window_seconds)
+    for table in gold:
+        table.replace(rows[table.layout.name], table.layout.on_days(days), progress)
 
 
 def gold_is_behind(tables: Tables) -> bool:
     """Whether bronze has a batch that one of the daily tables does not cover."""
-    return whole_batches(tables) < (tables.table(BRONZE_EVENTS).progress(BATCH) or 0)
+    return whole_batches(tables) < _covered(tables.table(BRONZE_EVENTS))

@@ -8,28 +8,37 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
+from confluent_kafka import KafkaException
 
 from assets.avro_values import keep_schemas, new_schemas, schemas_of
 from assets.bronze_events import Batch, commit_batch, next_offsets
 from assets.event_parser import parse_events
 from assets.forget import forgotten_users, without_forgotten
 from assets.gold import advance_gold
+from assets.purchases import advance_purchases
 from assets.silver_events import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
 from resources.ahead import one_ahead
-from resources.kafka_reader import Chunk, KafkaReader
+from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError
 from resources.lake import Lake, OpenTables
 from resources.schema_registry import SchemaRegistry
 
 Clock = Callable[[], datetime]
 
+GOLD_WAITS = timedelta(seconds=15)
+"""For so long gold may stay behind while a backlog is read: it follows many batches at the price of one."""
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What one micro-batch did. `latency` holds, for each accepted purchase, the seconds from Kafka append to gold."""
+    """What one micro-batch did.
+
+    `latency` holds the seconds from Kafka append to gold of each purchase that gold has with this batch: its own, and
+    those of the batches before it that gold waited for. Gold may wait in turn; then it is empty.
+    """
 
     outcome: Outcome
     latency: pl.Series
@@ -65,22 +74,25 @@ def stream(
 ) -> Iterator[Receipt]:
     """Bring the lake to the topic's end as it is when this starts, in batches of at most `batch_rows` messages.
 
-    First finishes what an earlier run left undone. Raises what the layers raise; whatever is committed by then is
-    whole, and the next pass goes on from there.
+    First finishes what an earlier run left undone. Gold follows the last batch, and while a backlog is read every
+    GOLD_WAITS. Raises what the layers raise; whatever is committed by then is whole, and the next pass goes on there.
     """
-    resumed = _finish_last(tables, reader.topic, clock, window_seconds)
+    layers = _Layers(tables, clock, window_seconds)
+    resumed = layers.finish_last(reader.topic)
     if resumed is not None:
         yield resumed
     state, forgotten = reader.state(), forgotten_users(tables)
     start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
     schemas = schemas_of(tables.table(BRONZE_EVENTS))
-    for chunk, seconds in one_ahead(_parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry)):
-        stages = Stages(seconds)
-        with stages.timed("bronze"):
-            keep_schemas(tables, dict(schemas))
-            known = Chunk(without_forgotten(chunk.messages, forgotten), chunk.reached)
-            batch = commit_batch(tables, reader.topic, state, known, clock())
-        yield _refine(tables, batch, stages, clock, window_seconds)
+    chunks = one_ahead(_parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry))
+    with layers.whole_on_failure():
+        for chunk, seconds in chunks:
+            stages = Stages(seconds)
+            with stages.timed("bronze"):
+                keep_schemas(tables, dict(schemas))
+                known = Chunk(without_forgotten(chunk.messages, forgotten), chunk.reached)
+                batch = commit_batch(tables, reader.topic, state, known, clock())
+            yield layers.refine(batch, stages, is_last=chunk.reached == state.end)
 
 
 def _parsed(
@@ -99,21 +111,54 @@ def _parsed(
         yield parsed, stages.seconds
 
 
-def _finish_last(tables: OpenTables, topic: str, clock: Clock, window_seconds: int) -> Receipt | None:
-    stages = Stages()
-    with stages.timed("silver"):
-        batch = unfinished_batch(tables, topic)
-    if batch is None:
-        advance_gold(tables, window_seconds)
+class _Layers:
+    """Silver and gold behind bronze. Gold follows the last batch, or after GOLD_WAITS: a backlog costs it once."""
+
+    def __init__(self, tables: OpenTables, clock: Clock, window_seconds: int) -> None:
+        self._tables = tables
+        self._clock = clock
+        self._window_seconds = window_seconds
+        self._followed_at = clock()
+        self._waiting: list[pl.Series] = []
+
+    def finish_last(self, topic: str) -> Receipt | None:
+        """What an earlier run left undone: the receipt of its last batch, if silver lacked it."""
+        stages = Stages()
+        with stages.timed("silver"):
+            batch = unfinished_batch(self._tables, topic)
+        if batch is not None:
+            return self.refine(batch, stages, is_last=True)
+        advance_purchases(self._tables)
+        advance_gold(self._tables, self._window_seconds)
         return None
-    return _refine(tables, batch, stages, clock, window_seconds)
 
+    def refine(self, batch: Batch, stages: Stages, *, is_last: bool) -> Receipt:
+        """Bring silver to a batch, and gold too if it is the last one or gold has waited long enough."""
+        with stages.timed("silver"):
+            outcome = advance_silver(self._tables, batch)
+            advance_purchases(self._tables, batch.number, outcome.accepted)
+        self._waiting.append(outcome.accepted.filter(event_type="purchase")["kafka_timestamp"])
+        if is_last or self._clock() - self._followed_at >= GOLD_WAITS:
+            with stages.timed("gold"):
+                advance_gold(self._tables, self._window_seconds)
+            return Receipt(outcome, self._arrived(), stages.seconds)
+        return Receipt(outcome, self._latency([]), stages.seconds)
 
-def _refine(tables: OpenTables, batch: Batch, stages: Stages, clock: Clock, window_seconds: int) -> Receipt:
-    with stages.timed("silver"):
-        outcome = advance_silver(tables, batch)
-    with stages.timed("gold"):
-        advance_gold(tables, window_seconds)
-    purchases = outcome.accepted.filter(pl.col("event_type") == "purchase")
-    latency = (pl.lit(clock()) - purchases["kafka_timestamp"]).dt.total_milliseconds() / 1_000
-    return Receipt(outcome, purchases.select(latency.alias("latency")).to_series(), stages.seconds)
+    @contextmanager
+    def whole_on_failure(self) -> Iterator[None]:
+        """Where Kafka fails in the middle of a backlog, gold has what was read of it."""
+        try:
+            yield
+        except (KafkaException, KafkaUnavailableError):
+            advance_gold(self._tables, self._window_seconds)
+            raise
+
+    def _arrived(self) -> pl.Series:
+        latency = self._latency(self._waiting)
+        self._waiting, self._followed_at = [], self._clock()
+        return latency
+
+    def _latency(self, appended: list[pl.Series]) -> pl.Series:
+        times = pl.concat([pl.Series("latency", [], BRONZE_EVENTS.schema["kafka_timestamp"]), *appended])
+        seconds = (pl.lit(self._clock()) - pl.col("latency")).dt.total_milliseconds() / 1_000
+        return times.to_frame().select(seconds).to_series()

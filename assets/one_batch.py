@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assets.bronze_events import BATCH
-from assets.tables import DAILY, SILVER_EVENTS
+from assets.tables import DAILY, SILVER_PURCHASES
 from resources.lake import Lake, LakeTable, TableLayout
 
-_FOLLOWED = (*DAILY, SILVER_EVENTS)
+_FOLLOWED = (*DAILY, SILVER_PURCHASES)
 
 
 @dataclass(frozen=True)
 class OneBatch:
-    """The daily gold tables and silver, each at the version that covers `batch` and no later one."""
+    """The daily gold tables and the purchases, each at the version that covers `batch` and no later one."""
 
     batch: int
     versions: tuple[int, ...]

@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.gold import gold_queries, purchases_in
+from assets.measures import measured
+from assets.purchases import purchases_in
 from assets.silver_events import silver_days
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS
 from resources.lake import Tables
@@ -44,12 +45,12 @@ def _differences(tables: Tables, day: date, window_seconds: int) -> Iterator[pl.
     covered = silver.progress(BATCH) or 0
     due = silver_days(tables.table(BRONZE_EVENTS), [day], covered)
     yield _either(SILVER_EVENTS.name, day, silver.read(SILVER_EVENTS.on_days([day])), due)
-    with gold_queries({"purchases": purchases_in(due)}, window_seconds) as compute:
-        for layout in DAILY:
-            table = tables.table(layout)
-            # Gold that is a batch behind silver says nothing; the next night has it.
-            if (table.progress(BATCH) or 0) == covered:
-                yield _either(layout.name, day, table.read(layout.on_days([day])), compute(layout))
+    rows = measured(purchases_in(due), DAILY, window_seconds)
+    for layout in DAILY:
+        table = tables.table(layout)
+        # Gold that is a batch behind silver says nothing; the next night has it.
+        if (table.progress(BATCH) or 0) == covered:
+            yield _either(layout.name, day, table.read(layout.on_days([day])), rows[layout.name])
 
 
 def _either(name: str, day: date, held: pl.DataFrame, due: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,15 @@ from assets.bronze_events import BATCH
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold import rebuild_gold
 from assets.silver_events import rebuild_silver
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
+from assets.tables import (
+    BRONZE_EVENTS,
+    DAILY,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_PURCHASES,
+    SILVER_QUARANTINE,
+    TABLES,
+)
 from assets.upkeep import READER_HOURS
 from resources.lake import Lake, LakeTable
 from resources.table_log import LogFault, log_faults
@@ -58,7 +66,10 @@ def repair(lake: Lake, window_seconds: int) -> Iterator[Finding]:
 
 def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
     """Where bronze or the ledger lost a batch that later tables hold: back to the last one that they have too."""
-    tables = {layout.name: lake.table(layout) for layout in (SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)}
+    tables = {
+        layout.name: lake.table(layout)
+        for layout in (SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS, SILVER_PURCHASES)
+    }
     last = min(_last(lake.table(BRONZE_EVENTS)), _last(tables[SILVER_BATCHES.name]))
     ahead = [table for table in tables.values() if _last(table) > last]
     gold = [layout for layout in DAILY if _last(lake.table(layout)) > last]

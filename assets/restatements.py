@@ -4,14 +4,15 @@ Found by comparing gold as it was at the last look with gold as it is, so a wind
 restatement. Add here: what counts as one. Not here: how gold is computed (`gold`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from assets.gold import purchases_of
-from assets.tables import ARCHIVE, PRODUCT_SALES, RESTATEMENTS, SILVER_EVENTS
+from assets.tables import ARCHIVE, PRODUCT_SALES, RESTATEMENTS, SILVER_PURCHASES
 from resources.lake import Lake, LakeTable, VersionGoneError, again_on_conflict
+from resources.table_files import rows_that_differ
 
 SEEN_VERSION, SEEN_AT = "product_sales/version", "product_sales/seen_at"
 """The progress: the version of gold at the last look, and its moment in microseconds."""
@@ -59,16 +60,17 @@ def record_restatements(lake: Lake, now: datetime) -> Look:
 
 
 def _restated(lake: Lake, before: LakeTable, after: LakeTable, seen_at: datetime, now: datetime) -> pl.DataFrame:
-    days = _changed_days(before, after)
-    if not days:
-        return pl.DataFrame(schema=RESTATEMENTS.schema)
-    old, new = (table.read(PRODUCT_SALES.on_days(days), [*_KEY, *_MEASURES]) for table in (before, after))
+    old, new = (rows.select(*_KEY, *_MEASURES) for rows in rows_that_differ(before, after))
+    # A day that was not there at the last look was not published.
+    new = new.filter(pl.col("event_date").is_in(before.days))
     both = old.join(new, on=_KEY, how="full", coalesce=True, suffix="_new")
     changed = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _MEASURES)
     closed = both.filter(pl.col("window_end") <= pl.lit(seen_at - GRACE), changed)
     named = {f"old_{name}": pl.col(name) for name in _MEASURES}
     named |= {f"new_{name}": pl.col(f"{name}_new") for name in _MEASURES}
-    reasons = _reasons(lake, days, seen_at)
+    if closed.is_empty():
+        return pl.DataFrame(schema=RESTATEMENTS.schema)
+    reasons = _reasons(lake, closed["event_date"].unique(), seen_at)
     return (
         closed.join(reasons, on=["event_date", "product_id"], how="left")
         .with_columns(**named, restated_at=pl.lit(now), reason=pl.col("reason").fill_null("recomputed"))
@@ -76,19 +78,10 @@ def _restated(lake: Lake, before: LakeTable, after: LakeTable, seen_at: datetime
     )
 
 
-def _changed_days(before: LakeTable, after: LakeTable) -> list[date]:
-    """The days that both versions hold, in other files."""
-    old, new = (table.files() for table in (before, after))
-    if old.is_empty() or new.is_empty():
-        return []
-    day = "partition.event_date"
-    kept = set(old["path"]) & set(new["path"])
-    moved = new.filter(~pl.col("path").is_in(kept))[day]
-    return sorted(set(moved) & set(old[day]))
-
-
-def _reasons(lake: Lake, days: list[date], seen_at: datetime) -> pl.DataFrame:
+def _reasons(lake: Lake, days: Iterable[date], seen_at: datetime) -> pl.DataFrame:
     """Per day and product with purchases that were read since the last look: `archive` or `late`."""
-    fresh = purchases_of(lake.table(SILVER_EVENTS), days, ("source",)).filter(pl.col("ingested_at") > pl.lit(seen_at))
+    since = f"ingested_at > TIMESTAMP '{seen_at:%Y-%m-%dT%H:%M:%S.%fZ}'"
+    where = f"{SILVER_PURCHASES.on_days(days)} AND {since}"
+    fresh = lake.table(SILVER_PURCHASES).read(where, ["event_date", "product_id", "source"])
     reason = pl.when((pl.col("source") == ARCHIVE).any()).then(pl.lit("archive")).otherwise(pl.lit("late"))
     return fresh.group_by("event_date", "product_id").agg(reason=reason)

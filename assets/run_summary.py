@@ -3,7 +3,7 @@
 Add here: a figure about a run. Not here: how Dagster shows it (`lakehouse`).
 """
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -11,7 +11,10 @@ import polars as pl
 
 from assets.checks import Figure, percentiles
 from assets.micro_batch import Receipt
-from assets.silver_events import span_predicate
+from assets.spans import SPANS, spans_of
+
+CHECKED_BATCHES = 3
+"""Whose rows the checks look at after a run: the newest batches, so that a long backlog is not read again."""
 
 
 @dataclass
@@ -24,7 +27,7 @@ class RunSummary:
     start: dict[int, int] = field(default_factory=dict)
     end: dict[int, int] = field(default_factory=dict)
     days: set[date] = field(default_factory=set)
-    spans: list[str] = field(default_factory=list)
+    recent: deque[pl.DataFrame] = field(default_factory=lambda: deque(maxlen=CHECKED_BATCHES))
     newest_event: datetime | None = None
     latency: pl.Series = field(default_factory=lambda: pl.Series("latency", dtype=pl.Float64))
 
@@ -38,10 +41,15 @@ class RunSummary:
         self.latency.append(receipt.latency)
         self.outcomes.update(outcome.counts)
         self.days.update(batch.events["event_date"].unique())
-        self.spans.append(span_predicate(outcome.accepted))
+        self.recent.append(spans_of(outcome.accepted))
         newest = outcome.accepted["event_time"].max()
         if isinstance(newest, datetime):
             self.newest_event = max(newest, self.newest_event or newest)
+
+    @property
+    def spans(self) -> pl.DataFrame:
+        """The time of the newest CHECKED_BATCHES, as rows of SPANS."""
+        return pl.concat([SPANS.to_frame(), *self.recent])
 
     def figures(self) -> dict[str, Figure]:
         """The run's figures, flat: messages and their outcomes, offsets, seconds per stage, latency percentiles."""

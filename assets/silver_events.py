@@ -6,7 +6,6 @@ and offset, so that a rebuilt day holds the very rows that the live stream kept.
 Add here: what makes two messages the same event. Not here: what makes one unacceptable (`event_contract`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +16,9 @@ from assets.bronze_events import BATCH, Batch, last_batch
 from assets.csv_lines import parse_lines
 from assets.event_contract import EVENT
 from assets.event_parser import parse_events
+from assets.purchases import rebuild_purchases
 from assets.sources import rebuilt_again
+from assets.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import (
     Lake,
@@ -27,8 +28,11 @@ from resources.lake import (
     Tables,
     again_on_conflict,
 )
+from resources.table_files import rows_of
 
 _BODY = tuple(EVENT)
+
+_NAMED = pl.col("event_id").is_not_null()
 
 PLACE = ("source", "partition", "offset")
 """What names a row of bronze."""
@@ -164,25 +168,14 @@ def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
-    """The rows of silver that may be copies: of each day the batch's time range, or all named rows of the day."""
+    """The rows of silver that may be copies: those about the same moments, and those of the same names on the day."""
     columns = ["event_date", "event_id", *_BODY]
-    return silver.read(span_predicate(events), columns)
-
-
-def span_predicate(events: pl.DataFrame) -> str:
-    """The rows of silver that may equal one of `events`: per day those in its time range, and all named ones."""
-    spans = events.group_by("event_date").agg(
-        first=pl.col("event_time").min(),
-        last=pl.col("event_time").max(),
-        named=pl.col("event_id").is_not_null().any(),
-    )
-    return " OR ".join(_span_predicate(span) for span in spans.iter_rows(named=True)) or "false"
-
-
-def _span_predicate(span: Mapping[str, object]) -> str:
-    first, last = (f"TIMESTAMP '{span[side]:%Y-%m-%dT%H:%M:%S.%fZ}'" for side in ("first", "last"))
-    named = "OR event_id IS NOT NULL" if span["named"] else ""
-    return f"(event_date = DATE '{span['event_date']}' AND (event_time BETWEEN {first} AND {last} {named}))"
+    unnamed, named = (events.filter(is_named) for is_named in (~_NAMED, _NAMED))
+    near = silver.read(within(spans_of(unnamed), "event_time"), columns)
+    if named.is_empty():
+        return near
+    known = rows_of(silver, "event_id", named["event_id"].unique(), set(named["event_date"]), columns)
+    return pl.concat([near.filter(~_NAMED), known])
 
 
 def ledger_rows(outcome: Outcome) -> pl.DataFrame:
@@ -217,7 +210,7 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
 
 
 def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
-    """Rebuild these days of silver from bronze; what became of their rows, counted by source, partition and outcome.
+    """Rebuild these days of silver, and their purchases, from bronze; the rows by source, partition and outcome.
 
     Takes in what the live stream has covered and no more, so that it can go on beside it. A replay changes no row.
     A refused row that quarantine lacks is put there first. Both commits carry the tables' own progress, so that a
@@ -233,7 +226,9 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
         silver.replace(judged.filter(outcome="accepted"), SILVER_EVENTS.on_days(days), progress)
         return judged.group_by("source", "partition", "outcome").agg(rows=pl.len())
 
-    return again_on_conflict(rebuild)
+    counts = again_on_conflict(rebuild)
+    rebuild_purchases(lake, days)
+    return counts
 
 
 def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:

@@ -124,6 +124,12 @@ class LakeTable:
         return pl.DataFrame(self._delta.get_add_actions(flatten=True))
 
     @property
+    def days(self) -> list[date]:
+        """The values of the partition column that the table holds, in order."""
+        files = self.files()
+        return sorted(set(files[f"partition.{self.layout.partition_by[0]}"])) if files.height else []
+
+    @property
     def rows(self) -> int:
         """How many rows there are, by the statistics of the files."""
         return int(self._delta.count())
@@ -137,8 +143,9 @@ class LakeTable:
         """Set properties of our own, in a commit without rows. Raises ConcurrentCommitError if another came first."""
         self._write(lambda: self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False))
 
-    def file_uris(self) -> list[str]:
-        return self._delta.file_uris()
+    def file_uris(self, where: str | None = None) -> list[str]:
+        """The data files, or those that may hold rows for which `where` holds."""
+        return self._delta.file_uris(file_pruning_predicate=where)
 
     def append(self, rows: Rows, progress: Mapping[str, int]) -> None:
         """Add `rows`, a frame or many that are written as they come, and set `progress`, in one commit.
@@ -156,14 +163,16 @@ class LakeTable:
         """
         self._put(rows, progress, mode="overwrite", predicate=where)
 
-    def compact(self, days: Iterable[date]) -> int:
+    def compact(self, days: Iterable[date], file_bytes: int | None = None) -> int:
         """Merge the small files of these days (of the whole table if it has no days); the number of files it saved.
 
+        A file of at least `file_bytes` (by default 100 MB) is left alone, and none grows much larger.
         Raises ConcurrentCommitError if somebody replaced one of them meanwhile.
         """
         listed = [day.isoformat() for day in days]
         filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
-        done = self._write(lambda: self._delta.optimize.compact(filters, writer_properties=self.layout.files))
+        how: dict[str, Any] = {"target_size": file_bytes, "writer_properties": self.layout.files}
+        done = self._write(lambda: self._delta.optimize.compact(filters, **how))
         return done["numFilesRemoved"] - done["numFilesAdded"]
 
     def checkpoint(self) -> None:

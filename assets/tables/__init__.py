@@ -12,6 +12,7 @@ from assets.tables.events import (
     FORGOTTEN_USERS,
     SILVER_BATCHES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
 from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
@@ -53,6 +54,7 @@ __all__ = [
     "SESSIONS",
     "SILVER_BATCHES",
     "SILVER_EVENTS",
+    "SILVER_PURCHASES",
     "SILVER_QUARANTINE",
     "TABLES",
     "USER_DAYS",
@@ -65,7 +67,7 @@ DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 BEHAVIOUR = (FUNNEL_DAILY, USER_DAYS, SESSIONS)
 """The tables that are computed from all events of a day, on a cadence of their own."""
 
-REFINED = (*DAILY, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
+REFINED = (*DAILY, SILVER_PURCHASES, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)
 """What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
 
 TABLES = {
@@ -74,6 +76,7 @@ TABLES = {
     "silver_batches": SILVER_BATCHES,
     "silver_quarantine": SILVER_QUARANTINE,
     "silver_events": SILVER_EVENTS,
+    "silver_purchases": SILVER_PURCHASES,
     "forgotten_users": FORGOTTEN_USERS,
     "product_sales": PRODUCT_SALES,
     "product_sales_daily": PRODUCT_SALES_DAILY,

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.one_batch import OneBatch
-from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_EVENTS
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_PURCHASES
 from resources.duckdb_engine import duckdb_session, query
 from salesinsights_dagster.dashboard.spans import Span
 
@@ -38,7 +38,9 @@ class Figures:
 def sales_figures(gold: OneBatch, span: Span, now: datetime, window_seconds: int, top: int = TOP) -> Figures:
     """The figures of a span that ends now."""
     before, start, end = span.bounds(now, window_seconds)
-    frames = {"sales": _sales(gold, span, before, end), "orders": _orders(gold, span, before, end)}
+    sales = _sales(gold, span, before, end)
+    by_time = _windows(gold, start, end) if span.days == 1 else sales
+    frames = {"sales": sales, "by_time": by_time, "orders": _orders(gold, span, before, end)}
     numbers = {
         "start": int(start.timestamp() * 1_000_000),
         "bucket": int(span.bucket.total_seconds()) if span.bucket else window_seconds,
@@ -58,19 +60,26 @@ def sql_of(name: str) -> str:
 
 
 def _sales(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
-    days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
-    if span.days > 1:
+    if span.days:
+        days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
         return gold.table(PRODUCT_SALES_DAILY).read(days, [*_SOLD, "event_date"]).with_columns(_SOLD_ON)
-    windows = gold.table(PRODUCT_SALES).read(days, [*_SOLD, "window_start"]).rename({"window_start": "sold_at"})
-    return windows.filter(pl.col("sold_at") >= first, pl.col("sold_at") <= end)
+    return _windows(gold, first, end)
+
+
+def _windows(gold: OneBatch, first: datetime, end: datetime) -> pl.DataFrame:
+    """Sales by window; those of a whole day are a row per product and window, and that is the most that is read."""
+    since = f"event_date >= DATE '{first.date()}' AND window_start >= TIMESTAMP '{first:%Y-%m-%dT%H:%M:%SZ}'"
+    until = f"event_date <= DATE '{end.date()}' AND window_start <= TIMESTAMP '{end:%Y-%m-%dT%H:%M:%SZ}'"
+    windows = gold.table(PRODUCT_SALES).read(f"{since} AND {until}", [*_SOLD, "window_start"])
+    return windows.rename({"window_start": "sold_at"})
 
 
 def _orders(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
     if span.days:
         days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
         return gold.table(CUSTOMER_DAYS).read(days, ["user_id", "orders", "event_date"]).with_columns(_SOLD_ON)
-    recent = gold.table(SILVER_EVENTS).read(
-        f"event_type = 'purchase' AND event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}' "
+    recent = gold.table(SILVER_PURCHASES).read(
+        f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}' "
         f"AND event_time >= TIMESTAMP '{first:%Y-%m-%d %H:%M:%S}'",
         ["event_time", "user_id", "user_session"],
     )

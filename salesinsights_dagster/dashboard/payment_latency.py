@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.checks import percentiles
 from assets.one_batch import OneBatch
-from assets.tables import SILVER_EVENTS
+from assets.tables import SILVER_PURCHASES
 
 KEPT = timedelta(hours=1)
 
@@ -47,8 +47,8 @@ class PaymentLatency:
         return [(at, float(str(waits.median())), float(str(waits.max()))) for at, waits in self._seen]
 
     def _waits(self, gold: OneBatch, last: int, now: datetime) -> pl.Series:
-        came = f"batch > {last} AND batch <= {gold.batch} AND event_type = 'purchase'"
-        appended = gold.table(SILVER_EVENTS).read(came, ["kafka_timestamp"]).to_series().drop_nulls()
+        came = f"batch > {last} AND batch <= {gold.batch}"
+        appended = gold.table(SILVER_PURCHASES).read(came, ["kafka_timestamp"]).to_series().drop_nulls()
         newest = appended.max()
         if isinstance(newest, datetime):
             self.newest_payment = max(newest, self.newest_payment or newest)

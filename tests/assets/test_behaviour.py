@@ -14,7 +14,7 @@ from assets import behaviour
 from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.catalog import key_of
 from assets.compaction import compact
-from assets.gold import sql_of
+from assets.measures import sql_of
 from assets.micro_batch import open_stream
 from assets.silver_events import rebuild_silver
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS

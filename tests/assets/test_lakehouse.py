@@ -204,13 +204,14 @@ def test_asset_keys_groups_and_lineage_stay_what_others_rely_on() -> None:
     assert lineage == {
         "bronze/events": ["bronze/archive_months", "kafka/shop_events"],
         "silver/events": ["bronze/events"],
+        "silver/purchases": ["silver/events"],
         "silver/quarantine": ["bronze/events"],
         "silver/batches": ["bronze/events"],
-        "gold/product_sales": ["silver/events"],
-        "gold/product_sales_daily": ["silver/events"],
-        "gold/customer_days": ["silver/events"],
+        "gold/product_sales": ["silver/purchases"],
+        "gold/product_sales_daily": ["silver/purchases"],
+        "gold/customer_days": ["silver/purchases"],
     }
-    assert Counter(spec.group_name for spec in specs.values()) == {"bronze": 1, "silver": 3, "gold": 3}
+    assert Counter(spec.group_name for spec in specs.values()) == {"bronze": 1, "silver": 4, "gold": 3}
     assert all(spec.owners and spec.description and spec.freshness_policy for spec in specs.values())
     assert all(spec.partitions_def for key, spec in specs.items() if key != SILVER_BATCHES.name)
 

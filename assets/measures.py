@@ -1,0 +1,81 @@
+"""What purchases amount to: the measures of gold's daily tables, computed by the `.sql` files, and how they add up.
+
+A buyer and an order belong to one user, so what disjoint sets of users have bought adds up, distinct counts too. So a
+batch looks at its own buyers alone, and a large day is computed in pieces.
+
+Add here: how measures are computed or added. Not here: what one means (the `.sql` files), how gold follows (`gold`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY
+from resources.duckdb_engine import duckdb_session, query
+from resources.lake import TableLayout
+
+KEYS = {
+    PRODUCT_SALES.name: ("event_date", "window_start", "product_id"),
+    PRODUCT_SALES_DAILY.name: ("event_date", "product_id"),
+    CUSTOMER_DAYS.name: ("event_date", "user_id"),
+}
+"""The columns that name a row of each table."""
+
+PIECE_ROWS = 400_000
+"""About so many purchases are measured at once; it bounds the memory."""
+
+_SUMS = ("units", "orders", "buyers", "revenue", "refunds")
+_FIRST = ("first_order_at",)
+
+
+def sql_of(layout: TableLayout) -> str:
+    """The query that computes a table; it stands in a file of the table's name."""
+    return (Path(__file__).parent / f"{layout.name.split('/')[-1]}.sql").read_text()
+
+
+@contextmanager
+def gold_queries(
+    source: Mapping[str, pl.DataFrame], window_seconds: int
+) -> Iterator[Callable[[TableLayout], pl.DataFrame]]:
+    """A function that computes a gold table from the frames that its query names."""
+    with duckdb_session(source, {"window_seconds": window_seconds}) as connection:
+        yield lambda layout: query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
+
+
+def measured(purchases: pl.DataFrame, layouts: Iterable[TableLayout], window_seconds: int) -> dict[str, pl.DataFrame]:
+    """What these purchases amount to, by table. Computed in pieces of users, which are then added."""
+    layouts, found = list(layouts), dict[str, list[pl.DataFrame]]()
+    for piece in pieces(purchases):
+        with gold_queries({"purchases": piece}, window_seconds) as compute:
+            for layout in layouts:
+                found.setdefault(layout.name, []).append(compute(layout))
+    return {layout.name: added(layout, found[layout.name]) for layout in layouts}
+
+
+def pieces(purchases: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The purchases by disjoint sets of users, about PIECE_ROWS each; one piece where there are few."""
+    count = 1 + purchases.height // PIECE_ROWS
+    for piece in range(count):
+        yield purchases if count == 1 else purchases.filter(pl.col("user_id").hash(7) % count == piece)
+
+
+def added(layout: TableLayout, parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """One row a key: the sums over the parts, the newest (or first) moment, the greatest brand."""
+    parts, keys = list(parts), KEYS[layout.name]
+    if len(parts) == 1:
+        return parts[0]
+    names = [name for name in layout.schema if name not in keys]
+    return pl.concat(parts).group_by(keys).agg(map(_adder, names)).select(layout.schema.names()).cast(layout.schema)
+
+
+def _adder(name: str) -> pl.Expr:
+    if name in _SUMS:
+        return pl.col(name).sum()
+    return pl.col(name).min() if name in _FIRST else pl.col(name).max()
+
+
+def taken_off(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their sums below zero, so that `added` takes them off."""
+    return rows.with_columns(-pl.col(name) for name in _SUMS if name in rows.columns)

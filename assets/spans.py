@@ -1,0 +1,63 @@
+"""Ranges of time that hold some events, as predicates: what keeps a look at a table from being one at its whole day.
+
+A batch is of half a minute, but a few of its events are late: one range from the first to the last would be hours.
+Add here: how such ranges are cut or asked for. Not here: who asks.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from assets.event_contract import UTC_MICROSECONDS
+
+MOST_SPANS = 32
+LEAST_SILENCE = timedelta(minutes=1)
+"""How finely a day is cut at most: each range costs a look at the files that reach into it."""
+
+SPANS = pl.Schema({"event_date": pl.Date(), "first": UTC_MICROSECONDS, "end": UTC_MICROSECONDS})
+"""A range of time [first, end) on a day."""
+
+_TICK = timedelta(microseconds=1)
+
+
+def spans_of(events: pl.DataFrame) -> pl.DataFrame:
+    """Rows of SPANS that hold the events (`event_date`, `event_time`): cut at the longest silences of each day."""
+    ordered = events.select("event_date", "event_time").sort("event_date", "event_time")
+    silence = pl.col("event_time").diff().over("event_date")
+    is_cut = (silence >= LEAST_SILENCE) & (silence.rank("ordinal", descending=True).over("event_date") < MOST_SPANS)
+    number = is_cut.fill_null(value=False).cum_sum().over("event_date")
+    grouped = ordered.group_by("event_date", number.alias("_span"))
+    found = grouped.agg(first=pl.col("event_time").min(), end=pl.col("event_time").max() + _TICK)
+    return found.select(SPANS.names()).sort("first")
+
+
+def spans_of_days(days: Iterable[date]) -> pl.DataFrame:
+    """Whole days."""
+    midnight = pl.col("event_date").cast(UTC_MICROSECONDS)
+    listed = pl.DataFrame({"event_date": sorted(days)}, schema={"event_date": pl.Date})
+    return listed.with_columns(first=midnight, end=midnight + timedelta(days=1))
+
+
+def in_whole_windows(spans: pl.DataFrame, window_seconds: int) -> pl.DataFrame:
+    """The spans widened to whole windows, which begin at midnight, and joined where they then overlap."""
+    midnight = pl.col("event_date").cast(UTC_MICROSECONDS)
+    first, last = ((moment - midnight).dt.total_seconds() for moment in (pl.col("first"), pl.col("end") - _TICK))
+    widened = spans.with_columns(
+        first=midnight + pl.duration(seconds=first // window_seconds * window_seconds),
+        end=midnight + pl.duration(seconds=(last // window_seconds + 1) * window_seconds),
+    ).sort("event_date", "first")
+    reached = pl.col("end").cum_max().shift(1).over("event_date")
+    number = (pl.col("first") > reached).fill_null(value=True).cum_sum()
+    joined = widened.group_by("event_date", number.alias("_span")).agg(pl.col("first").min(), pl.col("end").max())
+    return joined.select(SPANS.names()).sort("first")
+
+
+def within(spans: pl.DataFrame, column: str) -> str:
+    """The predicate that `column` lies in one of the spans; one that never holds where there are none."""
+    return " OR ".join(_within(column, *span) for span in spans.iter_rows()) or "false"
+
+
+def _within(column: str, day: date, first: datetime, end: datetime) -> str:
+    since, until = (f"TIMESTAMP '{moment:%Y-%m-%dT%H:%M:%S.%fZ}'" for moment in (first, end))
+    return f"(event_date = DATE '{day}' AND {column} >= {since} AND {column} < {until})"

@@ -1,0 +1,79 @@
+"""Which rows of a gold table a batch touches, as a predicate that Delta Lake replaces by.
+
+It is literal and narrow: the files' statistics keep all others out, and a writer of other rows of the day does not get
+in the way. It may hold for more rows than are touched: these are written again as they are.
+Add here: how the rows of a table are named in SQL. Not here: what they become (`gold`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+
+import polars as pl
+
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
+from resources.lake import LakeTable
+
+MOST_TERMS = 200
+"""Windows, or buyers by hundreds, that a predicate names; with more, whole days are replaced."""
+
+LONE_ROWS = 20
+"""A window with fewer touched rows is one that a late event reaches: these rows are named, not the window."""
+
+_BUYERS_A_TERM = 100
+
+
+def where_touched(table: LakeTable, touched: pl.DataFrame) -> str:
+    """A predicate that holds for the touched rows of the table, given by its key columns."""
+    name_rows = _BY_ROWS.get(table.layout.name)
+    days = {day: rows for (day,), rows in touched.partition_by("event_date", as_dict=True).items()}
+    held = set(table.days)
+    terms = {day: name_rows(rows) for day, rows in days.items() if name_rows and day in held}
+    if sum(map(len, terms.values())) > MOST_TERMS:
+        terms = {}
+    whole = [table.layout.on_days(days.keys() - terms.keys())] if days.keys() - terms.keys() else []
+    return " OR ".join([*whole, *(_on(day, some) for day, some in sorted(terms.items()))])
+
+
+def _on(day: date, terms: list[str]) -> str:
+    return f"(event_date = DATE '{day}' AND ({' OR '.join(terms)}))"
+
+
+def _windows(touched: pl.DataFrame) -> list[str]:
+    """Runs of windows of which many rows are touched, and single rows of the others."""
+    counted = touched.group_by("window_start", "window_end").agg(pl.len(), pl.col("product_id")).sort("window_start")
+    many = counted.filter(pl.col("len") >= LONE_ROWS)
+    begins = (pl.col("window_start") != pl.col("window_end").shift(1)).fill_null(value=True)
+    runs = many.group_by(begins.cum_sum().alias("_run")).agg(pl.col("window_start").min(), pl.col("window_end").max())
+    single = counted.filter(pl.col("len") < LONE_ROWS).select("window_start", "product_id").iter_rows()
+    return [
+        *(
+            f"(window_start >= {_moment(first)} AND window_start < {_moment(end)})"
+            for first, end in runs.select("window_start", "window_end").sort("window_start").iter_rows()
+        ),
+        *(f"(window_start = {_moment(start)} AND product_id IN ({_listed(products)}))" for start, products in single),
+    ]
+
+
+def _moment(time: datetime) -> str:
+    """A literal of the column's own type: in any other, files are not kept out by their statistics."""
+    return f"""arrow_cast('{time:%Y-%m-%dT%H:%M:%S.%fZ}', 'Timestamp(Microsecond, Some("UTC"))')"""
+
+
+def _buyers(touched: pl.DataFrame) -> list[str]:
+    users = touched["user_id"].unique().sort()
+    return [f"user_id IN ({_listed(some)})" for some in _cut(users, _BUYERS_A_TERM)]
+
+
+def _cut(values: pl.Series, size: int) -> list[list[int]]:
+    return [values.slice(start, size).to_list() for start in range(0, values.len(), size)]
+
+
+def _listed(values: list[int]) -> str:
+    return ", ".join(map(str, sorted(values)))
+
+
+_BY_ROWS: Mapping[str, Callable[[pl.DataFrame], list[str]]] = {
+    PRODUCT_SALES.name: _windows,
+    CUSTOMER_DAYS.name: _buyers,
+}
+"""How the rows of a table are named. One that is not here has so few rows a day that the day is replaced."""

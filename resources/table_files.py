@@ -1,0 +1,95 @@
+"""A table's data files, looked at as files: cheaper than a query where few rows of many are wanted.
+
+A file of a Delta table never changes, and Polars reads the files of a local disk by itself: of a row that is not wanted
+it decodes one column. In an object store the same rows are asked for by a predicate.
+Add here: a way to read that goes by files. Not here: which rows are wanted (`assets`).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from urllib.parse import unquote
+
+import polars as pl
+
+from resources.lake import LakeError, LakeTable
+
+
+def rows_of(
+    table: LakeTable, name: str, wanted: pl.Series, days: Iterable[date], columns: Sequence[str]
+) -> pl.DataFrame:
+    """The rows of these days in which the column `name` is one of `wanted`, in no particular order.
+
+    Raises LakeError if a file can't be read.
+    """
+    where = table.layout.on_days(days)
+    files = table.file_uris(where)
+    if not files or wanted.is_empty():
+        return pl.DataFrame(schema=table.layout.schema).select(columns)
+    if not _is_local(files):
+        return table.read(f"{where} AND {name} IN ({', '.join(map(_literal, wanted))})", columns)
+    found = _scan(table, files).filter(pl.col(name).is_in(wanted.implode())).select(columns)
+    return _collected(table, found)
+
+
+def rows_that_differ(before: LakeTable, after: LakeTable) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of two versions of a table, the rows of the files that only one of them names: those of `before`, of `after`.
+
+    A row that was only written again is in both. Raises LakeError if a file can't be read.
+    """
+    old, new = set(before.file_uris()), set(after.file_uris())
+    if not _is_local(old | new):
+        where = _where_they_differ(before, after)
+        return before.read(where), after.read(where)
+    return _rows_in(before, old - new), _rows_in(after, new - old)
+
+
+def _rows_in(table: LakeTable, files: set[str]) -> pl.DataFrame:
+    if not files:
+        return pl.DataFrame(schema=table.layout.schema)
+    return _collected(table, _scan(table, sorted(files)).select(table.layout.schema.names()))
+
+
+def _where_they_differ(before: LakeTable, after: LakeTable) -> str | None:
+    """The days whose files are others; None for all of a table without days."""
+    if not after.layout.partition_by:
+        return None
+    old, new = (_files(table) for table in (before, after))
+    differing = {day for path, day in old.items() ^ new.items()}
+    return after.layout.on_days(differing) if differing else "false"
+
+
+def _files(table: LakeTable) -> dict[str, date]:
+    files = table.files()
+    day = f"partition.{table.layout.partition_by[0]}"
+    return dict(files.select("path", day).iter_rows()) if files.height else {}
+
+
+def _is_local(files: Iterable[str]) -> bool:
+    return not any("://" in file for file in files)
+
+
+def _literal(value: object) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+
+
+def _scan(table: LakeTable, files: Sequence[str]) -> pl.LazyFrame:
+    """The files with the columns of the layout: one that a file has not is null. Delta Lake encodes their names."""
+    schema = table.layout.schema
+    days = {name: schema[name] for name in table.layout.partition_by}
+    return pl.scan_parquet(
+        [unquote(file) for file in files],
+        schema={name: kind for name, kind in schema.items() if name not in days},
+        hive_partitioning=bool(days),
+        hive_schema=days or None,
+        missing_columns="insert",
+        extra_columns="ignore",
+        parallel="prefiltered",
+    )
+
+
+def _collected(table: LakeTable, rows: pl.LazyFrame) -> pl.DataFrame:
+    try:
+        return rows.collect()
+    # Polars panics at a file without content, and a panic is no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise LakeError(f"a file of {table.layout.name} can't be read: {error}. Try salesinsights repair") from error
