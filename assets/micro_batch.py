@@ -6,7 +6,7 @@ Dagster run, the command line and the benchmarks. Add here: the order of the lay
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -84,8 +84,8 @@ def stream(
     state, forgotten = reader.state(), forgotten_users(tables)
     start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
     schemas = schemas_of(tables.table(BRONZE_EVENTS))
-    chunks = one_ahead(_parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry))
-    with layers.whole_on_failure():
+    read = _parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry)
+    with layers.whole_on_failure(), closing(one_ahead(read)) as chunks:
         for chunk, seconds in chunks:
             stages = Stages(seconds)
             with stages.timed("bronze"):

@@ -3,27 +3,49 @@
 Add here: nothing else. Not here: what the work is.
 """
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
+from queue import SimpleQueue
+from threading import Thread
 from typing import TypeVar
 
 _T = TypeVar("_T")
 _END = object()
 
 
-def one_ahead(items: Iterable[_T]) -> Iterator[_T]:
+def one_ahead(items: Iterable[_T]) -> Generator[_T, None, None]:
     """The same items in the same order, each computed in a thread while the one before it is in use.
 
     What computing an item raises is raised when its turn comes. When the caller stops early, the item under way is
     finished and dropped, and `items` is closed.
     """
-    source = iter(items)
-    with ThreadPoolExecutor(1, "ahead") as thread:
+    asked, given = SimpleQueue[bool](), SimpleQueue[tuple[object, BaseException | None]]()
+    # Not a pool: its thread ends as soon as the pool is garbage, and a caller's exception may make it garbage together
+    # with this generator, which would then wait for that thread for ever.
+    thread = Thread(target=_compute, args=(iter(items), asked, given), name="ahead", daemon=True)
+    thread.start()
+    asked.put(True)
+    try:
+        while (item := _taken(given)) is not _END:
+            asked.put(True)
+            yield item  # type: ignore[misc]
+    finally:
+        asked.put(False)
+        thread.join()
+
+
+def _compute(
+    source: Iterator[object], asked: SimpleQueue[bool], given: SimpleQueue[tuple[object, BaseException | None]]
+) -> None:
+    while asked.get():
         try:
-            coming: Future[object] = thread.submit(next, source, _END)
-            while (item := coming.result()) is not _END:
-                coming = thread.submit(next, source, _END)
-                yield item  # type: ignore[misc]
-        finally:
-            coming.cancel()
-            thread.submit(getattr(source, "close", lambda: None)).result()
+            given.put((next(source, _END), None))
+        except BaseException as failure:  # noqa: BLE001  # it is raised where the item is taken
+            given.put((None, failure))
+    getattr(source, "close", lambda: None)()
+
+
+def _taken(given: SimpleQueue[tuple[object, BaseException | None]]) -> object:
+    item, failure = given.get()
+    if failure is not None:
+        raise failure
+    return item

@@ -1,3 +1,5 @@
+import gc
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +34,20 @@ def test_the_source_is_closed_when_the_caller_stops() -> None:
 
     items = one_ahead(source())
     next(items)
-    items.close()  # type: ignore[attr-defined]
+    items.close()
 
     assert closed == [True]
+
+
+def test_one_that_becomes_garbage_ends_its_thread() -> None:
+    """As after an exception whose traceback holds the caller's frames, in a circle."""
+
+    def circle() -> None:
+        held: list[object] = [one_ahead(range(10))]
+        held.append(held)
+        next(held[0])  # type: ignore[call-overload]
+
+    circle()
+    gc.collect()
+
+    assert "ahead" not in [thread.name for thread in threading.enumerate()]

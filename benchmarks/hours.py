@@ -1,0 +1,112 @@
+"""The last hour of a busy day: a real shop, sensor and daemon on a day that is full already, with everything on.
+
+Add here: figures about a live stream late on a day. Not here: the first minutes of an empty one (`latency`).
+"""
+
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psutil  # type: ignore[import-untyped]
+
+from assets.bronze_events import next_offsets
+from assets.checks import percentiles
+from assets.tables import BRONZE_EVENTS
+from benchmarks.busy_day import load_day
+from benchmarks.latency import observed, waits
+from benchmarks.system import COMMAND, System, fresh_system, prove_live
+from resources.kafka_reader import KafkaReader
+from resources.lake import Lake
+from salesinsights_dagster.demo import free_port
+
+BURST_RATE, BURST_SECONDS, MOST_DRAIN_SECONDS = 5_000, 120, 900
+
+
+def run(events: int, rate: int, seconds: int) -> list[dict[str, object]]:
+    """Percentiles of payment to gold, memory at the start and at the end, and how long a burst takes to drain."""
+    with fresh_system() as system:
+        day = load_day(system, events, timedelta(minutes=1))
+        lake = Lake(system.settings.lake)
+        before = lake.table(BRONZE_EVENTS).progress("batch") or 0
+        with observed(system) as (dagster, observer), _dashboard(system) as dashboard:
+            processes = {"Dagster": dagster.process.pid, "dashboard": dashboard}
+            at_start = _memory(processes)
+            _sell(system, rate, seconds)
+            at_end = _memory(processes)
+            time.sleep(60)
+            steady = max(observer.seen)
+            _sell(system, BURST_RATE, BURST_SECONDS)
+            drained = _drained(system, lake)
+        prove_live(system)
+        waited = waits(lake, observer.seen)
+    live = waited.filter(waited["batch"].is_between(before + 1, steady))
+    return [
+        {
+            **day.figures(),
+            "events/s": rate,
+            "seconds": seconds,
+            **percentiles(live["wait"].drop_nulls()),
+            "not seen in gold": live["wait"].null_count(),
+            **{f"{name}: MB at the start / end": f"{at_start[name]} / {at_end[name]}" for name in processes},
+            f"s until {BURST_RATE:,} events/s for {BURST_SECONDS} s were read": drained,
+            "nothing unread, audit": "passed",
+        }
+    ]
+
+
+def _sell(system: System, rate: int, seconds: int) -> None:
+    subprocess.run([COMMAND, "simulate", "--rate", str(rate), "--for", str(seconds)], env=system.env, check=True)
+
+
+def _drained(system: System, lake: Lake) -> float:
+    """Seconds until nothing is left in Kafka that the lake has not read."""
+    reader, begun = KafkaReader(system.connection, system.settings.topic), time.monotonic()
+    while time.monotonic() - begun < MOST_DRAIN_SECONDS:
+        state = reader.state()
+        read = next_offsets(lake.table(BRONZE_EVENTS), reader.topic, state)
+        if all(state.end[partition] == at for partition, at in read.items()):
+            return round(time.monotonic() - begun, 1)
+        time.sleep(0.5)
+    raise RuntimeError(f"after {MOST_DRAIN_SECONDS} s there were still messages that no batch had read")
+
+
+def _memory(processes: dict[str, int]) -> dict[str, int]:
+    """MB of each process and its children."""
+    return {name: round(sum(_resident(pid)) / 2**20) for name, pid in processes.items()}
+
+
+def _resident(pid: int) -> Iterator[int]:
+    parent = psutil.Process(pid)
+    for process in (parent, *parent.children(recursive=True)):
+        try:
+            yield process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+
+
+@contextmanager
+def _dashboard(system: System) -> Iterator[int]:
+    """The dashboard, with somebody who asks for its figures every second; its process id."""
+    port, over = free_port(8080), threading.Event()
+    process = subprocess.Popen([COMMAND, "dashboard", "--port", str(port)], env=system.env)
+
+    def look() -> None:
+        while not over.wait(1):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/totals?span=hour", timeout=20).read()
+            except OSError:
+                continue
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield process.pid
+    finally:
+        over.set()
+        looking.join()
+        process.terminate()
+        process.wait(30)
