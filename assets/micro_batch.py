@@ -77,7 +77,7 @@ def stream(
     First finishes what an earlier run left undone. Gold follows the last batch, and while a backlog is read every
     GOLD_WAITS. Raises what the layers raise; whatever is committed by then is whole, and the next pass goes on there.
     """
-    layers = _Layers(tables, clock, window_seconds)
+    layers = Layers(tables, clock, window_seconds)
     resumed = layers.finish_last(reader.topic)
     if resumed is not None:
         yield resumed
@@ -111,7 +111,7 @@ def _parsed(
         yield parsed, stages.seconds
 
 
-class _Layers:
+class Layers:
     """Silver and gold behind bronze. Gold follows the last batch, or after GOLD_WAITS: a backlog costs it once."""
 
     def __init__(self, tables: OpenTables, clock: Clock, window_seconds: int) -> None:

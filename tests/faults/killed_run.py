@@ -25,6 +25,7 @@ from assets.tables import (
     PRODUCT_SALES_DAILY,
     SILVER_BATCHES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
 from resources.kafka_connection import KafkaConnection
@@ -37,6 +38,7 @@ COMMITS = (
     SILVER_QUARANTINE,
     SILVER_BATCHES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     PRODUCT_SALES,
     PRODUCT_SALES_DAILY,
     CUSTOMER_DAYS,

@@ -19,6 +19,7 @@ from assets.tables import (
     PRODUCT_SALES_DAILY,
     SILVER_BATCHES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
 from resources.lake import Lake, TableLayout
@@ -37,6 +38,7 @@ BODY = (
 )
 WINDOW = timedelta(seconds=45)
 
+_BOUGHT = ("event_time", "product_id", "brand", "price", "user_id", "user_session")
 _PLACE = ("batch", "partition", "offset")
 _LEDGER = ("batch", "partition", "start_offset", "end_offset", "messages", "accepted", "quarantined", "duplicates")
 _MONEY = ("revenue", "refunds", "updated_at")
@@ -94,6 +96,11 @@ def expected_tables(
     yield SILVER_QUARANTINE, (*_PLACE, "value", "reason"), refused
     yield SILVER_EVENTS, (*_PLACE, *BODY, "event_id"), map(silver_row, verdicts.accepted)
     yield SILVER_BATCHES, _LEDGER, ledger(log, verdicts)
+    yield (
+        SILVER_PURCHASES,
+        ("batch", *_BOUGHT),
+        map(purchase_row, filter(lambda one: is_purchase(one[1]), verdicts.accepted)),
+    )
     yield PRODUCT_SALES, ("window_start", "window_end", *_SALES), sales(bought, window_of)
     yield PRODUCT_SALES_DAILY, ("event_date", *_SALES), sales(bought, day_of)
     yield CUSTOMER_DAYS, _CUSTOMERS, customers(bought)
@@ -112,6 +119,12 @@ def silver_row(accepted: tuple[Stored, Event]) -> Row:
     message, event = accepted
     typed = {**event, "event_time": time_of(event), "price": Decimal(event["price"])}
     return (*place_of(message), *(typed[name] for name in (*BODY, "event_id")))
+
+
+def purchase_row(accepted: tuple[Stored, Event]) -> Row:
+    message, event = accepted
+    typed = {**event, "event_time": time_of(event), "price": Decimal(event["price"])}
+    return (message.batch, *(typed[name] for name in _BOUGHT))
 
 
 def time_of(event: Event) -> datetime:

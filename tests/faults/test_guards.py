@@ -86,7 +86,7 @@ def another_run_commits_the_same_offsets_first(world: World) -> None:
 
 def race_at_silver(world: World) -> None:
     world.feed.publish()
-    crash_before(world.patch, micro_batch, "_refine", world.run)
+    crash_before(world.patch, micro_batch.Layers, "refine", world.run)
     meet_before(world.patch, silver_events, "_append_once")
     together(world.run, world.run)
     world.assert_right()
@@ -103,7 +103,7 @@ def rebuild_while_a_batch_is_unfinished(world: World) -> None:
     world.feed.publish()
     world.run()
     world.feed.publish()
-    crash_before(world.patch, micro_batch, "_refine", world.run)
+    crash_before(world.patch, micro_batch.Layers, "refine", world.run)
     rebuild_silver(world.lake, [date.fromisoformat(day) for day in DAYS])
     world.run()
     world.assert_right()
@@ -112,12 +112,12 @@ def rebuild_while_a_batch_is_unfinished(world: World) -> None:
 def another_run_leaves_a_batch_unfinished(world: World) -> None:
     def other_run_ends_after_bronze() -> None:
         world.feed.publish()
-        crash_before(world.patch, micro_batch, "_refine", world.run)
+        crash_before(world.patch, micro_batch.Layers, "refine", world.run)
         world.feed.publish()
 
     world.feed.publish()
     world.run()
-    once_after(world.patch, micro_batch, "_finish_last", other_run_ends_after_bronze)
+    once_after(world.patch, micro_batch.Layers, "finish_last", other_run_ends_after_bronze)
     together(world.run)
     world.run()
     world.assert_right()

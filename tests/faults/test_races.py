@@ -63,7 +63,7 @@ def test_of_two_runs_that_finish_the_same_batch_one_brings_it_to_silver(
     lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
-    crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
     meet_before(monkeypatch, silver_events, "_append_once")
 
     outcomes = together(lambda: run(lake, shop), lambda: run(lake, shop))
@@ -78,7 +78,7 @@ def test_of_two_runs_that_finish_gold_one_commits(
     feed.publish()
     crash_before(monkeypatch, LakeTable, "replace", lambda: run(lake, shop))
     before = versions(lake)
-    meet_before(monkeypatch, gold, "purchases_of")
+    meet_before(monkeypatch, gold, "rows_of")
 
     assert together(lambda: run(lake, shop), lambda: run(lake, shop)) == [[], []]
 
@@ -92,10 +92,10 @@ def test_a_batch_that_another_run_left_unfinished_is_not_skipped(
 ) -> None:
     def other_run_ends_after_bronze() -> None:
         feed.publish()
-        crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+        crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
         feed.publish()
 
-    once_after(monkeypatch, micro_batch, "_finish_last", other_run_ends_after_bronze)
+    once_after(monkeypatch, micro_batch.Layers, "finish_last", other_run_ends_after_bronze)
 
     together(lambda: run(lake, shop))
     run(lake, shop)

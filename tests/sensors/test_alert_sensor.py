@@ -228,7 +228,7 @@ def test_what_says_that_a_source_has_moved(
 ) -> None:
     behind = tables_behind(lake, CartRule())
     mock_kafka.publish(topic, [event()])
-    crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
     cut_short = {name for name, is_behind in behind.items() if is_behind()}
     run(lake, shop)
 

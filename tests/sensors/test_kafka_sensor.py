@@ -77,7 +77,7 @@ def test_a_batch_is_left_until_it_is_whole_and_told(
 ) -> None:
     before = has_leftovers(lake, shop, told=0)
     mock_kafka.publish(topic, [event()])
-    crash_before(monkeypatch, micro_batch, "_refine", lambda: run(lake, shop))
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
     cut_short = has_leftovers(lake, shop, told=0)
     run(lake, shop)
 
