@@ -17,8 +17,8 @@ import polars as pl
 from assets.avro_values import schemas_of
 from assets.event_parser import parse_events
 from assets.tables import BRONZE_EVENTS
-from resources.kafka_reader import Chunk, TopicState
-from resources.lake import LakeTable, OpenTables, ProgressMovedError, again_on_conflict
+from resources.kafka_reader import Chunk, KafkaReader, TopicState
+from resources.lake import LakeTable, OpenTables, ProgressMovedError, Tables, again_on_conflict
 
 BATCH = "batch"
 """The name under which every table keeps the number of the last batch that it covers."""
@@ -80,6 +80,13 @@ def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, 
     if any(lost):
         raise OffsetsLostError(f"topic {topic} lost offsets that were never read: {', '.join(filter(None, lost))}")
     return {partition: state.start[partition] if at is None else at for partition, at in cursor.items()}
+
+
+def unread_offsets(tables: Tables, reader: KafkaReader) -> int:
+    """How many offsets Kafka holds that the lake has not read. Raises like `KafkaReader.state` and `next_offsets`."""
+    state = reader.state()
+    start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
+    return sum(state.end[partition] - at for partition, at in start.items())
 
 
 def _lost(partition: int, cursor: int | None, state: TopicState, *, begun: bool) -> str | None:

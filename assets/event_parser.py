@@ -41,6 +41,9 @@ _FLAT_OBJECT = rf"\A{_WS}\{{{_WS}(?:{_PAIR}(?:,{_WS}{_PAIR})*)?\}}{_WS}\z"
 _ANY_KEY = f'"[^"\\\\]*"{_WS}:'
 
 _MOST_KEYS = 64
+_PLAIN_VALUE = r'"[ !#-\[\]-~]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|null'
+"""What most values look like. An expression without escapes and other alphabets is much cheaper to go by."""
+
 _PLAIN_KEY = re.compile(r"\w{1,64}", re.ASCII)
 """What may go into an expression that is made from a message: no message may make one too large to compile."""
 
@@ -104,8 +107,11 @@ def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
 def _tokens(values: pl.DataFrame) -> pl.DataFrame:
     """One row a value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
     text = values.select("_row", _text=decode(values["value"]))
-    alike = _alike_tokens(text)
-    rest = text.join(alike, on="_row", how="anti")
+    plain = _alike_tokens(text, _PLAIN_VALUE)
+    rest = text.join(plain, on="_row", how="anti")
+    others_alike = _alike_tokens(rest, _VALUE)
+    alike = pl.concat([plain, others_alike])
+    rest = rest.join(others_alike, on="_row", how="anti")
     flat = rest.filter(pl.col("_text").str.contains(_FLAT_OBJECT)).pipe(_flat_tokens)
     others = rest.join(flat, on="_row", how="anti").select("_row").join(values, on="_row")
     return pl.concat([alike, flat, _other_tokens(others)])
@@ -126,13 +132,16 @@ def _utf8_or_none(value: bytes | None) -> str | None:
         return None
 
 
-def _alike_tokens(text: pl.DataFrame) -> pl.DataFrame:
-    """The tokens of the values that have the first one's keys, in its order; no rows if it is not a flat object."""
+def _alike_tokens(text: pl.DataFrame, value: str) -> pl.DataFrame:
+    """The tokens of the texts that have the first one's keys, in its order, and values that look like `value`.
+
+    No rows if the first one is not a flat object.
+    """
     keys = _keys(text["_text"].head(1))
     known = [key for key in keys if key in FIELDS]
     if not known or len(keys) > _MOST_KEYS or len(set(keys)) < len(keys) or not all(map(_PLAIN_KEY.fullmatch, keys)):
         return pl.DataFrame(schema=TOKENS)
-    pairs = (f'"{key}"{_WS}:{_WS}({f"?<{key}>" if key in known else "?:"}{_VALUE}){_WS}' for key in keys)
+    pairs = (f'"{key}"{_WS}:{_WS}({f"?<{key}>" if key in known else "?:"}{value}){_WS}' for key in keys)
     pattern = rf"\A{_WS}\{{{_WS}{f',{_WS}'.join(pairs)}\}}{_WS}\z"
     found = text.select("_row", _found=pl.col("_text").str.extract_groups(pattern)).unnest("_found")
     tokens = found.filter(pl.col(known[0]).is_not_null()).rename({key: f"_{key}" for key in known})

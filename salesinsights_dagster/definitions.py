@@ -3,7 +3,6 @@
 Add here: a policy over all assets, or a resource. Not here: an asset, a sensor, or the environment.
 """
 
-from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
@@ -22,12 +21,11 @@ from assets.sales_topic import SalesTopic
 from assets.serving import ServingFile, serving
 from assets.upkeep_assets import Clock, lake_files, run_history
 from assets.user_features import user_features
-from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
-from resources.schema_registry import SchemaRegistry
 from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
+from salesinsights_dagster.topic import open_reader, utc_now
 from sensors.alert_sensor import Pager, alert_sensor
 from sensors.customer_automation import customer_automation, with_cadence
 from sensors.input_sensor import input_sensor
@@ -73,7 +71,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
 def stream_of(settings: Settings) -> Stream:
     """The topic of these settings; Kafka is looked for when it is opened, so that a location loads without it."""
     return Stream(
-        open_reader=lambda: KafkaReader(find_kafka(settings), settings.topic, registry=registry_of(settings)),
+        open_reader=lambda: open_reader(settings),
         clock=utc_now,
         batch_rows=settings.batch_rows,
         window_seconds=settings.window_seconds,
@@ -91,11 +89,6 @@ def followers_of(settings: Settings) -> list[Follower]:
     return found
 
 
-def registry_of(settings: Settings) -> SchemaRegistry | None:
-    """The Schema Registry of these settings, if they name one."""
-    return SchemaRegistry.open(settings.schema_registry) if settings.schema_registry else None
-
-
 def pager_of(settings: Settings) -> Pager:
     """Who is told of alerts beside the log."""
     return Pager(partial(post_text, settings.alert_webhook) if settings.alert_webhook else None)
@@ -109,11 +102,6 @@ def inbox_of(settings: Settings) -> Inbox:
 def archive_of(settings: Settings) -> Archive:
     """The folder of month files of these settings."""
     return Archive(settings.archive_folder, utc_now, settings.window_seconds)
-
-
-def utc_now() -> datetime:
-    """The system's clock; everything below gets the time passed in."""
-    return datetime.now(UTC)
 
 
 @dg.definitions

@@ -16,6 +16,7 @@ from dagster import AssetCheckKey
 from assets.abandoned_carts import carts_are_behind
 from assets.alarms import Alarms, newest_batches, stream_alarms
 from assets.behaviour import is_stale
+from assets.bronze_events import unread_offsets
 from assets.cohort_retention import cohorts_are_behind
 from assets.customers.customer_value import customer_value_is_behind
 from assets.customers.options import CartRule
@@ -24,7 +25,6 @@ from assets.lakehouse import Stream
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, CUSTOMER_VALUE, DAILY
 from resources.lake import Lake
 from resources.webhook import WebhookError
-from sensors.kafka_sensor import unread_offsets
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 TICK_SECONDS = 30
@@ -134,7 +134,7 @@ def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callabl
 def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream, cart_rule: CartRule) -> Iterator[Alarms]:
     location = context.repository_def
     assert location is not None  # noqa: S101
-    yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, shop), shop.clock())
+    yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, shop.open_reader()), shop.clock())
     yield run_alarms(context.instance, [name for name in location.job_names if not name.startswith("__")])
     yield check_alarms(context.instance, list(location.asset_graph.asset_check_keys))
     yield late_alarms(context.instance, tables_behind(lake, cart_rule))

@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from assets.bronze_events import next_offsets
+from assets.bronze_events import unread_offsets
 from assets.followers import any_behind
 from assets.gold import gold_is_behind, whole_batches
 from assets.lakehouse import Stream, told_batch
-from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight
@@ -20,17 +19,6 @@ from sensors.jobs import STREAM
 
 DAEMON_LOOP_SECONDS = 5
 """The daemon looks at its sensors this often, so an interval that it misses by a hair costs that much."""
-
-
-def unread_offsets(lake: Lake, shop: Stream) -> int:
-    """How many offsets Kafka holds that the lake has not read.
-
-    Raises KafkaUnavailableError, TopicMissingError, OffsetsLostError.
-    """
-    reader = shop.open_reader()
-    state = reader.state()
-    start = next_offsets(lake.table(BRONZE_EVENTS), reader.topic, state)
-    return sum(state.end[partition] - at for partition, at in start.items())
 
 
 def has_leftovers(lake: Lake, shop: Stream, told: int) -> bool:
@@ -69,7 +57,7 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         return decide(
             run_in_flight(context.instance, STREAM.name),
-            lambda: unread_offsets(lake, shop),
+            lambda: unread_offsets(lake, shop.open_reader()),
             lambda: has_leftovers(lake, shop, told_batch(context.instance)),
         )
 

@@ -17,7 +17,7 @@ from salesinsights_dagster.settings import load_settings
 def dashboard(port: int, host: str, allow_host: tuple[str, ...]) -> None:
     """Show sales per product, live, in the browser. Reads the lake and changes nothing. Ctrl-C stops."""
     from salesinsights_dagster.dashboard.server import serve
-    from salesinsights_dagster.definitions import utc_now
+    from salesinsights_dagster.topic import utc_now
 
     click.echo(f"Dashboard: http://{host}:{port}")
     serve(load_settings(), utc_now, host, port, allow_host)

@@ -26,8 +26,8 @@ def demo(ctx: click.Context, seconds: int | None, rate: int, port: int) -> None:
     Exit code 0 only if sales of the shop reached gold.
     """
     from resources.lake import Lake
-    from salesinsights_dagster.definitions import utc_now
     from salesinsights_dagster.demo import free_port, landed, running_system
+    from salesinsights_dagster.topic import utc_now
 
     settings, begun = load_settings(), utc_now()
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ def forget(user_id: int, yes: bool, as_json: bool) -> None:
     from assets.forget import forget as forget_user
     from assets.serving import publish_serving
     from resources.lake import Lake
-    from salesinsights_dagster.definitions import utc_now
+    from salesinsights_dagster.topic import utc_now
 
     settings = load_settings()
     if not yes:

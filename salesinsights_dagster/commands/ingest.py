@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 def ingest(as_json: bool) -> None:
     """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
+    from assets.bronze_events import unread_offsets
     from assets.compaction import compact
     from assets.customers.clv_model import refit
     from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
     from assets.micro_batch import open_stream, stream
     from assets.run_summary import RunSummary
     from resources.lake import Lake, ProgressMovedError
-    from salesinsights_dagster.definitions import stream_of
-    from sensors.kafka_sensor import unread_offsets
+    from salesinsights_dagster.topic import open_reader, utc_now
 
     settings = load_settings()
-    lake, shop, summary = Lake(settings.lake), stream_of(settings), RunSummary()
-    reader, tables = shop.open_reader(), open_stream(lake)
-    with _progress(unread_offsets(lake, shop)) as advance:
+    lake, reader, summary = Lake(settings.lake), open_reader(settings), RunSummary()
+    tables = open_stream(lake)
+    with _progress(unread_offsets(tables, reader)) as advance:
         try:
-            for receipt in stream(tables, reader, shop.clock, shop.batch_rows, shop.window_seconds):
+            for receipt in stream(tables, reader, utc_now, settings.batch_rows, settings.window_seconds):
                 summary.add(receipt)
                 advance(receipt.batch.events.height)
         except ProgressMovedError as other:
             click.echo(f"{other}; stopped here", err=True)
         compact(tables)
         if customer_value_is_behind(lake):
-            refit(lake, settings.clv, shop.clock())
+            refit(lake, settings.clv, utc_now())
             refresh_customer_value(lake)
     days = sorted(day.isoformat() for day in summary.days)
     figures = summary.figures()

@@ -29,7 +29,7 @@ def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
     """
     from assets.csv_files import publish_csv
     from salesinsights_dagster.broker import find_kafka
-    from salesinsights_dagster.definitions import utc_now
+    from salesinsights_dagster.topic import utc_now
 
     settings = load_settings()
     connection = find_kafka(settings)

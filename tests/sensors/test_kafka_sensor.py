@@ -4,13 +4,13 @@ import dagster as dg
 import pytest
 
 from assets import micro_batch
-from assets.bronze_events import OffsetsLostError
+from assets.bronze_events import OffsetsLostError, unread_offsets
 from assets.lakehouse import Stream
 from assets.postgres_copy import PostgresCopy
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight
-from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers, unread_offsets
+from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers
 from tests.assets.test_lakehouse import Recorder
 from tests.assets.test_micro_batch import run
 from tests.conftest import event
@@ -62,10 +62,10 @@ def test_lost_offsets_fail_the_tick() -> None:
 
 def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event(), event(user_id=2)])
-    before = unread_offsets(lake, shop)
+    before = unread_offsets(lake, shop.open_reader())
     run(lake, shop)
 
-    assert (before, unread_offsets(lake, shop)) == (2, 0)
+    assert (before, unread_offsets(lake, shop.open_reader())) == (2, 0)
 
 
 def test_what_a_killed_run_left_starts_a_run_though_kafka_has_nothing_new() -> None:
