@@ -12,11 +12,13 @@ import dagster as dg
 
 from assets import checks, pictures
 from assets.bronze_events import next_offsets
+from assets.by_hand import is_by_hand
 from assets.catalog import key_of, spec_of, with_lineage
 from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
 from assets.gold import rebuild_gold, whole_batches
+from assets.last_results import Happened, with_last_results
 from assets.micro_batch import Receipt, open_stream, stream
 from assets.purchases import rebuild_purchases
 from assets.quarantine import replay
@@ -90,12 +92,16 @@ class Stream:
 )
 def micro_batch(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+) -> Iterator[Happened]:
     """Without partitions: one pass of the stream. With partitions: those days anew, from bronze.
 
     Checks alone, as the UI can ask for them, are made of what the newest days hold; a check of a run's own figures
     (its latency, its lag) has nothing to look at then, and keeps its last result.
     """
+    yield from with_last_results(context, _happened(context, lake, shop))
+
+
+def _happened(context: dg.AssetExecutionContext, lake: Lake, shop: Stream) -> Iterator[Happened]:
     if context.has_partition_key or context.has_partition_key_range:
         days = [date.fromisoformat(key) for key in context.partition_keys]
         selected = [layout for layout in DAYS_OF_STREAM if key_of(layout) in context.selected_asset_keys]
@@ -104,6 +110,17 @@ def micro_batch(
         yield from _rebuilt_checks(context, lake, _newest_days(lake))
     else:
         yield from _stream(context, lake, shop)
+    if key_of(SILVER_BATCHES) in context.selected_asset_keys and is_by_hand(context):
+        yield from _ledger(context, lake)
+
+
+def _ledger(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetMaterialization]:
+    """The ledger as it is, for whoever asked for it by hand and was told nothing: Dagster knows no more than before."""
+    newest = context.instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
+    if newest is None or newest.run_id != context.run.run_id:
+        known = newest.asset_materialization.metadata if newest and newest.asset_materialization else {}
+        metadata = {**known, "dagster/row_count": lake.table(SILVER_BATCHES).rows}
+        yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata=metadata)
 
 
 def _stream(
@@ -203,7 +220,7 @@ def _check_result(name: str, verdict: checks.Verdict) -> dg.AssetCheckEvaluation
 
 def _rebuild(
     context: dg.AssetExecutionContext, lake: Lake, shop: Stream, days: Sequence[date], selected: Iterable[TableLayout]
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
     for layout in selected:
         make, upstream = _maker(layout, lake, shop), _UPSTREAM.get(layout.name, layout)
         filled = rows_per_day(lake.table(layout)).keys() | rows_per_day(lake.table(upstream)).keys()
@@ -212,9 +229,12 @@ def _rebuild(
                 make(day)
         rows = rows_per_day(lake.table(layout))
         for day in days:
-            metadata = {"dagster/row_count": rows.get(day, 0)}
-            yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
-        context.log.info(f"{layout.name}: {len(days)} days")
+            counted = {"dagster/row_count": rows.get(day, 0)}
+            context.add_asset_metadata(counted, key_of(layout), partition_key=day.isoformat())
+        # A result, not an event: without one, Dagster skips what is made of this table in the same run.
+        yield dg.MaterializeResult(key_of(layout))
+        empty = sum(day not in rows for day in days)
+        context.log.info(f"{layout.name}: {len(days)} days, {empty} of them empty")
     yield from _rebuilt_checks(context, lake, list(days))
 
 

@@ -7,9 +7,11 @@ import os
 
 import dagster as dg
 
+from assets.by_hand import AUTOMATED
+
 NICENESS = 10
 
-YIELDING = {"dagster/backfill", "dagster/from_automation_condition"}
+YIELDING = {"dagster/backfill", AUTOMATED}
 """The tags by which the daemon's backfills, and what follows gold in its own time, are known."""
 
 

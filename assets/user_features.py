@@ -12,6 +12,7 @@ from assets.behaviour import follow_silver
 from assets.catalog import spec_of
 from assets.niceness import yield_to_stream
 from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
+from assets.upkeep_assets import Clock
 from resources.lake import Lake, again_on_conflict
 
 
@@ -58,11 +59,19 @@ def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
     return again_on_conflict(make)
 
 
-@dg.multi_asset(name="user_features", specs=[spec_of(USER_FEATURES)], backfill_policy=dg.BackfillPolicy.multi_run(1))
-def user_features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
-    """Compute the features of a day; materialize the days that a model is to be trained on."""
+@dg.multi_asset(name="user_features", specs=[spec_of(USER_FEATURES)], backfill_policy=dg.BackfillPolicy.single_run())
+def user_features(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
+) -> dg.MaterializeResult:
+    """Compute the features of some days; materialize the days that a model is to be trained on.
+
+    A day that has not begun has none: nothing is known of it.
+    """
     yield_to_stream(context)
     for _ in follow_silver(lake, USER_DAYS):
         pass
-    rows = make_features(lake, date.fromisoformat(context.partition_key))
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows.height})
+    today = clock.now().date()
+    for day in map(date.fromisoformat, context.partition_keys):
+        rows = make_features(lake, day).height if day <= today else 0
+        context.add_asset_metadata({"dagster/row_count": rows}, partition_key=day.isoformat())
+    return dg.MaterializeResult()

@@ -36,7 +36,7 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 MADE = (
     *(archive_months, micro_batch),
     *(behaviour, abandoned_carts, cohort_retention, user_features, customer_value, restatements, serving),
-    *(lake_files, run_history),
+    *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""
 
@@ -52,7 +52,6 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, alert_sensor],
         schedules=[upkeep_schedule, proof_schedule],
-        asset_checks=[proof],
         resources={
             "lake": Lake(settings.lake),
             "shop": stream_of(settings),

@@ -11,7 +11,7 @@ from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
 from assets.input_folder import publish_input_files
 from assets.lakehouse import CHECKS, STREAMED
-from assets.proof_checks import EQUALS_REBUILD, PROVED
+from assets.proof_checks import REBUILD_PROOF
 from assets.tables import BRONZE_ARCHIVE_MONTHS
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 from resources.lake import TableLayout
@@ -53,7 +53,7 @@ UPKEEP = dg.define_asset_job(
 
 PROOF = dg.define_asset_job(
     "proof",
-    selection=dg.AssetSelection.checks(*(dg.AssetCheckKey(key_of(layout), EQUALS_REBUILD) for layout in PROVED)),
+    selection=dg.AssetSelection.assets(REBUILD_PROOF.key),
     description="Rebuilds the closed days that changed lately in memory, and compares silver and gold row by row.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "proof"},

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.by_hand import is_by_hand
 from assets.catalog import key_of, spec_of
 from assets.customers.clv_checks import CHECKS
 from assets.customers.clv_model import MODEL, newest_model, refit
 from assets.customers.clv_pictures import draw_holdout
-from assets.customers.customer_value import refresh_customer_value
+from assets.customers.customer_value import Refreshed, refresh_customer_value
 from assets.customers.options import ClvOptions
 from assets.niceness import yield_to_stream
 from assets.pictures import inline
@@ -23,6 +24,7 @@ from resources.lake import Lake
 
 CUSTOMER_ASSETS = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)
 MODELS = {key_of(CLV_MODEL), key_of(CLV_HOLDOUT)}
+VALUES = {key_of(CUSTOMER_VALUE), key_of(CUSTOMER_VALUE_DAYS)}
 
 
 @dg.multi_asset(
@@ -42,23 +44,34 @@ def customer_value(
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult | dg.AssetCheckEvaluation]:
     """Fit the models anew if that is due, and bring every buyer's value to them and to gold.
 
-    Asked for the model alone, it is fitted anew in any case.
+    Asked for the model alone, or by hand, it is fitted anew in any case.
     """
     yield_to_stream(context)
-    asked = bool(context.selected_asset_keys) and context.selected_asset_keys <= MODELS
+    models = context.selected_asset_keys & MODELS
+    asked = bool(models) and (is_by_hand(context) or context.selected_asset_keys <= MODELS)
     version = refit(lake, clv_options, clock.now(), is_asked=asked)
     if version is not None:
         yield from _fitted(lake, version)
-    if key_of(CUSTOMER_VALUE) in context.selected_asset_keys:
-        done = refresh_customer_value(lake)
-        if done.recorded:
-            rows = lake.table(CUSTOMER_VALUE_DAYS).rows
-            recorded = dg.MetadataValue.text(done.recorded.isoformat())
-            metadata = {"dagster/row_count": dg.MetadataValue.int(rows), "recorded": recorded}
-            yield dg.AssetMaterialization(key_of(CUSTOMER_VALUE_DAYS), metadata=metadata)
-        figures = {"dagster/row_count": done.buyers, "predicted_anew": done.predicted}
-        yield dg.MaterializeResult(key_of(CUSTOMER_VALUE), metadata=figures)
+    if context.selected_asset_keys & VALUES:
+        yield from _valued(context, lake, refresh_customer_value(lake))
     yield from _checked(context, lake)
+
+
+def _valued(
+    context: dg.AssetExecutionContext, lake: Lake, done: Refreshed
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    """The table of values, and its days once one was recorded; also if they are all that somebody asked for."""
+    is_asked = key_of(CUSTOMER_VALUE) in context.selected_asset_keys
+    if done.recorded or (key_of(CUSTOMER_VALUE_DAYS) in context.selected_asset_keys and is_by_hand(context)):
+        rows = dg.MetadataValue.int(lake.table(CUSTOMER_VALUE_DAYS).rows)
+        recorded = dg.MetadataValue.text(done.recorded.isoformat() if done.recorded else "no further day")
+        metadata = {"dagster/row_count": rows, "recorded": recorded}
+        yield dg.AssetMaterialization(key_of(CUSTOMER_VALUE_DAYS), metadata=metadata)
+    figures = {"dagster/row_count": done.buyers, "predicted_anew": done.predicted}
+    if is_asked:
+        yield dg.MaterializeResult(key_of(CUSTOMER_VALUE), metadata=figures)
+    else:
+        yield dg.AssetMaterialization(key_of(CUSTOMER_VALUE), metadata=figures)
 
 
 def _checked(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckEvaluation]:

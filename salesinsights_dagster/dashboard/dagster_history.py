@@ -18,13 +18,13 @@ from dagster._core.storage.asset_check_execution_record import (
 from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
 from assets.lakehouse import CHECKS
-from assets.proof_checks import EQUALS_REBUILD, PROVED
+from assets.proof_checks import PROVED, proof_check
 from assets.tables import SILVER_BATCHES
 from salesinsights_dagster.settings import Settings
 
 KEYS = [
     *(dg.AssetCheckKey(key_of(layout), name) for name, (layout, _) in {**CHECKS, **CUSTOMER_CHECKS}.items()),
-    *(dg.AssetCheckKey(key_of(layout), EQUALS_REBUILD) for layout in PROVED),
+    *map(proof_check, PROVED),
 ]
 
 _CHECKS = pl.Schema(

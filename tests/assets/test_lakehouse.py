@@ -10,7 +10,7 @@ import pytest
 from assets.archive_asset import archive_months
 from assets.catalog import DAYS, MONTHS, key_of
 from assets.followers import FollowerError
-from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch
+from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch, told_batch
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, ProgressMovedError
 from sensors.jobs import STREAM
@@ -177,9 +177,7 @@ def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
 
     days = ["2019-10-01", "2019-10-02", "2019-10-03"]
     assert partitions(result) == {layout.name: days for layout in DAYS_OF_STREAM}
-    assert verdicts(result) == dict.fromkeys(
-        ["offsets_contiguous", "messages_accounted_for", "no_duplicate_events", "revenue_matches_silver"], True
-    )
+    assert verdicts(result) == {name: name != "event_time_lag" for name in CHECKS}
     assert before[0].equals(rows(lake, SILVER_EVENTS))
     assert before[1].equals(rows(lake, PRODUCT_SALES))
 
@@ -258,3 +256,31 @@ def test_a_copy_that_is_behind_is_followed_though_kafka_has_nothing_new(
 
     assert "serving/late" in partitions(execute(lake, replace(shop, followers=(late,)), instance))
     assert partitions(execute(lake, replace(shop, followers=(late,)), instance)) == {}
+
+
+def test_the_ledger_that_is_asked_for_by_hand_is_told_though_it_has_no_news(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    execute(lake, shop, instance)
+    defs = dg.Definitions(assets=[*archive_months.specs, micro_batch], resources={"lake": lake, "shop": shop})
+    by_hand = defs.resolve_implicit_global_asset_job_def()
+
+    result = by_hand.execute_in_process(instance=instance, asset_selection=[key_of(SILVER_BATCHES)])
+
+    assert partitions(result) == {SILVER_BATCHES.name: [None]}
+    assert told_batch(instance) == 1
+
+
+def test_a_check_without_figures_keeps_its_last_result_and_names_its_run(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, TWO_DAYS)
+    first = execute(lake, shop, instance)
+
+    again = execute(lake, shop, instance, tags=a_range("2019-10-01", "2019-10-03"))
+
+    (lag,) = (check for check in again.get_asset_check_evaluations() if check.check_name == "event_time_lag")
+    assert (lag.passed, lag.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert lag.metadata["of_run"].value == first.run_id
+    assert "seconds" in lag.metadata

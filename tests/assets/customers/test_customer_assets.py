@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from assets.by_hand import AUTOMATED
 from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
@@ -20,10 +21,13 @@ def sold(lake: Lake) -> Lake:
     return lake
 
 
-def materialize(lake: Lake, *layouts: object) -> dg.ExecuteInProcessResult:
+AUTOMATION = {AUTOMATED: "true"}
+
+
+def materialize(lake: Lake, *layouts: object, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
     defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
     job = defs.get_implicit_global_asset_job_def()
-    return job.execute_in_process(asset_selection=[key_of(layout) for layout in layouts])  # type: ignore[arg-type]
+    return job.execute_in_process(asset_selection=[key_of(layout) for layout in layouts], tags=tags)  # type: ignore[arg-type]
 
 
 def made(result: dg.ExecuteInProcessResult) -> list[str]:
@@ -34,13 +38,21 @@ def made(result: dg.ExecuteInProcessResult) -> list[str]:
 def test_a_run_tells_of_what_it_made_and_of_all_checks(sold: Lake) -> None:
     everything = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)
 
-    first, second = materialize(sold, *everything), materialize(sold, *everything)
+    first, second = (materialize(sold, *everything, tags=AUTOMATION) for _ in range(2))
 
     assert made(first) == ["clv_model", "clv_holdout", "customer_value"]
     assert made(second) == ["customer_value"]
     for result in (first, second):
         checked = result.get_asset_check_evaluations()
         assert {check.check_name: check.passed for check in checked} == dict.fromkeys(CHECKS, True)
+
+
+def test_what_is_asked_for_by_hand_is_made_though_nothing_is_due(sold: Lake) -> None:
+    everything = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)
+    materialize(sold, *everything)
+
+    assert set(made(materialize(sold, *everything))) == {layout.name.split("/")[1] for layout in everything}
+    assert made(materialize(sold, CUSTOMER_VALUE_DAYS)) == ["customer_value_days", "customer_value"]
 
 
 def test_the_fit_is_shown_with_its_figures_and_its_picture(sold: Lake) -> None:
