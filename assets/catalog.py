@@ -4,11 +4,12 @@ Add here: what holds for the assets as such. Not here: how they are made (`lakeh
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 
 from assets.columns import MEANINGS
+from assets.event_contract import EARLIEST
 from assets.tables import (
     ABANDONED_CARTS,
     BEHAVIOUR,
@@ -38,8 +39,14 @@ from resources.lake import TableLayout
 
 OWNERS = ["team:data-platform"]
 
-DAYS = dg.DailyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
-"""UTC days from the earliest event that the contract takes to tomorrow, for clocks that run ahead."""
+
+def days_from(first: date) -> dg.DailyPartitionsDefinition:
+    """UTC days from `first` to tomorrow, for clocks that run ahead."""
+    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone="UTC", end_offset=2)
+
+
+DAYS = days_from(EARLIEST.date())
+"""All days of which the contract takes events; `with_calendar` lets them begin later."""
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
 """The months of the archive, up to the next one: tomorrow, which is one of DAYS, may be in it."""
@@ -193,6 +200,15 @@ def spec_of(layout: TableLayout) -> dg.AssetSpec:
         freshness_policy=_freshness(layout),
         skippable=layout not in _ALWAYS_MADE,
     )
+
+
+DAYS_OF_BACKFILL = dg.BackfillPolicy.multi_run(max_partitions_per_run=100)
+"""Dagster plans each day of a run before it starts, and gives up on a run that takes a minute to start."""
+
+
+def with_calendar(spec: dg.AssetSpec, first: date) -> dg.AssetSpec:
+    """The spec with days that begin at `first`, for an asset that has days."""
+    return spec.replace_attributes(partitions_def=days_from(first)) if spec.partitions_def == DAYS else spec
 
 
 def with_lineage(made: dg.AssetsDefinition) -> dg.AssetsDefinition:

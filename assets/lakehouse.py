@@ -13,7 +13,7 @@ import dagster as dg
 from assets import checks, pictures
 from assets.bronze_events import next_offsets
 from assets.by_hand import is_by_hand
-from assets.catalog import key_of, spec_of, with_lineage
+from assets.catalog import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
@@ -88,7 +88,7 @@ class Stream:
         for name, (layout, function) in CHECKS.items()
     ],
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=DAYS_OF_BACKFILL,
 )
 def micro_batch(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]

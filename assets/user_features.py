@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.behaviour import follow_silver
-from assets.catalog import spec_of
+from assets.catalog import DAYS_OF_BACKFILL, spec_of
 from assets.niceness import yield_to_stream
 from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
 from assets.upkeep_assets import Clock
@@ -59,7 +59,7 @@ def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
     return again_on_conflict(make)
 
 
-@dg.multi_asset(name="user_features", specs=[spec_of(USER_FEATURES)], backfill_policy=dg.BackfillPolicy.single_run())
+@dg.multi_asset(name="user_features", specs=[spec_of(USER_FEATURES)], backfill_policy=DAYS_OF_BACKFILL)
 def user_features(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult:

@@ -14,9 +14,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from salesinsights_dagster.calendar_start import FIRST_DAY, calendar_start
 from salesinsights_dagster.settings import CHECKOUT, Settings
 
 INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
@@ -40,13 +42,19 @@ class DagsterProcess:
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+    first_day: date
 
     @classmethod
     def start(cls, settings: Settings, port: int, env: Mapping[str, str], log: Path | None = None) -> "DagsterProcess":
         """Start it on 127.0.0.1; the output goes to `log`, by default dagster.log in Dagster's home."""
         home = prepare_home(settings)
         log = log or home / "dagster.log"
-        ours = {"DAGSTER_HOME": str(home), "SALESINSIGHTS_HOME": str(settings.home)}
+        first_day = settings.first_day if env.get(FIRST_DAY) else calendar_start(settings)
+        ours = {
+            "DAGSTER_HOME": str(home),
+            "SALESINSIGHTS_HOME": str(settings.home),
+            FIRST_DAY: first_day.isoformat(),
+        }
         if settings.dagster_db:
             ours["SALESINSIGHTS_DAGSTER_DB"] = settings.dagster_db
         with log.open("ab") as output:
@@ -60,7 +68,7 @@ class DagsterProcess:
                 start_new_session=True,
                 preexec_fn=_restore_signals,
             )
-        return cls(process, f"http://127.0.0.1:{port}", log)
+        return cls(process, f"http://127.0.0.1:{port}", log, first_day)
 
     def await_ready(self, wait_seconds: float = 90) -> None:
         """Return once the web server answers and the code location is loaded.

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.archive_asset import Archive, archive_months
 from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
-from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS
+from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
 from assets.customers.customer_assets import customer_value
 from assets.followers import Follower
 from assets.input_folder import Inbox, InputFolder
@@ -46,7 +46,10 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
     return dg.Definitions(
         assets=[
             *(SHOP_EVENTS, ARCHIVE_FILES),
-            *(made.map_asset_specs(with_cadence) for made in MADE),
+            *(
+                made.map_asset_specs(lambda spec: with_calendar(with_cadence(spec), settings.first_day))
+                for made in MADE
+            ),
             *(follower.spec for follower in followers_of(settings)),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],

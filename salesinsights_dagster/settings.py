@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from resources.kafka_connection import KafkaConnection
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SECONDS_A_DAY = 86_400
+EARLIEST_DAY = date(2019, 1, 1)
+"""The first day of which the event contract takes events."""
+
 LONGEST_HORIZON = 3_650
 POSTGRES_DRIVER = "postgresql+psycopg2"
 """SQLAlchemy 2.1 takes a bare `postgresql` for another driver than the one that dagster-postgres brings."""
@@ -43,6 +47,7 @@ class Settings:
     topic: str = "shop.events"
     window_seconds: int = 45
     poll_seconds: int = 30
+    first_day: date = EARLIEST_DAY
     batch_rows: int = 200_000
     dagster_db: str | None = field(default=None, repr=False)
     schema_registry: Mapping[str, str] | None = field(default=None, repr=False)
@@ -96,6 +101,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         topic=topic,
         window_seconds=window_seconds,
         poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
+        first_day=_first_day(env),
         batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
         dagster_db=_dagster_db(env),
         schema_registry=_schema_registry(env),
@@ -107,6 +113,20 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
             _whole_number(env, "SALESINSIGHTS_CART_MINUTES", 60), _whole_number(env, "SALESINSIGHTS_CART_DAYS", 30)
         ),
     )
+
+
+def _first_day(env: Mapping[str, str]) -> date:
+    text = env.get("SALESINSIGHTS_FIRST_DAY") or EARLIEST_DAY.isoformat()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day < EARLIEST_DAY:
+        raise SettingsError(
+            f"SALESINSIGHTS_FIRST_DAY={text!r} is not a day such as 2025-11-01, from {EARLIEST_DAY} on: set one, or "
+            "unset it for the month of the oldest event"
+        )
+    return day
 
 
 def _clv_options(env: Mapping[str, str]) -> ClvOptions:

@@ -23,7 +23,7 @@ def dev(port: int) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         dagster.await_ready()
-        click.echo(f"Dagster: {dagster.url} (log: {dagster.log})")
+        click.echo(f"Dagster: {dagster.url} (log: {dagster.log}); days from {dagster.first_day} on")
         dagster.process.wait()
     except KeyboardInterrupt:
         click.echo("stopping", err=True)

@@ -25,6 +25,8 @@ def test_home_moves_everything() -> None:
     [
         ({"SALESINSIGHTS_WINDOW_SECONDS": "7.5"}, "SALESINSIGHTS_WINDOW_SECONDS='7.5' is not a whole number"),
         ({"SALESINSIGHTS_WINDOW_SECONDS": "7000"}, "does not divide a day evenly: choose"),
+        ({"SALESINSIGHTS_FIRST_DAY": "2025-13-01"}, "SALESINSIGHTS_FIRST_DAY='2025-13-01' is not a day such as"),
+        ({"SALESINSIGHTS_FIRST_DAY": "2018-12-31"}, "unset it for the month of the oldest event"),
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
         ({"SALESINSIGHTS_BATCH_ROWS": "-3"}, "SALESINSIGHTS_BATCH_ROWS"),
         ({"SALESINSIGHTS_DAGSTER_DB": "mysql://shop:secret@db/x"}, "SALESINSIGHTS_DAGSTER_DB is not the URL of a Post"),

@@ -1,0 +1,36 @@
+"""Where the days begin in Dagster's UI: with the month of the oldest event, so that no empty years fill the calendar.
+
+Found once, when Dagster is started, and handed down to all of its processes: a run that knew other days than the web
+server would refuse what the UI offers. Add here: what begins the calendar. Not here: the days (`assets.catalog`).
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from assets.archive_files import SUFFIXES, file_stem
+from assets.catalog import MONTHS
+from assets.changed_days import rows_per_day
+from assets.tables import BRONZE_EVENTS
+from resources.lake import Lake, LakeError
+from salesinsights_dagster.settings import Settings
+
+FIRST_DAY = "SALESINSIGHTS_FIRST_DAY"
+
+
+def calendar_start(settings: Settings) -> date:
+    """The first day of the oldest month of which the lake or the archive folder has events.
+
+    The setting as it is where there is none yet, or the lake can't be read: what may come is not known then.
+    """
+    try:
+        oldest = min((*rows_per_day(Lake(settings.lake).table(BRONZE_EVENTS)), *_archived(settings)), default=None)
+    except LakeError:
+        return settings.first_day
+    return max(oldest.replace(day=1), settings.first_day) if oldest else settings.first_day
+
+
+def _archived(settings: Settings) -> Iterator[date]:
+    folder = settings.archive_folder
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    months = map(date.fromisoformat, MONTHS.get_partition_keys())
+    return (month for month in months if not names.isdisjoint(f"{file_stem(month)}{end}" for end in SUFFIXES))
