@@ -39,3 +39,20 @@ def test_no_other_job_plans_the_nightly_proof_and_hides_how_it_came_out(tmp_path
 
     assert {"micro_batch", "archive_months", "behaviour"} & {step.name for step in steps}
     assert "rebuild_and_compare" not in [step.name for step in steps]
+
+
+def test_nobody_can_materialize_what_others_write(tmp_path: Path) -> None:
+    env = {"SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_POSTGRES": "postgresql://shop:x@127.0.0.1/sales"}
+    graph = build_definitions(load_settings(env)).resolve_asset_graph()
+
+    others = {key.to_user_string() for key in graph.get_all_asset_keys() - graph.executable_asset_keys}
+
+    assert others == {"kafka/shop_events", "archive/files", "kafka/product_sales", "serving/postgres"}
+
+
+def test_no_check_of_another_step_hangs_on_an_asset_that_the_ui_can_launch(tmp_path: Path) -> None:
+    """The UI asks for an asset with all of its checks: one of another step would be part of every such run."""
+    graph = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)})).resolve_asset_graph()
+
+    for key in graph.asset_check_keys:
+        assert key.asset_key in graph.assets_def_for_key(key).keys, key
