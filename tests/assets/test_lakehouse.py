@@ -182,6 +182,26 @@ def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
     assert before[1].equals(rows(lake, PRODUCT_SALES))
 
 
+def test_what_is_made_of_a_rebuilt_day_is_made_in_the_same_run(
+    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+) -> None:
+    """As the UI launches a group. Dagster skips what is made of a table that has only logged an event."""
+
+    @dg.asset(deps=[key_of(PRODUCT_SALES)])
+    def report() -> None: ...
+
+    mock_kafka.publish(topic, TWO_DAYS)
+    run(lake, shop)
+    defs = dg.Definitions(assets=[*archive_months.specs, micro_batch, report], resources={"lake": lake, "shop": shop})
+    selected = [key_of(PRODUCT_SALES), report.key]
+
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, asset_selection=selected, tags=a_range("2019-10-01", "2019-10-02")
+    )
+
+    assert partitions(result) == {PRODUCT_SALES.name: ["2019-10-01", "2019-10-02"], "report": [None]}
+
+
 def test_a_backfill_repairs_a_day_of_gold(
     lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -14,7 +15,8 @@ from polars.testing import assert_frame_equal
 from assets.catalog import DAYS
 from assets.columns import MEANINGS
 from assets.tables import USER_DAYS, USER_FEATURES
-from assets.user_features import features, make_features
+from assets.upkeep_assets import Clock
+from assets.user_features import features, make_features, user_features
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.definitions import build_definitions
@@ -86,6 +88,25 @@ def test_every_column_is_explained_and_a_day_is_a_partition_of_dagster(lake: Lak
     assert rows(lake, USER_FEATURES).height == 2
     assert spec.partitions_def == DAYS
     assert set(USER_FEATURES.schema) <= MEANINGS.keys()
+
+
+def test_a_range_of_days_is_one_run_and_a_day_to_come_has_no_features(lake: Lake, tmp_path: Path) -> None:
+    put(tmp_path, [PURCHASE, PURCHASE.replace("463240011", "7")])
+    load(lake, tmp_path)
+    now = datetime(2019, 10, 31, 12, tzinfo=UTC)
+    resources = {"lake": lake, "clock": Clock(lambda: now)}
+    span = {"dagster/asset_partition_range_start": "2019-10-30", "dagster/asset_partition_range_end": "2019-11-01"}
+    location = dg.Definitions(assets=[user_features], resources=resources)
+
+    result = location.resolve_implicit_global_asset_job_def().execute_in_process(tags=span)
+
+    made = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    assert {one.partition: one.metadata["dagster/row_count"].value for one in made} == {
+        "2019-10-30": 2,
+        "2019-10-31": 2,
+        "2019-11-01": 0,
+    }
+    assert set(rows(lake, USER_FEATURES)["as_of"]) == {date(2019, 10, 30), date(2019, 10, 31)}
 
 
 @pytest.fixture
