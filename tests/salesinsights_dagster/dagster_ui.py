@@ -133,6 +133,10 @@ class DagsterUi:
         selection = [{"assetKey": asset.key, "name": check} for check in checks]
         return self._launch({"jobName": asset.jobs[0], "assetSelection": [], "assetCheckSelection": selection}, [])
 
+    def run_job(self, job: str) -> str:
+        """Launch a job that makes no asset, from its launchpad."""
+        return self._launch({"pipelineName": job}, [])
+
     def backfill(self, names: Iterable[str], partitions: Sequence[str] | None, job: str | None = None) -> str:
         """Launch a backfill of these partitions; of all where the assets do not have them in common (None)."""
         chosen = self._chosen(names)

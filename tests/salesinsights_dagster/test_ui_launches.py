@@ -94,6 +94,7 @@ def launched(filled: Lake, dagster: DagsterProcess) -> Launched:
         under_way.runs[group] = ui.run(ui.group(group), [DAY] if group in ("silver", "gold") else ())
     for job in ("archive", "customers", "upkeep", "proof"):
         under_way.runs[f"job {job}"] = ui.run(_assets_of(ui, job), [MONTH] if job == "archive" else (), job)
+    under_way.runs["job publish"] = ui.run_job("publish")
     return under_way
 
 
@@ -196,6 +197,10 @@ def test_materialize_all_of_the_lineage_completes(launched: Launched) -> None:
 @pytest.mark.parametrize("job", ["archive", "customers", "upkeep", "proof"])
 def test_a_job_runs_from_its_page(launched: Launched, job: str) -> None:
     assert made(launched.run(f"job {job}"))
+
+
+def test_the_job_that_publishes_files_runs_from_its_launchpad(launched: Launched) -> None:
+    assert made(launched.run("job publish")) == set()
 
 
 def test_days_are_backfilled_from_the_page_of_the_stream(launched: Launched) -> None:
