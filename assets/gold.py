@@ -6,8 +6,10 @@ user. The commit carries the number of the batch, so a replay changes nothing. A
 Add here: how gold follows. Not here: what a measure means (the `.sql` files), which rows are touched (`touched_rows`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import groupby
 
 import polars as pl
@@ -15,7 +17,7 @@ import polars as pl
 from assets.bronze_events import BATCH
 from assets.measures import KEYS, added, measured, taken_off
 from assets.purchases import MEASURED, purchases_of
-from assets.tables import BRONZE_EVENTS, DAILY, REFINED, SILVER_PURCHASES
+from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from assets.touched_rows import where_touched
 from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, TableLayout, Tables, again_on_conflict
 from resources.table_files import rows_of
@@ -25,46 +27,65 @@ NO_PROGRESS: Mapping[str, int] = {}
 _READ = (*MEASURED, "batch")
 
 
+@dataclass(frozen=True)
+class _Change:
+    """What batches brought, by table: the rows that they touch, and what their buyers bought with them and without."""
+
+    touched: Mapping[str, pl.DataFrame]
+    after: Mapping[str, pl.DataFrame]
+    before: Mapping[str, pl.DataFrame]
+
+    def added_to(self, held: pl.DataFrame, layout: TableLayout) -> pl.DataFrame:
+        """The rows of a table with the change in them; those that it does not touch as they are."""
+        mine, keys = self.touched[layout.name], KEYS[layout.name]
+        changes = (self.after[layout.name], taken_off(self.before[layout.name]))
+        return added(layout, [held, *(rows.join(mine, on=keys, how="semi") for rows in changes)])
+
+
 def advance_gold(tables: OpenTables, window_seconds: int) -> None:
     """Bring each daily gold table to the last batch of silver/purchases, however many batches that is, at once.
 
-    A replay changes nothing. Raises ProgressMovedError if another run came further meanwhile.
+    A replay changes nothing. Where somebody else writes to a table meanwhile, it alone is looked at again. Raises
+    ProgressMovedError if another run came further.
     """
-    again_on_conflict(lambda: _advance(tables, window_seconds), lambda: tables.refresh(REFINED))
+    change = cache(lambda version, covered, last: _change(tables, covered, last, window_seconds))
+    for layout in DAILY:
+        again_on_conflict(
+            lambda: _advance(tables, layout, change),  # noqa: B023
+            lambda: tables.refresh([layout, SILVER_PURCHASES]),  # noqa: B023
+        )
 
 
-def _advance(tables: OpenTables, window_seconds: int) -> None:
-    purchases, gold = tables.table(SILVER_PURCHASES), [tables.table(layout) for layout in DAILY]
-    last = _covered(purchases)
-    if max(map(_covered, gold)) > last:
-        raise ProgressMovedError(f"another run has brought gold to batch {max(map(_covered, gold))}")
-    behind = sorted((table for table in gold if _covered(table) < last), key=_covered)
-    for covered, some in groupby(behind, _covered):
-        _follow(list(some), purchases, covered, last, window_seconds)
+def _advance(tables: OpenTables, layout: TableLayout, change: Callable[[int, int, int], _Change | None]) -> None:
+    table, purchases = tables.table(layout), tables.table(SILVER_PURCHASES)
+    covered, last = _covered(table), _covered(purchases)
+    if covered > last:
+        raise ProgressMovedError(f"another run has brought {layout.name} to batch {covered}")
+    if covered == last:
+        return
+    found = change(purchases.version, covered, last)
+    if found is None:
+        table.append(pl.DataFrame(schema=layout.schema), {BATCH: last})
+    else:
+        where = where_touched(table, found.touched[layout.name])
+        table.replace(found.added_to(table.read(where), layout), where, {BATCH: last})
+
+
+def _change(tables: OpenTables, covered: int, last: int, window_seconds: int) -> _Change | None:
+    """What the batches after `covered`, up to `last`, changed; None where nobody bought anything."""
+    purchases = tables.table(SILVER_PURCHASES)
+    new = purchases.read(f"batch > {covered} AND batch <= {last}", _READ)
+    if new.is_empty():
+        return None
+    theirs = rows_of(purchases, "user_id", new["user_id"].unique(), set(new["event_date"]), _READ)
+    earlier = theirs.filter(pl.col("batch") <= covered)
+    after = measured(theirs.filter(pl.col("batch") <= last), DAILY, window_seconds)
+    touched = measured(new, DAILY, window_seconds) if earlier.height else after
+    return _Change(touched, after, measured(earlier, DAILY, window_seconds))
 
 
 def _covered(table: LakeTable) -> int:
     return table.progress(BATCH) or 0
-
-
-def _follow(gold: Sequence[LakeTable], purchases: LakeTable, covered: int, last: int, window_seconds: int) -> None:
-    new = purchases.read(f"batch > {covered} AND batch <= {last}", _READ)
-    if new.is_empty():
-        for table in gold:
-            table.append(pl.DataFrame(schema=table.layout.schema), {BATCH: last})
-        return
-    layouts, days = [table.layout for table in gold], sorted(set(new["event_date"]))
-    theirs = rows_of(purchases, "user_id", new["user_id"].unique(), days, _READ)
-    earlier = theirs.filter(pl.col("batch") <= covered)
-    after = measured(theirs.filter(pl.col("batch") <= last), layouts, window_seconds)
-    before = measured(earlier, layouts, window_seconds)
-    touched = measured(new, layouts, window_seconds) if earlier.height else after
-    for table in gold:
-        name, keys = table.layout.name, KEYS[table.layout.name]
-        where = where_touched(table, touched[name])
-        changes = (after[name], taken_off(before[name]))
-        mine = (rows.join(touched[name], on=keys, how="semi") for rows in changes)
-        table.replace(added(table.layout, [table.read(where), *mine]), where, {BATCH: last})
 
 
 def whole_batches(tables: Tables) -> int:

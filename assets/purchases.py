@@ -46,9 +46,10 @@ def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | No
     covered, last = table.progress(BATCH), silver.progress(BATCH) or 0
     if (covered or 0) > last:
         raise ProgressMovedError(f"another run has brought silver/purchases to batch {covered}")
-    if accepted is not None and covered == last - 1 and number == last:
+    is_filled = covered is not None or not silver.days or last == number == 1
+    if is_filled and accepted is not None and number == last == (covered or 0) + 1:
         table.append(purchases_in(accepted), {BATCH: last})
-    elif covered != last:
+    elif not is_filled or (covered or 0) < last:
         _catch_up(table, silver)
 
 

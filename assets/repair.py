@@ -73,15 +73,24 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
     last = min(_last(lake.table(BRONZE_EVENTS)), _last(tables[SILVER_BATCHES.name]))
     ahead = [table for table in tables.values() if _last(table) > last]
     gold = [layout for layout in DAILY if _last(lake.table(layout)) > last]
-    days = sorted(set(tables[SILVER_EVENTS.name].read(f"batch > {last}", ["event_date"])["event_date"]))
+    days = sorted(set[date]().union(*(_days_after(tables[layout.name], last) for layout in _DATED)))
     for table in ahead:
         table.replace(pl.DataFrame(schema=table.layout.schema), f"batch > {last}", {BATCH: last})
         yield Finding(table.layout.name.replace("/", "_"), "ahead", f"taken back to batch {last}")
     for layout in gold:
-        rebuild_gold(lake, [layout], days, window_seconds, {BATCH: last})
-        yield Finding(layout.name.removeprefix("gold/"), "ahead", f"computed anew for {len(days)} days")
+        # Where all that could say which days are others was lost, all are.
+        touched = days or lake.table(layout).days
+        rebuild_gold(lake, [layout], touched, window_seconds, {BATCH: last})
+        yield Finding(layout.name.removeprefix("gold/"), "ahead", f"recomputed for {len(touched)} days")
     if gold:
         refresh_customer_value(lake)
+
+
+_DATED = (SILVER_EVENTS, SILVER_PURCHASES)
+
+
+def _days_after(table: LakeTable, last: int) -> list[date]:
+    return table.read(f"batch > {last}", ["event_date"])["event_date"].to_list()
 
 
 def _last(table: LakeTable) -> int:

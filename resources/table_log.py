@@ -27,7 +27,8 @@ class LogFault:
 def log_faults(folder: Path) -> list[LogFault]:
     """The faults of the log in `folder`; nobody may write to the table meanwhile.
 
-    `empty_commit`: the last commit has no content, so its rows are lost, and readers would take it for an empty one.
+    `empty_commit`: the last commit has no content and no checkpoint, so its rows are lost, and readers would take it
+    for an empty one.
     `broken_checkpoint`: a checkpoint that can't be read, or the pointer to one; the log without it says the same.
     """
     torn = [path for path in sorted(folder.glob("*.checkpoint*.parquet")) if _is_torn(path)]
@@ -38,7 +39,13 @@ def log_faults(folder: Path) -> list[LogFault]:
         broken.append(LogFault("broken_checkpoint", pointer))
     commits = sorted(path for path in folder.glob("*.json") if _COMMIT.fullmatch(path.name))
     empty = [LogFault("empty_commit", path) for path in commits[-1:] if not path.read_bytes().strip(b"\0 \n")]
-    return [*empty, *broken]
+    # A whole checkpoint of the same version has the rows of the commit: it is not lost, and its number is taken.
+    lost = [fault for fault in empty if not _has_checkpoint(folder, fault.path.stem, gone)]
+    return [*lost, *broken]
+
+
+def _has_checkpoint(folder: Path, version: str, gone: set[str]) -> bool:
+    return any(path.name not in gone for path in folder.glob(f"{version}.checkpoint*.parquet"))
 
 
 def _is_torn(path: Path) -> bool:

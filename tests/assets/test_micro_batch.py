@@ -12,6 +12,7 @@ from assets.tables import (
     PRODUCT_SALES_DAILY,
     SILVER_BATCHES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
 from resources.kafka_reader import TopicState
@@ -22,6 +23,7 @@ from tests.resources.mock_kafka import MockKafka, MockTopicReader
 ALL = (
     BRONZE_EVENTS,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     SILVER_QUARANTINE,
     SILVER_BATCHES,
     PRODUCT_SALES,

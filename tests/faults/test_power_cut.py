@@ -41,6 +41,22 @@ def test_a_lost_commit_is_made_good(lake: Lake, shop: Stream, feed: Feed, lost: 
     assert list(repair(lake, shop.window_seconds)) == []
 
 
+def test_a_lost_commit_whose_checkpoint_is_whole_is_not_lost(lake: Lake, shop: Stream, feed: Feed) -> None:
+    for _ in range(2):
+        feed.publish()
+        run(lake, shop)
+    for layout in EVERY:
+        lake.table(layout).checkpoint()
+        lose_last_commit(lake, layout)
+
+    found = list(repair(lake, shop.window_seconds))
+    feed.publish()
+    run(lake, shop)
+
+    assert found == []
+    assert_lake_holds(lake, feed.log)
+
+
 def test_without_repair_a_batch_that_bronze_lost_would_block_the_stream(lake: Lake, shop: Stream, feed: Feed) -> None:
     feed.publish()
     run(lake, shop)
