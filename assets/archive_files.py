@@ -25,7 +25,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 LINES = pl.Schema({"offset": pl.Int64(), "value": pl.Binary()})
 """`offset` is the line's number in the file as an editor counts it (the header is line 1), `value` its bytes."""
 
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 16 * 2**20
 ROWS_AT_ONCE = 250_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -88,10 +88,13 @@ class MonthFile:
             content.readline()
             number, rest = 2, b""
             while block := content.read(BLOCK_BYTES):
-                *whole, rest = (rest + block).split(b"\n")
-                yield _frame(whole, number)
-                number += len(whole)
-            yield _frame([rest], number)
+                text = rest + block
+                end = text.rfind(b"\n") + 1
+                rest = text[end:]
+                lines = _cut(text[:end])
+                yield _frame(lines, number)
+                number += len(lines)
+            yield _frame(_series([rest]), number)
 
     def _parquet_lines(self) -> Iterator[pl.DataFrame]:
         rows, number = pl.scan_parquet(self.path), 2
@@ -103,14 +106,32 @@ class MonthFile:
                 raise ArchiveFileError(
                     f"{self.path}: a text between rows {number} and {number + part.height} has a line break"
                 )
-            yield _frame(lines, number)
+            yield _frame(_series(lines), number)
             number += part.height
 
 
-def _frame(lines: list[bytes], first: int) -> pl.DataFrame:
-    value = pl.Series("value", lines, dtype=pl.Binary)
+def _cut(text: bytes) -> pl.Series:
+    """The lines of a text that ends with a line break, byte for byte."""
+    if b"\r" not in text:
+        try:
+            lines = pl.read_lines(text)["line"]
+        except pl.exceptions.PolarsError:
+            lines = pl.Series(dtype=pl.String)
+        # Polars takes UTF-8 alone, and would take a carriage return for a part of the line break.
+        if len(lines) == text.count(b"\n"):
+            return lines.cast(pl.Binary)
+    return _series(text.split(b"\n")[:-1])
+
+
+def _series(lines: list[bytes]) -> pl.Series:
+    return pl.Series(lines, dtype=pl.Binary)
+
+
+def _frame(lines: pl.Series, first: int) -> pl.DataFrame:
     offset = pl.int_range(first, first + len(lines), dtype=pl.Int64, eager=True)
-    return pl.DataFrame({"offset": offset, "value": value}).filter(~pl.col("value").is_in([b"", b"\r"]))
+    is_blank = lines.bin.size() <= 1
+    frame = pl.DataFrame({"offset": offset, "value": lines})
+    return frame.filter(~is_blank | ~pl.col("value").is_in([b"", b"\r"])) if is_blank.any() else frame
 
 
 def _csv_line(names: Iterable[str]) -> bytes:

@@ -14,11 +14,12 @@ import polars as pl
 from assets.archive_files import MonthFile
 from assets.changed_days import rows_per_day
 from assets.csv_lines import dates_of, parse_lines
+from assets.day_pieces import DayPieces, day_pieces
 from assets.event_contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.forget import forgotten_users, without_forgotten
 from assets.gold import rebuild_gold
-from assets.silver_events import rebuild_silver
-from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_QUARANTINE
+from assets.silver_events import put_in_silver, rebuild_silver
+from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, again_on_conflict
 
@@ -63,23 +64,58 @@ def load_month(
     After a kill anywhere, the next load of the month makes it whole. Raises ArchiveFileError and BrokenFileError before
     anything is written, LinesUnaccountedError before the month enters its ledger.
     """
-    is_new = load_lines(lake, file, now, heard)
-    days = _days_of(lake, file.month)
     outcomes = []
-    groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
-    for group, outcome in one_ahead((group, rebuild_silver(lake, group)) for group in groups):
-        outcomes.append(outcome)
-        rebuild_gold(lake, DAILY, group, window_seconds)
-        heard("silver and gold", int(outcomes[-1]["rows"].sum()))
+    with day_pieces() as pieces:
+        is_new = load_lines(lake, file, now, heard, pieces)
+        days = _days_of(lake, file.month)
+        pieces.judge_named()
+        groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
+        for group, outcome in one_ahead((group, _refine(lake, file.month, group, pieces)) for group in groups):
+            outcomes.append(outcome)
+            rebuild_gold(lake, DAILY, group, window_seconds)
+            heard("silver and gold", int(outcome["rows"].sum()))
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
     _enter(lake, file, file.fingerprint, counts, days, now)
     return MonthLoad(file, counts, days, is_new)
 
 
-def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard) -> bool:
-    """Put the lines of the file into bronze, in the place of the month's former ones; False if they are there."""
+def _refine(lake: Lake, month: date, days: list[date], pieces: DayPieces) -> pl.DataFrame:
+    """Rebuild silver of these days, from the lines as they were read where bronze holds nothing else of the days."""
+
+    def from_lines() -> pl.DataFrame | None:
+        quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
+        if not _holds_only(lake.table(BRONZE_EVENTS), days, month, pieces.rows):
+            return None
+        return put_in_silver(pieces, days, quarantine, silver, only=days)
+
+    refined = again_on_conflict(from_lines)
+    return rebuild_silver(lake, days) if refined is None else refined
+
+
+def _holds_only(bronze: LakeTable, days: list[date], month: date, lines: Mapping[date, int]) -> bool:
+    """Whether bronze holds so many lines of the month a day, and nothing else; by the statistics of its files."""
+    held = rows_per_day(bronze)
+    if any(held.get(day, 0) != lines.get(day, 0) for day in days):
+        return False
+    ours = {"source": ARCHIVE, "partition": number_of(month)}
+    files = bronze.files().filter(pl.col("partition.event_date").is_in(days))
+    return all(set(files[f"{end}.{name}"]) == {value} for name, value in ours.items() for end in ("min", "max"))
+
+
+def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard, pieces: DayPieces) -> bool:
+    """Put the lines of the file into bronze, in the place of the month's former ones; False if they are there.
+
+    Lines that are new are in `pieces`, too.
+    """
     forgotten = forgotten_users(lake)
     name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
+
+    def rows() -> Iterator[pl.DataFrame]:
+        pieces.clear()
+        for lines in _rows(file, now, forgotten):
+            pieces.add(lines)
+            yield lines
+            heard("bronze", lines.height)
 
     def load() -> bool:
         bronze = lake.table(BRONZE_EVENTS)
@@ -88,21 +124,18 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard) -> bool
             return False
         _enter(lake, file, "", NOTHING, _days_of(lake, file.month), now)
         if held is None:
-            bronze.append(_rows(file, now, forgotten, heard), {name: fingerprint})
+            bronze.append(rows(), {name: fingerprint})
             return True
-        days = _days_in(bronze, file.month).union(*(rows["event_date"] for rows in _rows(file, now, forgotten)))
+        days = _days_in(bronze, file.month).union(*(lines["event_date"] for lines in _rows(file, now, forgotten)))
         _forget_refused(lake, file.month)
-        where = f"{BRONZE_EVENTS.on_days(days)} AND {_is_of(file.month)}"
-        bronze.replace(_rows(file, now, forgotten, heard), where, {name: fingerprint})
+        bronze.replace(rows(), f"{BRONZE_EVENTS.on_days(days)} AND {_is_of(file.month)}", {name: fingerprint})
         return True
 
     return again_on_conflict(load)
 
 
-def _rows(
-    file: MonthFile, now: datetime, forgotten: Mapping[str, datetime], heard: Heard = lambda stage, rows: None
-) -> Iterator[pl.DataFrame]:
-    """The file's lines as rows of bronze."""
+def _rows(file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]) -> Iterator[pl.DataFrame]:
+    """The file's lines as rows of bronze, with what the contract says of them, but for those of forgotten users."""
     for lines in one_ahead(file.lines()):
         rows = lines.with_columns(
             source=pl.lit(ARCHIVE),
@@ -112,19 +145,20 @@ def _rows(
             ingested_at=pl.lit(now).cast(BRONZE_EVENTS.schema["ingested_at"]),
             batch=pl.lit(0, pl.Int64),
         )
-        day = dates_of(rows)
-        known = day.is_between(EARLIEST.date(), (now + AHEAD_OF_KAFKA).date()).fill_null(value=False)
-        dated = rows.with_columns(event_date=day.set(~known, file.month))
-        yield dated.join(_of_forgotten(rows, forgotten), on="offset", how="anti")
-        heard("bronze", rows.height)
+        parsed = parse_lines(rows)
+        dated = parsed.with_columns(event_date=_day_of(parsed, now).fill_null(file.month))
+        yield without_forgotten(dated, forgotten) if forgotten else dated
 
 
-def _of_forgotten(lines: pl.DataFrame, forgotten: Mapping[str, datetime]) -> pl.DataFrame:
-    """The lines that are events of forgotten users; they are looked for only where there are such users."""
-    if not forgotten:
-        return lines.clear()
-    parsed = parse_lines(lines)
-    return parsed.join(without_forgotten(parsed, forgotten), on="offset", how="anti")
+def _day_of(parsed: pl.DataFrame, now: datetime) -> pl.Series:
+    """The day of each line's event, also of a refused one whose time can be read; null where there is none."""
+    refused = parsed["reason"].is_not_null()
+    day = parsed["event_time"].dt.date().set(refused, None)
+    if not refused.any():
+        return day
+    spelled = dates_of(parsed.filter(refused).select("key", "value", "ingested_at", "kafka_timestamp"))
+    known = spelled.is_between(EARLIEST.date(), (now + AHEAD_OF_KAFKA).date()).fill_null(value=False)
+    return day.scatter(refused.arg_true(), spelled.set(~known, None))
 
 
 def _is_of(month: date) -> str:

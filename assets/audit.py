@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.silver_events import judge_days
+from assets.day_pieces import judge_days
 from assets.sql_views import open_tables, sql_session
 from assets.tables import SILVER_EVENTS
 from resources.duckdb_engine import query

@@ -5,8 +5,11 @@ Add here: how a line is cut. Not here: what a field must look like (`event_parse
 """
 
 import csv
+import functools
 import json
+import operator
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -52,11 +55,12 @@ def parse_lines(lines: pl.DataFrame) -> pl.DataFrame:
     if lines.is_empty():
         return _judged(lines)
     indexed = lines.with_row_index("_line")
-    parts = indexed.partition_by("key", as_dict=True).items()
-    read = pl.concat([_good_lines(part, _names(header)) for (header,), part in parts])
-    if read.height < lines.height:
-        read = pl.concat([read, _judged(indexed.join(read, on="_line", how="anti"))])
-    return read.sort("_line").drop("_line")
+    parts = [(_names(part["key"][0]), part) for part in indexed.partition_by("key")]
+    read = pl.concat([_good_lines(part, names) for names, part in parts])
+    if len(parts) == 1 and read.height == lines.height:
+        return read.drop("_line")
+    others = _judged(indexed.join(read, on="_line", how="anti"))
+    return pl.concat([read, others]).sort("_line").drop("_line")
 
 
 def _judged(lines: pl.DataFrame) -> pl.DataFrame:
@@ -70,14 +74,21 @@ def _judged(lines: pl.DataFrame) -> pl.DataFrame:
 def _good_lines(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Those lines that are plainly a good event, with its fields; what the rules of messages say of them, too."""
     text = decode(lines["value"])
-    looks_good = text.str.contains(_good_line(names)).fill_null(value=False)
-    cut = lines.filter(looks_good).with_columns(_parts=text.filter(looks_good).str.split_exact(",", len(names) - 1))
-    part = {name: pl.col("_parts").struct.field(f"field_{place}") for place, name in enumerate(names)}
+    lines, text = _where(text.str.contains(_good_line(names)).fill_null(value=False), lines, text)
+    parts = text.str.split_exact(",", len(names) - 1).struct.unnest()
+    part = dict(zip(names, parts.get_columns(), strict=True))
     part[names[-1]] = part[names[-1]].str.strip_suffix("\r")
-    known = [_field(name, part[name]) if name in part else pl.lit(None, _KINDS[name]).alias(name) for name in FIELDS]
-    could_be_read = [pl.col(name).is_not_null() | (text == "") for name, text in part.items() if name in FIELDS]
-    read = cut.with_columns(known).filter(*could_be_read, *_in_range()).drop("_parts")
-    return read.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
+    fields = pl.DataFrame([_field(name, part.get(name), lines.height) for name in FIELDS])
+    could_be_read = [~fields[name].is_null() | (text == "") for name, text in part.items() if name in FIELDS]
+    read = pl.concat([lines, fields], how="horizontal")
+    in_range = read.select(pl.all_horizontal(*_in_range())).to_series()
+    (good,) = _where(functools.reduce(operator.and_, could_be_read, in_range), read)
+    return good.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
+
+
+def _where(holds: pl.Series, *those: Any) -> tuple[Any, ...]:
+    """The frames and series where `holds`; themselves, and no copy, where it does everywhere."""
+    return those if holds.all() else tuple(one.filter(holds) for one in those)
 
 
 def _good_line(names: Sequence[str]) -> str:
@@ -89,7 +100,9 @@ def _good_line(names: Sequence[str]) -> str:
     return rf"\A{','.join(fields)}\r?\z"
 
 
-def _field(name: str, text: pl.Expr) -> pl.Expr:
+def _field(name: str, text: pl.Series | None, rows: int) -> pl.Series:
+    if text is None:
+        return pl.Series(name, [None], _KINDS[name]).new_from_index(0, rows)
     if name == "event_time":
         return text.str.to_datetime("%Y-%m-%d %H:%M:%S UTC", time_unit="us", time_zone="UTC", strict=False).alias(name)
     return text.replace("", None).cast(_KINDS[name], strict=False).alias(name)

@@ -17,8 +17,9 @@ from assets.behaviour import follow_silver
 from assets.bronze_events import BATCH
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
+from assets.day_pieces import parse_bronze
 from assets.gold import rebuild_gold
-from assets.silver_events import PLACE, near, parse_bronze, rebuild_silver
+from assets.silver_events import PLACE, near, rebuild_silver
 from assets.tables import (
     ABANDONED_CARTS,
     ARCHIVE,

@@ -3,17 +3,20 @@
 Add here: what a rebuild is held against. Not here: a rebuild that changes a table (`silver_events`, `gold`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from assets.bronze_events import BATCH
+from assets.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.measures import measured
 from assets.purchases import purchases_in
-from assets.silver_events import silver_days
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS
+from assets.silver_events import PLACE
+from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Tables
+from resources.scratch import scratch_folder
+from resources.sorted_runs import KEY, SortedRuns
 
 DIFFERENCES = pl.Schema({"table": pl.String(), "event_date": pl.Date(), "held_by": pl.String(), "row": pl.String()})
 """A row that only one side has: `held_by` is `table` or `rebuild`, `row` its columns as JSON."""
@@ -32,32 +35,59 @@ def recently_changed(tables: Tables, now: datetime, hours: int = 26) -> list[dat
 
 
 def differences(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
-    """What silver and the daily gold tables hold of a day beside what bronze amounts to: the rows that only one has.
+    """What silver, its purchases and daily gold hold of a day beside what bronze amounts to: the rows that only one has.
 
     Rows of DIFFERENCES; none is the proof. Takes in what silver covers, so it may run beside the stream; the handles of
-    `tables` must be loaded gold first, then silver, then bronze.
+    `tables` must be loaded gold first, then silver, then bronze. Silver is compared by pieces of time, and of the whole
+    day only its purchases are held at once.
     """
-    return pl.concat([DIFFERENCES.to_frame(), *_differences(tables, day, window_seconds)])
+    bought: list[pl.DataFrame] = []
+    silver = [*_in_silver(tables, day, bought)]
+    gold = _behind_silver(tables, day, window_seconds, pl.concat(bought))
+    return pl.concat([DIFFERENCES.to_frame(), *silver, *gold])
 
 
-def _differences(tables: Tables, day: date, window_seconds: int) -> Iterator[pl.DataFrame]:
-    silver = tables.table(SILVER_EVENTS)
-    covered = silver.progress(BATCH) or 0
-    due = silver_days(tables.table(BRONZE_EVENTS), [day], covered)
-    yield _either(SILVER_EVENTS.name, day, silver.read(SILVER_EVENTS.on_days([day])), due)
-    rows = measured(purchases_in(due), DAILY, window_seconds)
-    for layout in DAILY:
+def _in_silver(tables: Tables, day: date, bought: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The differences in silver, piece by piece; the purchases that there should be are added to `bought`."""
+    silver, names = tables.table(SILVER_EVENTS), SILVER_EVENTS.schema.names()
+    bought.append(purchases_in(SILVER_EVENTS.schema.to_frame()))
+    with scratch_folder("salesinsights-proof") as folder:
+        both = SortedRuns(folder, "both", ROWS_AT_ONCE)
+        for rows in silver.stream(SILVER_EVENTS.on_days([day]), READ_ROWS):
+            both.add(_side(rows, is_due=False))
+        with pieces_of(tables.table(BRONZE_EVENTS), [day], silver.progress(BATCH) or 0) as pieces:
+            for judged in pieces.judged():
+                due = judged.filter(outcome="accepted").select(names)
+                bought.append(purchases_in(due))
+                both.add(_side(due, is_due=True))
+        for piece in both.pieces():
+            held, due = (piece.filter(_is_due=is_due).select(names) for is_due in (False, True))
+            yield _either(SILVER_EVENTS.name, day, held, due, PLACE)
+
+
+def _side(rows: pl.DataFrame, *, is_due: bool) -> pl.DataFrame:
+    return rows.with_columns(pl.col("event_time").dt.epoch("s").alias(KEY), _is_due=pl.lit(is_due))
+
+
+def _behind_silver(tables: Tables, day: date, window_seconds: int, bought: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    covered = tables.table(SILVER_EVENTS).progress(BATCH) or 0
+    due = {SILVER_PURCHASES.name: bought, **measured(bought, DAILY, window_seconds)}
+    for layout in (SILVER_PURCHASES, *DAILY):
         table = tables.table(layout)
-        # Gold that is a batch behind silver says nothing; the next night has it.
+        # A table that is a batch behind silver says nothing; the next night has it.
         if (table.progress(BATCH) or 0) == covered:
-            yield _either(layout.name, day, table.read(layout.on_days([day])), rows[layout.name])
+            yield _either(layout.name, day, table.read(layout.on_days([day])), due[layout.name])
 
 
-def _either(name: str, day: date, held: pl.DataFrame, due: pl.DataFrame) -> pl.DataFrame:
+def _either(name: str, day: date, held: pl.DataFrame, due: pl.DataFrame, order: Sequence[str] = ()) -> pl.DataFrame:
+    """The rows that only one side has, or has more often; `order` are columns that tell most rows apart."""
     keys = held.columns
+    if held.sort(order or keys).equals(due.sort(order or keys)):
+        return DIFFERENCES.to_frame()
+    held, due = (rows.with_columns(_copy=pl.int_range(pl.len()).over(keys)) for rows in (held, due))
     sides = {"table": (held, due), "rebuild": (due, held)}
     return pl.concat(
-        mine.join(other, on=keys, how="anti", nulls_equal=True).select(
+        mine.join(other, on=[*keys, "_copy"], how="anti", nulls_equal=True).select(
             table=pl.lit(name), event_date=pl.lit(day), held_by=pl.lit(side), row=pl.struct(keys).struct.json_encode()
         )
         for side, (mine, other) in sides.items()

@@ -3,6 +3,7 @@
 Add here: what happens to refused rows after their batch. Not here: why they are refused (`event_contract`).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,8 +12,9 @@ import polars as pl
 
 from assets.avro_values import schemas_of
 from assets.bronze_events import BATCH
+from assets.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.gold import rebuild_gold
-from assets.silver_events import PLACE, judge_days, near, parse_bronze, quarantine_rows, rebuild_silver
+from assets.silver_events import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, again_on_conflict
 
@@ -84,7 +86,11 @@ def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
 def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
     """Take the rows out of quarantine that are in silver, or copies; the number of rows by outcome."""
     covered = lake.table(SILVER_EVENTS).progress(BATCH) or 0
-    judged = judge_days(lake.table(BRONZE_EVENTS), list(days), covered).join(good, on=PLACE, how="semi")
+    with pieces_of(lake.table(BRONZE_EVENTS), list(days), covered) as pieces:
+        fates = itertools.chain(pieces.judged(), pieces.refused())
+        judged = pl.concat(
+            [JUDGED.to_frame(), *(fate.join(good, on=PLACE, how="semi") for fate in fates)], how="diagonal"
+        )
     conflicts = quarantine_rows(judged.filter(outcome="quarantined"))
 
     def release() -> None:

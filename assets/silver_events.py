@@ -6,16 +6,15 @@ and offset, so that a rebuilt day holds the very rows that the live stream kept.
 Add here: what makes two messages the same event. Not here: what makes one unacceptable (`event_contract`).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from assets.avro_values import Schemas, schemas_of
 from assets.bronze_events import BATCH, Batch, last_batch
-from assets.csv_lines import parse_lines
-from assets.event_contract import EVENT
-from assets.event_parser import parse_events
+from assets.copies import BODY, judge_copies
+from assets.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.purchases import rebuild_purchases
 from assets.sources import rebuilt_again
 from assets.spans import spans_of, within
@@ -29,8 +28,6 @@ from resources.lake import (
     again_on_conflict,
 )
 from resources.table_files import rows_of
-
-_BODY = tuple(EVENT)
 
 _NAMED = pl.col("event_id").is_not_null()
 
@@ -124,52 +121,9 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
     return outcome
 
 
-def judge_copies(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Mark each later copy of an event with `is_copy`, and one whose event_id has another body with a reason.
-
-    `events` in arrival order; `stored` are silver rows that may be copies of them, at least the nine fields,
-    event_id and event_date. The answer is in arrival order.
-    """
-    ordered = events.with_row_index("_order")
-    unnamed = _judge_unnamed(ordered.filter(pl.col("event_id").is_null()), stored)
-    named = _judge_named(ordered.filter(pl.col("event_id").is_not_null()), stored)
-    both = pl.concat([unnamed, named]).sort("_order") if named.height else unnamed
-    return both.drop("_order")
-
-
-def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    known = stored.filter(pl.col("event_id").is_null()).select(pl.lit(None, pl.UInt32).alias("_order"), *_BODY)
-    near = pl.struct("event_time", "user_id", "product_id")
-    # Few events share the three fields; only these need the costlier look at all nine.
-    suspects = pl.concat([known, events.select("_order", *_BODY)]).filter(near.is_duplicated())
-    copies = suspects.filter(~pl.struct(_BODY).is_first_distinct())["_order"].drop_nulls()
-    return events.with_columns(is_copy=pl.col("_order").is_in(copies.implode()))
-
-
-def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    columns = ["event_date", "event_id", *_BODY]
-    known = stored.filter(pl.col("event_id").is_not_null()).select(columns).with_columns(_first=-1)
-    here = events.select(*columns, _first=pl.col("_order").cast(pl.Int64))
-    body = pl.struct(_BODY).alias("_body")
-    kept = (
-        pl.concat([known.cast({"_first": pl.Int64}), here])
-        .sort("_first", maintain_order=True)
-        .unique(["event_date", "event_id"], keep="first", maintain_order=True)
-        .select("event_date", "event_id", "_first", body)
-    )
-    joined = events.join(kept, on=["event_date", "event_id"], how="left", maintain_order="left")
-    is_copy = pl.col("_first") != pl.col("_order").cast(pl.Int64)
-    conflict = is_copy & pl.col("_body").ne_missing(pl.struct(_BODY))
-    return joined.with_columns(
-        is_copy=is_copy,
-        reason=pl.when(conflict).then(pl.lit("conflicting_duplicate")).otherwise("reason"),
-        detail=pl.when(conflict).then(pl.concat_str(pl.lit("event_id: "), "event_id")).otherwise("detail"),
-    ).select(*events.columns, "is_copy")
-
-
 def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
     """The rows of silver that may be copies: those about the same moments, and those of the same names on the day."""
-    columns = ["event_date", "event_id", *_BODY]
+    columns = ["event_date", "event_id", *BODY]
     unnamed, named = (events.filter(is_named) for is_named in (~_NAMED, _NAMED))
     near = silver.read(within(spans_of(unnamed), "event_time"), columns)
     if named.is_empty():
@@ -219,16 +173,38 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
 
     def rebuild() -> pl.DataFrame:
         quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
-        covered = silver.progress(BATCH) or 0
-        judged = judge_days(lake.table(BRONZE_EVENTS), days, covered)
-        _quarantine(quarantine, judged.filter(outcome="quarantined"))
-        progress = {BATCH: covered, **rebuilt_again(silver, days)}
-        silver.replace(judged.filter(outcome="accepted"), SILVER_EVENTS.on_days(days), progress)
-        return judged.group_by("source", "partition", "outcome").agg(rows=pl.len())
+        with pieces_of(lake.table(BRONZE_EVENTS), days, silver.progress(BATCH) or 0) as pieces:
+            return put_in_silver(pieces, days, quarantine, silver)
 
     counts = again_on_conflict(rebuild)
     rebuild_purchases(lake, days)
     return counts
+
+
+def put_in_silver(
+    pieces: DayPieces, days: Sequence[date], quarantine: LakeTable, silver: LakeTable, only: Sequence[date] = ()
+) -> pl.DataFrame:
+    """Put what was judged in the place of what silver holds of these days; the counts of `rebuild_silver`.
+
+    `only` are the days to be taken of the pieces, where they hold others too.
+    """
+    counted = [_counts(JUDGED.to_frame())]
+
+    def accepted() -> Iterator[pl.DataFrame]:
+        for rows in pieces.judged(only):
+            counted.append(_counts(rows))
+            yield rows.filter(outcome="accepted")
+
+    for rows in pieces.refused(only):
+        counted.append(_counts(rows))
+        _quarantine(quarantine, rows)
+    covered = silver.progress(BATCH) or 0
+    silver.replace(accepted(), SILVER_EVENTS.on_days(days), {BATCH: covered, **rebuilt_again(silver, days)})
+    return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
+
+
+def _counts(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by("source", "partition", "outcome").agg(rows=pl.len())
 
 
 def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
@@ -257,32 +233,6 @@ def arrival_date() -> pl.Expr:
     return pl.when(from_archive).then(first).otherwise(pl.col("ingested_at").dt.date())
 
 
-def judge_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
-    """All rows of bronze of these days, up to batch `last`, parsed, with their `outcome` as if they had come alone.
-
-    An archive's line comes before every message, whenever it was loaded: which of two copies is kept must not depend
-    on the order of loading.
-    """
-    rows = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}")
-    events = parse_bronze(rows.sort("batch", "partition", "offset"), schemas_of(bronze))
-    refused = pl.col("reason").is_not_null()
-    judged = judge_copies(events.filter(~refused), events.clear())
-    return pl.concat([judged, events.filter(refused).with_columns(is_copy=pl.lit(value=False))]).with_columns(
-        outcome=pl.when(refused)
-        .then(pl.lit("quarantined"))
-        .otherwise(pl.when("is_copy").then(pl.lit("duplicates")).otherwise(pl.lit("accepted")))
-    )
-
-
-def parse_bronze(rows: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
-    """Rows of bronze read by the contract, each by the rules of its kind; lines of the archive first, else in order.
-
-    `schemas` are those that bronze keeps.
-    """
-    from_archive = pl.col("source") == ARCHIVE
-    return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive), schemas)])
-
-
 def near(rows: pl.DataFrame) -> str:
     """A predicate that holds for these rows of bronze, and few others; statistics can prune by it."""
     spans = rows.group_by("source", "partition").agg(first=pl.col("offset").min(), last=pl.col("offset").max())
@@ -290,8 +240,3 @@ def near(rows: pl.DataFrame) -> str:
         f"(source = '{source}' AND partition = {partition} AND \"offset\" BETWEEN {first} AND {last})"
         for source, partition, first, last in spans.iter_rows()
     )
-
-
-def silver_days(bronze: LakeTable, days: list[date], last: int) -> pl.DataFrame:
-    """What silver should hold of these days, computed from bronze up to batch `last` alone."""
-    return judge_days(bronze, days, last).filter(outcome="accepted").select(SILVER_EVENTS.schema.names())

@@ -6,6 +6,7 @@ read and written through one handle, so that a writer who raced this one fails a
 Add here: a way to touch a table that every layer needs. Not here: which tables there are (`assets`).
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ PROPERTIES = {
 """A checkpoint costs about a millisecond, and each commit since the last one as much at every load: one in 5 commits
 keeps loading cheap and flat. The log behind it stays for six hours, and so do replaced files: longer than any run or
 reader lasts. A checkpoint names each replaced file for that time, so that a longer one would cost every load."""
+
+_MOST_PARTS = 100
+"""Rows of more runs of partitions than this are left to the writer to sort."""
 
 _LOG_KEPT = "delta.logRetentionDuration"
 
@@ -118,6 +122,20 @@ class LakeTable:
         names = list(columns or self.layout.schema)
         reader = self._delta.scan(columns=names, predicate=where)
         return pl.DataFrame(reader).cast(pl.Schema({name: self.layout.schema[name] for name in names})).select(names)
+
+    def stream(
+        self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """What `read` gives, in frames of about so many rows as they come from the files, so that no more is held."""
+        names = list(columns or self.layout.schema)
+        schema = pl.Schema({name: self.layout.schema[name] for name in names})
+        reader = self._delta.scan(columns=names, predicate=where)
+        held: list[RecordBatch] = []
+        for batch in itertools.chain(reader, [None]):
+            held += [batch] if batch is not None else []
+            if held and (batch is None or sum(one.num_rows for one in held) >= rows_at_once):
+                yield pl.DataFrame(Table.from_batches(held)).cast(schema).select(names)
+                held = []
 
     def files(self) -> pl.DataFrame:
         """One row a data file: path, size_bytes, num_records, and each column's statistics and partition value."""
@@ -219,14 +237,26 @@ class LakeTable:
 
         def batches() -> Iterator[RecordBatch]:
             try:
-                for frame in frames:
-                    yield from Table.from_arrow(self._shaped(frame)).to_batches()
+                for frame in map(self._shaped, frames):
+                    for part in self._apart(frame) if self.layout.partition_by else [frame]:
+                        yield from Table.from_arrow(part).to_batches()
             except Exception as failure:
                 failures.append(failure)
                 raise
 
         schema = Table.from_arrow(self._shaped(pl.DataFrame(schema=self.layout.schema))).schema
         return RecordBatchReader.from_batches(schema, batches())
+
+    def _apart(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Rows of one partition after another, where they come so: the writer then has nothing to sort."""
+        runs = rows.select(pl.struct(self.layout.partition_by).rle().struct.field("len")).to_series()
+        if len(runs) > _MOST_PARTS:
+            yield rows
+            return
+        start = 0
+        for length in runs:
+            yield rows[start : start + length]
+            start += length
 
     def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.select(self.layout.schema.names()).cast(self.layout.schema)

@@ -218,7 +218,7 @@ def test_an_event_that_the_archive_contradicts_is_not_lost(
     assert rows(lake, SILVER_QUARANTINE).select("source", "reason").rows() == [(topic, "conflicting_duplicate")]
 
 
-@pytest.mark.parametrize("step", ["rebuild_silver", "rebuild_gold", "_counts", "_enter"])
+@pytest.mark.parametrize("step", ["put_in_silver", "rebuild_gold", "_counts", "_enter"])
 def test_a_load_that_was_cut_short_is_made_whole_by_the_next(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -237,7 +237,7 @@ def test_a_load_that_was_cut_short_is_made_whole_by_the_next(
 
 def test_the_audit_sees_a_month_that_was_cut_short(lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(folder, [PURCHASE])
-    crash_before(monkeypatch, archive_months, "rebuild_silver", lambda: load(lake, folder))
+    crash_before(monkeypatch, archive_months, "put_in_silver", lambda: load(lake, folder))
 
     (finding,) = audit(lake).findings
 

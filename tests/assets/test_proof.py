@@ -60,6 +60,16 @@ def test_a_lost_event_is_found_in_silver_and_in_gold(lake: Lake, streamed: None)
     assert found.filter(pl.col("table") == "silver/events")["held_by"].to_list() == ["rebuild"]
 
 
+def test_an_event_that_silver_has_twice_is_found(lake: Lake, streamed: None) -> None:
+    silver = lake.table(SILVER_EVENTS)
+    viewed = silver.read(f"event_type = 'view' AND {SILVER_EVENTS.on_days([DAY])}").sort("offset")
+    silver.append(viewed.head(1), {"batch": 3})
+
+    found = differences(opened(lake), DAY, 45)
+
+    assert found.select("table", "held_by").rows() == [("silver/events", "table")]
+
+
 def test_only_closed_days_that_changed_lately_are_proved(
     lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets import archive_months, bronze_events, micro_batch, silver_events
+from assets import archive_months, bronze_events, copies, day_pieces, micro_batch, silver_events
 from assets.archive_files import find_month
 from assets.archive_months import load_month
 from assets.audit import audit
@@ -154,7 +154,7 @@ def another_topic_has_the_name(world: World) -> None:
 
 def a_message_is_neither_kept_nor_refused(world: World) -> None:
     world.feed.publish()
-    judge = silver_events.judge_copies
+    judge = copies.judge_copies
     world.patch.setattr(silver_events, "judge_copies", lambda events, stored: judge(events[1:], stored))
     assert world.outcome() == "MessagesUnaccountedError"
     assert world.lake.table(SILVER_BATCHES).version == 0
@@ -194,7 +194,7 @@ def forget_what_silver_holds(world: World) -> None:
 
 
 def judge_messages_one_by_one(world: World) -> None:
-    judge = silver_events.judge_copies
+    judge = copies.judge_copies
 
     def alone(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([judge(row, stored) for row in events.iter_slices(1)])
@@ -210,8 +210,8 @@ def add_to_gold(world: World) -> None:
 
 
 def rebuild_from_all_of_bronze(world: World) -> None:
-    whole = silver_events.judge_days
-    world.patch.setattr(silver_events, "judge_days", lambda lake, days, last: whole(lake, days, 2**31))
+    whole = day_pieces.pieces_of
+    world.patch.setattr(silver_events, "pieces_of", lambda bronze, days, last: whole(bronze, days, 2**31))
 
 
 def take_no_offset_for_lost(world: World) -> None:
@@ -232,7 +232,8 @@ def mutate(world: World, module: ModuleType, function: str, guard: str, without:
 
 
 def rebuild_silver_without_a_word(world: World) -> None:
-    mutate(world, archive_months, "rebuild_silver", "BATCH: covered, ", "")
+    mutate(world, archive_months, "put_in_silver", "BATCH: covered, ", "")
+    mutate(world, silver_events, "put_in_silver", "BATCH: covered, ", "")
 
 
 def let_sums_be_wrong(world: World) -> None:

@@ -1,0 +1,54 @@
+"""Copies: which of several messages is the event, and which are the same event again.
+
+Identity: the nine fields, or the event_id within its UTC day. Add here: what makes two messages the same event.
+Not here: where they are looked for (`silver_events`), or how many at a time (`day_pieces`).
+"""
+
+import polars as pl
+
+from assets.event_contract import EVENT
+
+BODY = tuple(EVENT)
+
+
+def judge_copies(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Mark each later copy of an event with `is_copy`, and one whose event_id has another body with a reason.
+
+    `events` in arrival order; `stored` are silver rows that may be copies of them, at least the nine fields,
+    event_id and event_date. The answer is in arrival order.
+    """
+    ordered = events.with_row_index("_order")
+    unnamed = _judge_unnamed(ordered.filter(pl.col("event_id").is_null()), stored)
+    named = _judge_named(ordered.filter(pl.col("event_id").is_not_null()), stored)
+    both = pl.concat([unnamed, named]).sort("_order") if named.height else unnamed
+    return both.drop("_order")
+
+
+def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    known = stored.filter(pl.col("event_id").is_null()).select(pl.lit(None, pl.UInt32).alias("_order"), *BODY)
+    # Few events share the three fields, or the hashes of them; only these need the costlier look at all nine.
+    near = pl.col("event_time").hash(1) ^ pl.col("user_id").hash(2) ^ pl.col("product_id").hash(3)
+    suspects = pl.concat([known, events.select("_order", *BODY)]).filter(near.is_duplicated())
+    copies = suspects.filter(~pl.struct(BODY).is_first_distinct())["_order"].drop_nulls()
+    return events.with_columns(is_copy=pl.col("_order").is_in(copies.implode()))
+
+
+def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    columns = ["event_date", "event_id", *BODY]
+    known = stored.filter(pl.col("event_id").is_not_null()).select(columns).with_columns(_first=-1)
+    here = events.select(*columns, _first=pl.col("_order").cast(pl.Int64))
+    body = pl.struct(BODY).alias("_body")
+    kept = (
+        pl.concat([known.cast({"_first": pl.Int64}), here])
+        .sort("_first", maintain_order=True)
+        .unique(["event_date", "event_id"], keep="first", maintain_order=True)
+        .select("event_date", "event_id", "_first", body)
+    )
+    joined = events.join(kept, on=["event_date", "event_id"], how="left", maintain_order="left")
+    is_copy = pl.col("_first") != pl.col("_order").cast(pl.Int64)
+    conflict = is_copy & pl.col("_body").ne_missing(pl.struct(BODY))
+    return joined.with_columns(
+        is_copy=is_copy,
+        reason=pl.when(conflict).then(pl.lit("conflicting_duplicate")).otherwise("reason"),
+        detail=pl.when(conflict).then(pl.concat_str(pl.lit("event_id: "), "event_id")).otherwise("detail"),
+    ).select(*events.columns, "is_copy")

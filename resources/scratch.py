@@ -1,0 +1,42 @@
+"""A temporary folder that is gone afterwards, also if its process was killed: then the next one removes it.
+
+Add here: nothing else. Not here: what lies in the folder.
+"""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """A new folder under the system's folder of temporary files, which TMPDIR names.
+
+    Its owner holds a lock on a file beside it, which ends with the process: folders of `name` whose lock is free are
+    removed first.
+    """
+    _remove_abandoned(name)
+    with tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=_LOCK) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder = Path(lock.name).with_suffix("")
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(name: str) -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{name}-*{_LOCK}"):
+        try:
+            with path.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                path.unlink(missing_ok=True)
+        except OSError:
+            continue  # It is in use, or another user's.

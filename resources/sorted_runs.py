@@ -1,0 +1,88 @@
+"""More rows than memory should hold: put aside in temporary files, and given back in the order of a key, in pieces.
+
+Add here: how rows are put aside. Not here: what is done with a piece.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+KEY = "_key"
+"""The integer column by which rows are put in order."""
+
+_PAGE_ROWS = 16_384
+"""A piece takes a slice of each file: groups of few rows keep it from reading much more than that."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Rows in the order of their keys, and how many there are of each key."""
+
+    rows: pl.LazyFrame
+    counts: pl.DataFrame
+
+    def between(self, first: int, last: int) -> pl.LazyFrame:
+        before = self.counts.filter(pl.col(KEY) < first)["len"].sum()
+        inside = self.counts.filter(pl.col(KEY).is_between(first, last))["len"].sum()
+        return self.rows.slice(int(before), int(inside))
+
+
+class SortedRuns:
+    """Rows that come in any order and leave in that of their keys, about `rows_at_once` at a time.
+
+    So many are held in memory, and the others in files of `folder`, which is the caller's to remove. `name` tells
+    them from those of others that share the folder.
+    """
+
+    def __init__(self, folder: Path, name: str, rows_at_once: int) -> None:
+        self._folder, self._name, self._rows_at_once = folder, name, rows_at_once
+        self._held: list[pl.DataFrame] = []
+        self._runs: list[_Run] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Take in rows, all of the same columns, KEY among them."""
+        if rows.height:
+            self._held.append(rows)
+        if sum(held.height for held in self._held) >= self._rows_at_once:
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        rows, self._held = _in_order(self._held), []
+        path = self._folder / f"{self._name}-{len(self._runs):05}.parquet"
+        rows.write_parquet(path, compression="lz4", statistics=False, row_group_size=_PAGE_ROWS)
+        self._runs.append(_Run(pl.scan_parquet(path), _counts(rows)))
+
+    def pieces(self, first: int | None = None, last: int | None = None) -> Iterator[pl.DataFrame]:
+        """The rows with keys from `first` to `last`, both included, the lowest keys first; within a piece in any order.
+
+        All rows of a key are in one piece, so that one key's rows alone may make it a larger one. May be asked again.
+        """
+        runs = [*self._runs, *self._in_memory()]
+        if not runs:
+            return
+        counts = pl.concat(run.counts for run in runs).group_by(KEY).agg(pl.col("len").sum()).sort(KEY)
+        known = counts.filter(pl.col(KEY) >= first if first is not None else True)
+        asked = known.filter(pl.col(KEY) <= last if last is not None else True)
+        before = pl.col("len").cum_sum() - pl.col("len")
+        spans = asked.group_by(piece=before // self._rows_at_once).agg(start=pl.col(KEY).min(), end=pl.col(KEY).max())
+        for _, start, end in spans.sort("piece").iter_rows():
+            yield pl.concat(pl.collect_all(run.between(start, end) for run in runs))
+
+    def _in_memory(self) -> list[_Run]:
+        if not self._held:
+            return []
+        rows = _in_order(self._held)
+        self._held = [rows]
+        return [_Run(rows.lazy(), _counts(rows))]
+
+
+def _in_order(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    rows = pl.concat(frames)
+    return rows if rows[KEY].is_sorted() else rows.sort(KEY, maintain_order=True)
+
+
+def _counts(rows: pl.DataFrame) -> pl.DataFrame:
+    runs = rows[KEY].rle().struct.unnest()
+    return runs.select(pl.col("value").alias(KEY), pl.col("len").cast(pl.Int64))

@@ -1,0 +1,63 @@
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from resources.scratch import scratch_folder
+
+HOLD = """
+import sys
+from resources.scratch import scratch_folder
+with scratch_folder("held") as folder:
+    (folder / "rows").touch()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def hold(temporary: Path) -> tuple[subprocess.Popen[str], Path]:
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_the_folder_is_gone_afterwards(temporary: Path) -> None:
+    with scratch_folder("mine") as folder:
+        (folder / "rows").touch()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(temporary: Path) -> None:
+    process, left = hold(temporary)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (left / "rows").exists()
+
+    with scratch_folder("held"):
+        assert not left.exists()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_folder_of_a_process_that_lives_is_left_alone(temporary: Path) -> None:
+    process, held = hold(temporary)
+
+    with scratch_folder("held"):
+        assert (held / "rows").exists()
+
+    process.communicate("")
+    assert list(temporary.iterdir()) == []
