@@ -23,7 +23,7 @@ from resources.lake import LakeTable
 from resources.scratch import scratch_folder
 from resources.sorted_runs import KEY, SortedRuns
 
-ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 500_000
 """About so many rows are judged at once: fewer never touch a temporary file, more take the memory of so many."""
 
 READ_ROWS = 250_000

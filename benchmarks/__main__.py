@@ -14,12 +14,25 @@ from pathlib import Path
 import click
 import polars as pl
 
-from benchmarks import backfill, beside, browsers, customers, dashboard, flatness, latency, runs, throughput, visitors
+from benchmarks import (
+    backfill,
+    beside,
+    browsers,
+    customers,
+    dashboard,
+    flatness,
+    latency,
+    rebuild,
+    runs,
+    same_job,
+    throughput,
+    visitors,
+)
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
 BENCHMARKS = (
-    *("latency", "throughput", "backfill", "flatness", "dashboard", "browsers"),
+    *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "beside", "runs"),
 )
 
@@ -28,7 +41,7 @@ BENCHMARKS = (
 @click.option("--only", type=click.Choice(BENCHMARKS), help="One of them; the other sections stay.")
 @click.option("--rate", default=1_000, show_default=True, help="Latency, beside: events a second.")
 @click.option("--seconds", default=600, show_default=True, help="Latency, beside: how long.")
-@click.option("--events", default=2_000_000, show_default=True, help="Throughput: events waiting in Kafka.")
+@click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, where a benchmark has one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
@@ -44,6 +57,8 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
             "Five months from files, launched as the UI does it, beside 200 events/s; seconds",
             [backfill.run(rows)],
         ),
+        "month": lambda: (f"{same_job.SUBJECT}: {events:,} lines", same_job.run(events)),
+        "rebuild": lambda: (f"One day of {rows:,} rows, generated without the shop", rebuild.run(rows)),
         "flatness": lambda: ("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
         "dashboard": lambda: (
             f"The Live page's figures on {rows:,} rows, once for all open pages",

@@ -1,6 +1,7 @@
 """Months of history, backfilled as the UI does it, beside a shop that sells: speed, memory, sums, and the live latency.
 
-Add here: figures about the archive. Not here: the live stream alone (`latency`).
+Add here: figures about the archive beside a shop. Not here: the live stream alone (`latency`), or the load of a month
+alone (`same_job`).
 """
 
 import threading
@@ -28,11 +29,6 @@ mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillPara
     ... on LaunchBackfillSuccess { backfillId } } }
 """
 STATUS = "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
-COLUMNS = """
-SELECT count(event_time), max(event_type), sum(product_id), sum(category_id), max(category_code), max(brand),
-       sum(price), sum(user_id), max(user_session)
-FROM read_csv(?)
-"""
 REVENUE = """
 SELECT sum(price) FROM (SELECT DISTINCT * FROM read_csv(?, types = {'price': 'DECIMAL(12,2)'}))
 WHERE event_type = 'purchase'
@@ -44,7 +40,6 @@ def run(rows: int) -> dict[str, object]:
     with fresh_system() as system:
         archive = system.settings.archive_folder
         generate_months(system, MONTHS, rows)
-        raw = _raw_seconds(archive)
         with observed(system) as (dagster, observer), selling(system, RATE):
             time.sleep(IDLE_SECONDS)
             begun = time.time()
@@ -60,8 +55,6 @@ def run(rows: int) -> dict[str, object]:
             "seconds, launch to end": round(seconds, 1),
             "rows/s": round(loaded / seconds),
             "peak memory of a run MB": round(peak),
-            "DuckDB reads all columns of the same files, rows/s": round(loaded / raw),
-            "backfill / DuckDB": round(raw / seconds, 3),
             "revenue equals DuckDB over the files": _revenue(archive) == _gold(lake),
             **_latency("idle", live.filter(pl.col("seen").dt.timestamp("ms") < begun * 1000)),
             **_latency(
@@ -70,13 +63,6 @@ def run(rows: int) -> dict[str, object]:
             ),
             "nothing unread, and the audit passed": True,
         }
-
-
-def _raw_seconds(archive: Path) -> float:
-    begun = time.perf_counter()
-    for path in sorted(archive.iterdir()):
-        duckdb.connect().execute(COLUMNS, [str(path)]).fetchall()
-    return time.perf_counter() - begun
 
 
 def _revenue(archive: Path) -> object:

@@ -68,6 +68,26 @@ def test_progress_and_rows_survive_checkpoints_and_compaction(lake: Lake) -> Non
     assert_frame_equal(held(lake), things(*range(45)))
 
 
+def test_a_stream_of_rows_is_what_a_read_gives(lake: Lake) -> None:
+    for start in range(0, 50, 10):
+        lake.table(LAYOUT).append(pl.concat([things(*range(start, start + 10)), things(start, day=SECOND)]), {})
+
+    where = LAYOUT.on_days([FIRST])
+    frames = list(lake.table(LAYOUT).stream(where, 15, ["number"]))
+
+    assert len(frames) > 1
+    assert_frame_equal(pl.concat(frames).sort("number"), lake.table(LAYOUT).read(where, ["number"]).sort("number"))
+    assert list(lake.table(LAYOUT).stream("number > 99", 15)) == []
+
+
+def test_frames_of_many_days_are_written_under_each_rows_day(lake: Lake) -> None:
+    rows = pl.concat([things(number, day=(FIRST, SECOND)[number % 2]) for number in range(300)])
+
+    lake.table(LAYOUT).append(iter([rows.head(7), rows.slice(7)]), {})
+
+    assert_frame_equal(held(lake), rows.sort("event_date", "number"))
+
+
 def test_reading_takes_a_predicate_and_columns(lake: Lake) -> None:
     lake.table(LAYOUT).append(pl.concat([things(1, 2), things(3, day=SECOND)]), {})
 
