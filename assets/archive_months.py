@@ -18,6 +18,7 @@ from assets.day_pieces import DayPieces, day_pieces
 from assets.event_contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.forget import forgotten_users, without_forgotten
 from assets.gold import rebuild_gold
+from assets.purchases import rebuild_purchases
 from assets.silver_events import put_in_silver, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.ahead import one_ahead
@@ -89,7 +90,10 @@ def _refine(lake: Lake, month: date, days: list[date], pieces: DayPieces) -> pl.
         return put_in_silver(pieces, days, quarantine, silver, only=days)
 
     refined = again_on_conflict(from_lines)
-    return rebuild_silver(lake, days) if refined is None else refined
+    if refined is None:
+        return rebuild_silver(lake, days)
+    rebuild_purchases(lake, days)
+    return refined
 
 
 def _holds_only(bronze: LakeTable, days: list[date], month: date, lines: Mapping[date, int]) -> bool:

@@ -17,7 +17,7 @@ import duckdb
 
 from assets.archive_files import MonthFile, find_month
 from assets.archive_months import load_month
-from assets.gold import sql_of
+from assets.measures import sql_of
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS
 from benchmarks.alone import alone, peak_mb
 from benchmarks.system import COMMAND
