@@ -157,7 +157,7 @@ class DagsterUi:
         answer = self._dagster.ask(AGAIN, {"params": {"parentRunId": run, "strategy": strategy}})
         return _launched(answer["launchPipelineReexecution"])
 
-    def ended_run(self, run: str, seconds: float = 240) -> Any:
+    def ended_run(self, run: str, seconds: float = 540) -> Any:
         """The run once it has ended: status, materializations, and which of its planned checks came out."""
         deadline = time.monotonic() + seconds
         while True:
@@ -166,7 +166,7 @@ class DagsterUi:
                 return {**found, **self._events(run)}
             time.sleep(0.5)
 
-    def ended_backfill(self, backfill: str, seconds: float = 240) -> Any:
+    def ended_backfill(self, backfill: str, seconds: float = 540) -> Any:
         """The backfill once it has ended: status, runs, and the partitions of each asset."""
         deadline = time.monotonic() + seconds
         while True:

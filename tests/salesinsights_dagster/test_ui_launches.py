@@ -20,7 +20,7 @@ from salesinsights_dagster.simulator.shop import Shop
 from tests.conftest import event
 from tests.salesinsights_dagster.dagster_ui import DagsterUi
 
-pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(700)]
 
 GRAPH = build_definitions(load_settings({"SALESINSIGHTS_HOME": "/nowhere"})).resolve_asset_graph()
 PARTITIONED = {key.to_user_string(): GRAPH.get(key).is_partitioned for key in sorted(GRAPH.executable_asset_keys)}
