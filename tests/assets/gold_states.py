@@ -10,7 +10,7 @@ from random import Random
 import polars as pl
 
 from assets.bronze_events import BATCH
-from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_EVENTS
+from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, TableLayout
 
 DAYS = [date(2019, 12, 30) + timedelta(days=number) for number in range(4)]
@@ -33,8 +33,8 @@ class GoldStates:
             rows = [self._row(layout, day, number) for day in days for number in self._numbers()]
             frame = pl.DataFrame(rows, schema=layout.schema, orient="row")
             self._lake.table(layout).replace(frame, layout.on_days(days), progress)
-        silver = self._lake.table(SILVER_EVENTS)
-        silver.append(pl.DataFrame(schema=SILVER_EVENTS.schema), progress)
+        silver = self._lake.table(SILVER_PURCHASES)
+        silver.append(pl.DataFrame(schema=SILVER_PURCHASES.schema), progress)
         if self._random.random() < 0.5:
             buyers = [self._row(CUSTOMER_VALUE, days[0], number) for number in self._numbers()]
             frame = pl.DataFrame(buyers, schema=CUSTOMER_VALUE.schema, orient="row")

@@ -76,7 +76,7 @@ def test_of_two_runs_that_finish_gold_one_commits(
     lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
-    crash_before(monkeypatch, gold, "_advance", lambda: run(lake, shop))
+    crash_before(monkeypatch, gold, "rows_of", lambda: run(lake, shop))
     before = versions(lake)
     meet_before(monkeypatch, gold, "rows_of")
 
