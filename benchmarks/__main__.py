@@ -20,7 +20,9 @@ from benchmarks import (
     browsers,
     customers,
     dashboard,
+    day,
     flatness,
+    hours,
     latency,
     rebuild,
     runs,
@@ -35,24 +37,48 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "beside", "runs"),
 )
+LONG = ("day", "hours")
+"""What `make bench` leaves out, since together they take more than an hour: run each with `--only`."""
 
 
 @click.command()
-@click.option("--only", type=click.Choice(BENCHMARKS), help="One of them; the other sections stay.")
+@click.option("--only", type=click.Choice((*BENCHMARKS, *LONG)), help="One of them; the other sections stay.")
 @click.option("--rate", default=1_000, show_default=True, help="Latency, beside: events a second.")
-@click.option("--seconds", default=600, show_default=True, help="Latency, beside: how long.")
+@click.option("--seconds", default=600, show_default=True, help="Latency, beside, hours: how long.")
+@click.option("--day-events", default=40_000_000, show_default=True, help="Day, hours: events on the busy day.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, where a benchmark has one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
-def main(only: str | None, rate: int, seconds: int, events: int, rows: int, commits: int, pages: int) -> None:
+def main(
+    only: str | None,
+    rate: int,
+    seconds: int,
+    day_events: int,
+    events: int,
+    rows: int,
+    commits: int,
+    pages: int,
+) -> None:
     """Run the benchmarks on this machine; keep it quiet meanwhile."""
     benchmarks = {
         "latency": lambda: (
             f"Payment to gold: {rate:,} events/s for {seconds} s, 30 s poll, Kafka on the same cores; seconds",
             [latency.run(rate, seconds)],
         ),
-        "throughput": lambda: ("A backlog in Kafka, drained by `salesinsights ingest`", [throughput.run(events)]),
+        "throughput": lambda: (
+            "A backlog in Kafka, drained by `salesinsights ingest`, beside the least pipeline of the same libraries",
+            throughput.run(events),
+        ),
+        "day": lambda: (
+            f"A batch of {day.BATCH:,} events at the end of a busy day, beside the same on an empty one, in a process that "
+            "stays warm",
+            day.run(day_events),
+        ),
+        "hours": lambda: (
+            f"Payment to gold at the end of a busy day: {rate:,} events/s for {seconds} s with everything on; seconds",
+            hours.run(day_events, rate, seconds),
+        ),
         "backfill": lambda: (
             "Five months from files, launched as the UI does it, beside 200 events/s; seconds",
             [backfill.run(rows)],
@@ -81,6 +107,9 @@ def main(only: str | None, rate: int, seconds: int, events: int, rows: int, comm
         ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }
+    if only is None:
+        listed = " and ".join(f"`python -m benchmarks --only {name}`" for name in LONG)
+        click.echo(f"Left out, since they take more than an hour: {listed}.\n")
     for name in BENCHMARKS if only is None else (only,):
         subject, figures = benchmarks[name]()
         section = f"{subject}. {_circumstances()}\n\n{_table(figures)}\n"
@@ -93,7 +122,7 @@ def _write(name: str, section: str) -> None:
     text = PAGE.read_text() if PAGE.exists() else ""
     found = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     found[name.capitalize()] = section
-    order = [title.capitalize() for title in BENCHMARKS]
+    order = [title.capitalize() for title in (*BENCHMARKS, *LONG)]
     PAGE.write_text(HEAD + "\n".join(f"## {title}\n\n{found[title].strip()}\n" for title in order if title in found))
 
 

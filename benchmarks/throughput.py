@@ -1,72 +1,89 @@
-"""How fast a backlog is drained: events waiting in Kafka, one `ingest`, beside the parse rate of the same bytes.
+"""How fast a backlog is drained: events waiting in Kafka, one `ingest`, beside the least pipeline of the same libraries.
 
-Add here: figures about a backlog. Not here: a live stream (`latency`).
+Once published one by one, and once in transactions, as files are. Add here: figures about a backlog. Not here: a live
+stream (`latency`), or the least pipeline (`least_pipeline`).
 """
 
-import io
+import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
-import polars as pl
+from confluent_kafka import Producer
 
-from assets.event_contract import UTC_MICROSECONDS
-from assets.event_parser import parse_events
 from benchmarks.system import COMMAND, System, fresh_system, run_measured
+from resources.kafka_reader import KafkaReader
 from salesinsights_dagster.simulator.live import encode
 from salesinsights_dagster.simulator.publisher import Publisher, open_producer
 from salesinsights_dagster.simulator.shop import Shop
 
-SAMPLE = 200_000
+IN_TRANSACTION = 100_000
 
 
-def run(events: int) -> dict[str, object]:
-    """The figures of one backlog of about so many events."""
+def run(events: int) -> list[dict[str, object]]:
+    """A line for a backlog of about so many events, and one for as many in transactions."""
+    return [_line(events, is_transactional=is_transactional) for is_transactional in (False, True)]
+
+
+def _line(events: int, *, is_transactional: bool) -> dict[str, object]:
     with fresh_system() as system:
-        values = _publish(system, events)
-        parse, strict = _parse_rates(values)
-        del values
+        (_publish_in_transactions if is_transactional else _publish)(system, events)
+        least = run_measured([sys.executable, "-m", "benchmarks.least_pipeline"], system.env)
         used = run_measured([COMMAND, "ingest", "--json"], system.env)
-        receipt = used.json()
+        again = run_measured([sys.executable, "-m", "benchmarks.least_pipeline"], system.env)
         audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
-    rate = receipt["messages"] / used.wall
+    receipt, least_cpu = used.json(), min(least.cpu, again.cpu)
+    if receipt["messages"] != least.json()["messages"] or not audit["passed"]:
+        raise RuntimeError(f"ingest read {receipt['messages']}, the least pipeline {least.json()}; {audit['findings']}")
     return {
+        "published": f"in transactions of {IN_TRANSACTION:,}" if is_transactional else "one by one",
         "events": receipt["messages"],
-        "events/s": round(rate),
-        "wall seconds": round(used.wall, 1),
-        "CPU seconds": round(used.cpu, 1),
-        "peak memory MB": round(used.peak_mb),
-        "raw parse (Polars read_ndjson), events/s": round(parse),
-        "strict parse (parse_events), events/s": round(strict),
-        "ingest / raw parse": round(rate / parse, 3),
+        "events/s": round(receipt["messages"] / used.wall),
+        "wall s": round(used.wall, 1),
+        "CPU s": round(used.cpu, 1),
+        "least pipeline, CPU s": round(least_cpu, 1),
+        "CPU / least": round(used.cpu / least_cpu, 2),
+        "least pipeline, events/s": round(receipt["messages"] / min(least.wall, again.wall)),
+        "peak MB": round(used.peak_mb),
         **{name: figure for name, figure in receipt.items() if name.startswith("seconds/")},
-        "audit": "passed" if audit["passed"] else audit["findings"],
+        "audit": "passed",
     }
 
 
-def _publish(system: System, events: int) -> list[bytes]:
-    """Put the events of the last half hour into Kafka; a sample of their values."""
-    shop, seconds = Shop(seed=1), 10.0
-    publish = Publisher(open_producer(system.connection), system.settings.topic, Event())
-    rate, sent, sample = events / 1_800, 0, list[bytes]()
-    start = datetime.now(UTC) - timedelta(seconds=1_900)
+def _slices(events: int) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    """Keys and values of the events of the last half hour."""
+    shop, seconds, sent = Shop(seed=1), 10.0, 0
+    rate, start = events / 1_800, datetime.now(UTC) - timedelta(seconds=1_900)
     while sent < events:
         keys, values = encode(shop.live(start, seconds, rate))
-        publish(keys, values)
+        yield keys, values
         sent, start = sent + len(values), start + timedelta(seconds=seconds)
-        sample += values[: max(SAMPLE - len(sample), 0)]
+
+
+def _publish(system: System, events: int) -> None:
+    publish = Publisher(open_producer(system.connection), system.settings.topic, Event())
+    for keys, values in _slices(events):
+        publish(keys, values)
     publish.close()
-    return sample
 
 
-def _parse_rates(values: list[bytes]) -> tuple[float, float]:
-    """Events per second of Polars' own reader, and of the strict parser, over the same bytes."""
-    joined = b"\n".join(values)
-    begun = time.perf_counter()
-    rows = pl.read_ndjson(io.BytesIO(joined), schema_overrides={"category_code": pl.String, "brand": pl.String}).height
-    raw = rows / (time.perf_counter() - begun)
-    stamps = pl.Series([datetime.now(UTC)] * len(values)).cast(UTC_MICROSECONDS)
-    messages = pl.DataFrame({"value": pl.Series(values, dtype=pl.Binary), "kafka_timestamp": stamps})
-    begun = time.perf_counter()
-    parse_events(messages)
-    return raw, len(values) / (time.perf_counter() - begun)
+def _publish_in_transactions(system: System, events: int) -> None:
+    producer, open_events = Producer(system.connection.options(transactional_id="bench", linger_ms=20)), 0
+    producer.init_transactions(30)
+    publish = Publisher(producer, system.settings.topic, Event())
+    for keys, values in _slices(events):
+        if not open_events:
+            producer.begin_transaction()
+        publish(keys, values)
+        open_events += len(values)
+        if open_events >= IN_TRANSACTION:
+            producer.commit_transaction(60)
+            open_events = 0
+    if open_events:
+        producer.commit_transaction(60)
+    publish.close()
+    reader = KafkaReader(system.connection, system.settings.topic)
+    # A commit is answered before its markers are written.
+    while reader.undecided():
+        time.sleep(0.1)
