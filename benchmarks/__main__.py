@@ -71,8 +71,8 @@ def main(
             throughput.run(events),
         ),
         "day": lambda: (
-            f"A batch of {day.BATCH:,} events at the end of a busy day, beside the same on an empty one, in a process that "
-            "stays warm",
+            f"A batch of {day.BATCH:,} events at the end of a busy day, beside the same on an empty one, in processes that "
+            "stay warm",
             day.run(day_events),
         ),
         "hours": lambda: (

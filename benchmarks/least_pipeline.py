@@ -1,4 +1,4 @@
-"""The least that the same libraries can do with a backlog: consume it, read its JSON, append it to Delta Lake, add it up.
+"""The least that the same libraries can do with a backlog: consume, read the JSON, append to Delta Lake, add up.
 
 No contract, no copies found, no raw bytes kept, no second table, nothing that a kill would not lose. It is what the
 product's cost is held against. Run as a command in the environment of a system, it prints its figures as JSON.

@@ -1,4 +1,4 @@
-"""How fast a backlog is drained: events waiting in Kafka, one `ingest`, beside the least pipeline of the same libraries.
+"""How fast a backlog is drained: events in Kafka, one `ingest`, beside the least pipeline of the same libraries.
 
 Once published one by one, and once in transactions, as files are. Add here: figures about a backlog. Not here: a live
 stream (`latency`), or the least pipeline (`least_pipeline`).
