@@ -71,7 +71,7 @@ def main(
             throughput.run(events),
         ),
         "day": lambda: (
-            f"A batch of {day.BATCH:,} events at the end of a busy day, beside the same on an empty one, in warm processes",
+            f"A batch of {day.BATCH:,} events at the end of a busy day, beside one on an empty day, in warm processes",
             day.run(day_events),
         ),
         "hours": lambda: (
