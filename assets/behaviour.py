@@ -1,87 +1,112 @@
 """What visitors do, day by day: tables that are computed from all events of a day, beside the path of the sales.
 
-A day is computed anew when silver's rows of it are others than those it was computed from, whoever brought them: a
-batch, an archive, a rebuild or a forgotten user. The table's own commits hold a fingerprint of what each day is from.
+A day that has grown takes in what is new (`appended_events`); one whose silver was rebuilt, by whomever, is computed as
+a whole (`whole_days`). The table's own commits say what each day shows.
 Add here: how such a table follows silver. Not here: what it says (the `.sql` file of its name).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 
 import polars as pl
 
-from assets.measures import gold_queries, sql_of
-from assets.sessions import sessions_of, touched_days
-from assets.sources import day_contents, hash_of
+from assets.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
+from assets.day_index import drop_indexes
+from assets.measures import sql_of
+from assets.sessions import touched_days
+from assets.slices import slices_of
+from assets.sources import FollowedDays, day_rows
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
-from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
+from assets.whole_days import whole_days
+from resources.ahead import one_ahead
+from resources.lake import SUPERSEDED_FROM, Lake, LakeTable, TableLayout, again_on_conflict
 
 COMMITTED_DAYS = 7
-"""Days of one commit: what bounds the memory, and what a kill costs."""
+"""Days of one commit where days are computed as a whole: what a kill costs."""
 
-_READ = (
-    *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
-    *("price", "user_id", "user_session", "ingested_at", "event_date"),
-)
+SETTLED_ON = "settled_on"
+"""The progress of a table: the newest day of silver when its closed days were settled."""
 
 
 def stale_days(lake: Lake, layout: TableLayout) -> list[date]:
     """The days of which the table does not say what silver's rows amount to."""
-    return _stale(lake.table(layout), lake.table(SILVER_EVENTS))
+    return _followed(lake.table(layout), lake.table(SILVER_EVENTS)).stale
 
 
 def follow_silver(lake: Lake, layout: TableLayout, days: Iterable[date] | None = None) -> Iterator[list[date]]:
-    """Compute the stale days of a table anew, or these days, and yield them as they are committed.
+    """Bring the stale days of a table to silver, or compute these days as a whole; yield them as they are committed.
 
-    A replay finds nothing to do. A day that silver holds no more is emptied.
+    Costs what is new, where days have only grown. A replay finds nothing to do. A day that silver holds no more is
+    emptied. At the end the days that are over are settled, once a day, and their indexes are dropped.
     """
     wanted = sorted(stale_days(lake, layout) if days is None else days)
     for start in range(0, len(wanted), COMMITTED_DAYS):
         some = wanted[start : start + COMMITTED_DAYS]
-        again_on_conflict(lambda: _compute(lake, layout, some))  # noqa: B023
+        again_on_conflict(lambda: _bring(lake, layout, some, are_all_whole=days is not None))  # noqa: B023
         yield some
+    again_on_conflict(lambda: settle(lake, layout))
+    newest = max(day_rows(lake.table(SILVER_EVENTS)), default=None)
+    drop_indexes(lake, newest and newest - timedelta(days=INDEXED_DAYS - 1))
 
 
 def is_stale(lake: Lake, layout: TableLayout) -> bool:
-    """Whether the table has to be computed anew for some day."""
+    """Whether the table has to be brought to silver for some day."""
     return bool(stale_days(lake, layout))
 
 
 def any_stale(lake: Lake) -> bool:
-    """Whether one of these tables has to be computed anew for some day."""
+    """Whether one of these tables has to be brought to silver for some day."""
     return any(is_stale(lake, layout) for layout in BEHAVIOUR)
 
 
-def _compute(lake: Lake, layout: TableLayout, days: Sequence[date]) -> None:
+def settle(lake: Lake, layout: TableLayout) -> None:
+    """Leave one row in the place of those that were superseded, on the days before silver's newest one.
+
+    It reads and writes such a day as a whole, and is done once a day. Changes no row that counts.
+    """
+    table = lake.table(layout)
+    newest = max(day_rows(lake.table(SILVER_EVENTS)), default=None)
+    if layout.superseding is None or newest is None or table.superseded_from is None:
+        return
+    if table.progress(SETTLED_ON) == newest.toordinal():
+        return
+    held = [day for day in day_rows(table) if day >= table.superseded_from]
+    open_days = [day for day in held if table.progress(unsettled(day)) == day.toordinal()]
+    for day in open_days:
+        if day < newest:
+            table.replace(one_ahead(_counting(lake, table, day)), layout.on_days([day]), {unsettled(day): 0})
+    left = [day.toordinal() for day in open_days if day >= newest]
+    progress = {SUPERSEDED_FROM: min(left, default=0), SETTLED_ON: newest.toordinal()}
+    table.append(pl.DataFrame(schema=layout.schema), progress)
+
+
+def _counting(lake: Lake, table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
+    where, rows = table.layout.on_days([day]), day_rows(table)[day][0]
+    with slices_of(lake, table, where, rows, table.layout.schema.names(), "user_id") as slices:
+        for some in slices:
+            yield table.layout.superseding.alive(some) if table.layout.superseding else some
+
+
+def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: bool) -> None:
     """The table's handle comes before silver's: what another run has computed of newer rows is not replaced."""
     table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
-    prints = _fingerprints(silver, layout)
-    progress = {_name(day): prints.get(day, 0) for day in days}
-    if layout is SESSIONS:
-        touched = touched_days(table, days)
-        rows = sessions_of(silver, touched, _READ, lambda events: _computed(layout, events))
-        table.replace(rows, layout.on_days(touched), progress)
-    else:
-        rows = _computed(layout, silver.read(SILVER_EVENTS.on_days(days), _READ))
-        table.replace(rows, layout.on_days(days), progress)
+    followed, query = _followed(table, silver), sql_of(layout)
+    late = days if are_all_whole else [day for day in days if day in followed.stale]
+    grown = {} if are_all_whole else {day: growth_of(table, silver, day, query) for day in late}
+    whole = [day for day in late if grown.get(day) is None]
+    if whole:
+        touched = touched_days(table, whole) if layout is SESSIONS else whole
+        progress = {**followed.shown(whole), **shown(silver, whole, query), **{unsettled(day): 0 for day in touched}}
+        table.replace(one_ahead(whole_days(lake, silver, layout, touched)), layout.on_days(touched), progress)
+    done = list(whole)
+    for day, growth in grown.items():
+        while growth:
+            is_last = growth.rows == day_rows(silver)[day][0]
+            done += [day] * is_last
+            progress = followed.shown(done) if is_last else {}
+            take_in(lake, table, silver, growth, {**progress, **step_progress(silver, growth, query)})
+            growth = None if is_last else growth_of(table, silver, day, query)
 
 
-def _computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:
-    with gold_queries({"events": events}, window_seconds=1) as compute:
-        return compute(layout)
-
-
-def _stale(table: LakeTable, silver: LakeTable) -> list[date]:
-    prints = _fingerprints(silver, table.layout)
-    held = set(table.files()["partition.event_date"]) if table.files().height else set()
-    return [day for day in sorted(held | prints.keys()) if table.progress(_name(day)) != prints.get(day, 0)]
-
-
-def _name(day: date) -> str:
-    return f"day/{day:%Y%m%d}"
-
-
-def _fingerprints(silver: LakeTable, layout: TableLayout) -> dict[date, int]:
-    """Per day that silver holds: a number of 62 bits that is another one where its rows, or the query, are others."""
-    query = sql_of(layout)
-    return {day: hash_of(f"{content} {query}") for day, content in day_contents(silver).items()}
+def _followed(table: LakeTable, silver: LakeTable) -> FollowedDays:
+    return FollowedDays(table, silver, sql_of(table.layout))

@@ -17,8 +17,10 @@ from assets.behaviour import follow_silver
 from assets.bronze_events import BATCH
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
+from assets.day_index import drop_indexes
 from assets.day_pieces import parse_bronze
 from assets.gold import rebuild_gold
+from assets.kept_parts import drop_parts
 from assets.silver_events import PLACE, near, rebuild_silver
 from assets.tables import (
     ABANDONED_CARTS,
@@ -135,6 +137,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         _remove_kept(lake, layout, user_id)
     _restate_batches(lake, [batch for batch in trace.batches if batch > 0])
     _restate_months(lake, trace.months)
+    drop_indexes(lake)
+    drop_parts(lake)
     for layout in TABLES.values():
         lake.table(layout).purge()
     return Forgotten(found.height, trace.days)

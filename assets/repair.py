@@ -16,6 +16,7 @@ from assets.bronze_events import BATCH
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold import rebuild_gold
 from assets.silver_events import rebuild_silver
+from assets.sources import rebuilt_again
 from assets.tables import (
     BRONZE_EVENTS,
     DAILY,
@@ -75,7 +76,8 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
     gold = [layout for layout in DAILY if _last(lake.table(layout)) > last]
     days = sorted(set[date]().union(*(_days_after(tables[layout.name], last) for layout in _DATED)))
     for table in ahead:
-        table.replace(pl.DataFrame(schema=table.layout.schema), f"batch > {last}", {BATCH: last})
+        rebuilt = rebuilt_again(table, days) if table.layout is SILVER_EVENTS else {}
+        table.replace(pl.DataFrame(schema=table.layout.schema), f"batch > {last}", {BATCH: last, **rebuilt})
         yield Finding(table.layout.name.replace("/", "_"), "ahead", f"taken back to batch {last}")
     for layout in gold:
         # Where all that could say which days are others was lost, all are.

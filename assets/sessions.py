@@ -4,13 +4,15 @@ Add here: which days have to be computed, and which events they need. Not here: 
 when the table follows silver (`behaviour`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from assets.slices import slices_of
+from assets.sources import day_rows
 from assets.tables import SILVER_EVENTS
-from resources.lake import LakeTable
+from resources.lake import Lake, LakeTable
 
 SILENCE = timedelta(minutes=30)
 """As in `sessions.sql`."""
@@ -33,35 +35,47 @@ def touched_days(table: LakeTable, days: Iterable[date]) -> list[date]:
     return sorted(found)
 
 
-def sessions_of(silver: LakeTable, days: Sequence[date], columns: Sequence[str], compute: Compute) -> pl.DataFrame:
-    """The sessions that begin on these days; `compute` makes sessions of whole events.
+def sessions_of(
+    lake: Lake, silver: LakeTable, days: Sequence[date], columns: Sequence[str], compute: Compute
+) -> Iterator[pl.DataFrame]:
+    """The sessions that begin on these days, in frames; `compute` makes sessions of whole events.
 
-    Reads these days, the last half hour before them, and the days after them; where sessions go on for longer, also
-    what their users did on as many days more, so that a visitor who never pauses costs a look at these days alone.
+    Reads these days, the last half hour before them, and the days after them, in slices by user; where sessions go on
+    for longer, also what their users did on as many days more, so that a visitor who never pauses costs a look at these
+    days alone.
     """
-    held = set(silver.files()["partition.event_date"]) if silver.files().height else set()
-    read = {*days, *(day + _DAY for day in days)} & held
-    events = _read(silver, read, {day - _DAY for day in days} & held - read, columns)
+    rows = {day: count for day, (count, _) in day_rows(silver).items()}
+    read = {*days, *(day + _DAY for day in days)} & rows.keys()
+    where = _where(read, {day - _DAY for day in days} & rows.keys() - read)
     begun = pl.col("event_date").is_in(sorted(days))
-    found = compute(events).filter(begun)
-    while more := _days_after(found) & held - read:
+    with slices_of(lake, silver, where, sum(rows[day] for day in read), columns, "user_id") as slices:
+        for events in slices:
+            yield _followed(silver, events, read, rows.keys() - read, lambda all_of: compute(all_of).filter(begun))
+
+
+def _followed(
+    silver: LakeTable, events: pl.DataFrame, read: set[date], unread: set[date], compute: Compute
+) -> pl.DataFrame:
+    """The sessions of these events, with what came on the days after those that were read."""
+    found, left = compute(events), set(unread)
+    while more := days_after(found) & left:
         going_on = found.filter((pl.col("ended_at") + SILENCE).dt.date().is_in(sorted(more)))
         theirs = pl.col("user_id").is_in(going_on["user_id"].unique().implode())
         listed = ", ".join(map(str, going_on["user_id"].unique()))
-        further = silver.read(f"{SILVER_EVENTS.on_days(more)} AND user_id IN ({listed})", columns)
+        further = silver.read(f"{SILVER_EVENTS.on_days(more)} AND user_id IN ({listed})", events.columns)
         events = pl.concat([events.filter(theirs), further])
-        found = pl.concat([found.filter(~theirs), compute(events).filter(begun)])
-        read |= more
+        found = pl.concat([found.filter(~theirs), compute(events)])
+        left -= more
     return found
 
 
-def _read(silver: LakeTable, whole: set[date], evenings: set[date], columns: Sequence[str]) -> pl.DataFrame:
+def _where(whole: set[date], evenings: set[date]) -> str:
     late = [f"(event_date = DATE '{day}' AND event_time >= TIMESTAMP '{day} 23:30:00')" for day in sorted(evenings)]
     conditions = [*([SILVER_EVENTS.on_days(whole)] if whole else []), *late]
-    return silver.read(" OR ".join(conditions) or "false", columns)
+    return " OR ".join(conditions) or "false"
 
 
-def _days_after(found: pl.DataFrame) -> set[date]:
+def days_after(found: pl.DataFrame) -> set[date]:
     """The days on which these sessions may go on."""
     return set((found["ended_at"] + SILENCE).dt.date().unique())
 

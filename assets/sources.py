@@ -1,22 +1,34 @@
 """What a table was computed from, as its own commits remember it.
 
 A version of the source moves with each commit, also with those of upkeep, which change no row: so a refresh goes by the
-version, and whoever asks whether a table is late goes by the content.
+version, and whoever asks whether a table is late goes by the content. Progress is asked by name at about half a
+millisecond, so that the days of years are asked by month.
 Add here: how a source is remembered. Not here: what is computed from it.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from itertools import groupby
 
 import polars as pl
 
 from resources.lake import LakeTable
 
+SLOTS = 400
+"""Progress by day has so many names, used again after as many days: a name that was once committed stays for ever."""
+
+DayRows = Mapping[date, tuple[int, object]]
+"""Per day how many rows there are, and when the newest was written."""
+
+_REBUILDS = "rebuilt"
+
 
 def seen(source: LakeTable) -> dict[str, int]:
     """The progress of a commit that was computed from this version of a table with days."""
-    return {source.layout.name: source.version, _content(source): hash_of(str(day_contents(source)))}
+    return {source.layout.name: source.version, _content(source): _print_of_all(source)}
 
 
 def has_moved(table: LakeTable, source: LakeTable) -> bool:
@@ -26,26 +38,29 @@ def has_moved(table: LakeTable, source: LakeTable) -> bool:
 
 def has_changed(table: LakeTable, source: LakeTable) -> bool:
     """Whether the source has other rows, too, as far as their number and their newest moments tell."""
-    return has_moved(table, source) and table.progress(_content(source)) != hash_of(str(day_contents(source)))
+    return has_moved(table, source) and table.progress(_content(source)) != _print_of_all(source)
 
 
-def day_contents(table: LakeTable) -> dict[date, tuple[object, ...]]:
-    """Per day that the table holds: how many rows, when the newest was written, and how often it was rebuilt.
-
-    The same once files are merged. A rebuild may change rows and leave their number and the newest as they were.
-    """
+def day_rows(table: LakeTable) -> DayRows:
+    """What the table holds of each day, by the statistics of its files: the same once files are merged."""
     files = table.files()
     if files.is_empty():
         return {}
     written = "ingested_at" if "ingested_at" in table.layout.schema else "updated_at"
     day = f"partition.{table.layout.partition_by[0]}"
     known = files.group_by(day).agg(pl.col("num_records").sum(), pl.col(f"max.{written}").max()).sort(day)
-    return {when: (rows, newest, table.progress(_rebuilt(when))) for when, rows, newest in known.iter_rows()}
+    return {when: (rows, newest) for when, rows, newest in known.iter_rows()}
 
 
-def rebuilt_again(table: LakeTable, days: Iterable[date]) -> dict[str, int]:
-    """The progress of a commit that rebuilds these days."""
-    return {_rebuilt(day): (table.progress(_rebuilt(day)) or 0) + 1 for day in days}
+def rebuilt_again(table: LakeTable, days: Collection[date]) -> dict[str, int]:
+    """The progress of a commit that rebuilds these days: it may change rows and leave their number and the newest."""
+    names = {_REBUILDS, *(_rebuilt(slot_of(day)) for day in days), *(_rebuilt(month) for month in map(_month, days))}
+    return {name: (table.progress(name) or 0) + 1 for name in sorted(names)}
+
+
+def rebuilds_of(table: LakeTable, day: date) -> int:
+    """A number that moves when the day is rebuilt, and perhaps when another one is."""
+    return table.progress(_rebuilt(slot_of(day))) or 0
 
 
 def hash_of(text: str) -> int:
@@ -53,9 +68,87 @@ def hash_of(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 2
 
 
+def slot_of(day: date) -> str:
+    """The name that a day shares with those of SLOTS days before and after it."""
+    return f"{day.toordinal() % SLOTS:03}"
+
+
+@dataclass(frozen=True)
+class FollowedDays:
+    """Which days of `source` a table shows, where it shows each day by itself. `query` is how it computes them.
+
+    A commit holds a fingerprint per day, per month, and one of all months but the newest two, each of what the source
+    held: so the days that are late are found with some dozens of questions, however many there are.
+    """
+
+    table: LakeTable
+    source: LakeTable
+    query: str
+
+    @cached_property
+    def stale(self) -> list[date]:
+        """The days of which the table does not say what the source's rows amount to, in their order."""
+        lost = self._held - self._rows.keys()
+        recent = self._recent()
+        months = self._rows_by_month()
+        if self._older(months, recent) != self.table.progress("older"):
+            recent = set(months)
+        late = (month for month in recent if self._of_month(month, months) != self.table.progress(f"month/{month}"))
+        days = (day for month in late for day in months.get(month, ()))
+        return sorted({*lost, *(day for day in days if self._of_day(day) != self.table.progress(_day(day)))})
+
+    def shown(self, days: Collection[date]) -> dict[str, int]:
+        """The progress of a commit after which the table shows these days too."""
+        left = {_month(day) for day in self.stale if day not in days}
+        months, recent = self._rows_by_month(), self._recent()
+        done = {_month(day) for day in days} - left
+        progress = {_day(day): self._of_day(day) for day in days}
+        progress |= {f"month/{month}": self._of_month(month, months) for month in done}
+        if not left - recent and done:
+            progress["older"] = self._older(months, recent)
+        return progress
+
+    @cached_property
+    def _rows(self) -> DayRows:
+        return day_rows(self.source)
+
+    @cached_property
+    def _held(self) -> set[date]:
+        return set(day_rows(self.table))
+
+    def _rows_by_month(self) -> dict[str, list[date]]:
+        return {month: list(days) for month, days in groupby(sorted(self._rows), key=_month)}
+
+    def _recent(self) -> set[str]:
+        return set(sorted({_month(day) for day in self._rows})[-2:])
+
+    def _of_day(self, day: date) -> int:
+        return hash_of(f"{day} {self._rows.get(day)} {rebuilds_of(self.source, day)} {self.query}")
+
+    def _of_month(self, month: str, months: Mapping[str, Iterable[date]]) -> int:
+        rows = [(day, self._rows[day]) for day in months.get(month, ())]
+        return hash_of(f"{rows} {self.source.progress(_rebuilt(month)) or 0} {self.query}")
+
+    def _older(self, months: Mapping[str, Iterable[date]], recent: Collection[str]) -> int:
+        rows = [(day, self._rows[day]) for month in sorted(months) if month not in recent for day in months[month]]
+        return hash_of(f"{sorted(recent)} {rows} {self.source.progress(_REBUILDS) or 0} {self.query}")
+
+
+def _print_of_all(source: LakeTable) -> int:
+    return hash_of(f"{day_rows(source)} {source.progress(_REBUILDS) or 0}")
+
+
 def _content(source: LakeTable) -> str:
     return f"{source.layout.name}/content"
 
 
-def _rebuilt(day: date) -> str:
-    return f"rebuilt/{day:%Y%m%d}"
+def _rebuilt(what: str) -> str:
+    return f"{_REBUILDS}/{what}"
+
+
+def _day(day: date) -> str:
+    return f"day/{slot_of(day)}"
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y%m}"

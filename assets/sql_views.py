@@ -59,6 +59,11 @@ def sql_session(
 def _view(name: str, table: LakeTable) -> str:
     files = table.file_uris()
     body = _files_body(table.layout, files) if files else _empty_body(table.layout)
+    superseding, since = table.layout.superseding, table.superseded_from if table.layout.superseding else None
+    if superseding is not None and since is not None:
+        day = table.layout.partition_by[0]
+        settled, open_ = f"{body} WHERE {day} < DATE '{since}'", f"{body} WHERE {day} >= DATE '{since}'"
+        body = f"{settled} UNION ALL ({open_} {superseding.sql})"
     return f"CREATE VIEW {name} AS {body}"
 
 

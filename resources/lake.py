@@ -6,8 +6,10 @@ read and written through one handle, so that a writer who raced this one fails a
 Add here: a way to touch a table that every layer needs. Not here: which tables there are (`assets`).
 """
 
+import hashlib
 import itertools
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -62,6 +64,49 @@ class ProgressMovedError(LakeError):
 
 
 @dataclass(frozen=True)
+class Superseding:
+    """Rows that are replaced by appending others: of the rows under one `key` the one with the largest `weight` counts.
+
+    With `span`, the names of a start and an end, a row counts unless another one under its key reaches over all of it.
+    `weight` are columns that are added up; it grows with each row that takes the place of another.
+    """
+
+    key: tuple[str, ...]
+    weight: tuple[str, ...]
+    span: tuple[str, str] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What has to be read to tell which rows count."""
+        return (*self.key, *self.weight, *(self.span or ()))
+
+    def alive(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that count."""
+        weight = pl.sum_horizontal(self.weight)
+        if self.span is None:
+            return rows.sort(weight, descending=True).unique(self.key, keep="first")
+        start, end = self.span
+        ordered = rows.sort(pl.col(start), pl.col(end), weight, descending=[False, True, True])
+        reached = pl.col(end).cum_max().shift(1).over(self.key)
+        return ordered.filter((pl.col(end) > reached).fill_null(value=True))
+
+    @property
+    def sql(self) -> str:
+        """The same as a clause of a SELECT."""
+        key, weight = ", ".join(self.key), " + ".join(self.weight)
+        if self.span is None:
+            return f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {weight} DESC) = 1"
+        start, end = self.span
+        before = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+        window = f"PARTITION BY {key} ORDER BY {start}, {end} DESC, {weight} DESC {before}"
+        return f"QUALIFY coalesce({end} > max({end}) OVER ({window}), true)"
+
+
+SUPERSEDED_FROM = "superseded_from"
+"""The progress of a table with `Superseding`: the first day with rows that may not count, by its number; else 0."""
+
+
+@dataclass(frozen=True)
 class TableLayout:
     """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
 
@@ -74,6 +119,7 @@ class TableLayout:
     description: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
     varied: tuple[str, ...] = ()
+    superseding: Superseding | None = None
 
     @property
     def files(self) -> WriterProperties:
@@ -127,23 +173,42 @@ class LakeTable:
         return self._delta.transaction_version(name)
 
     def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The rows for which the SQL predicate `where` holds, in no particular order; statistics prune the files."""
+        """The rows for which the SQL predicate `where` holds, in no particular order; statistics prune the files.
+
+        Of a table with `superseding` the rows that count: there `where` may name the columns of its key alone.
+        """
         names = list(columns or self.layout.schema)
-        reader = self._delta.scan(columns=names, predicate=where)
-        return pl.DataFrame(reader).cast(pl.Schema({name: self.layout.schema[name] for name in names})).select(names)
+        if self.layout.superseding is None or self.superseded_from is None:
+            return self._framed(self._delta.scan(columns=names, predicate=where), names)
+        day = self.layout.partition_by[0]
+        more = [name for name in (*self.layout.superseding.columns, day) if name not in names]
+        rows = self._framed(self._delta.scan(columns=[*names, *more], predicate=where), [*names, *more])
+        settled = pl.col(day) < self.superseded_from
+        counting = self.layout.superseding.alive(rows.filter(~settled))
+        return pl.concat([rows.filter(settled), counting]).select(names)
+
+    @property
+    def superseded_from(self) -> date | None:
+        """The first day with rows that do not count; None where all do."""
+        number = self.progress(SUPERSEDED_FROM)
+        return date.fromordinal(number) if number else None
+
+    def _framed(self, rows: Any, names: Sequence[str]) -> pl.DataFrame:
+        return pl.DataFrame(rows).cast(pl.Schema({name: self.layout.schema[name] for name in names})).select(names)
 
     def stream(
         self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
-        """What `read` gives, in frames of about so many rows as they come from the files, so that no more is held."""
+        """What `read` gives, in frames of about so many rows as they come from the files, so that no more is held.
+
+        Of a table without `superseding`.
+        """
         names = list(columns or self.layout.schema)
-        schema = pl.Schema({name: self.layout.schema[name] for name in names})
-        reader = self._delta.scan(columns=names, predicate=where)
         held: list[RecordBatch] = []
-        for batch in itertools.chain(reader, [None]):
+        for batch in itertools.chain(self._delta.scan(columns=names, predicate=where), [None]):
             held += [batch] if batch is not None else []
             if held and (batch is None or sum(one.num_rows for one in held) >= rows_at_once):
-                yield pl.DataFrame(Table.from_batches(held)).cast(schema).select(names)
+                yield self._framed(Table.from_batches(held), names)
                 held = []
 
     def files(self) -> pl.DataFrame:
@@ -296,6 +361,9 @@ class Lake:
 
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.root = root
+        remote = Path(tempfile.gettempdir()) / f"salesinsights-{hashlib.sha256(root.encode()).hexdigest()[:16]}"
+        self.scratch = remote if "://" in root else Path(root) / "_scratch"
+        """A local folder for what can be made again; not part of the lake's content."""
         self._options = dict(storage_options or {}) or None
         self._known: set[str] = set()
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.event_contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
-from resources.lake import TableLayout
+from resources.lake import Superseding, TableLayout
 
 _DONE = {"views": pl.Int64(), "carts": pl.Int64(), "removals": pl.Int64(), "purchases": pl.Int64()}
 
@@ -50,6 +50,7 @@ USER_DAYS = TableLayout(
     ),
     ("event_date",),
     "What a user did on a UTC day: the counts from which active users, cohorts and features are computed.",
+    superseding=Superseding(("event_date", "user_id"), tuple(_DONE)),
 )
 
 SESSIONS = TableLayout(
@@ -70,6 +71,7 @@ SESSIONS = TableLayout(
     ),
     ("event_date",),
     "What a user did without 30 minutes of silence, under the day on which it began, and how it ended.",
+    superseding=Superseding(("event_date", "user_id", "user_session"), tuple(_DONE), ("started_at", "ended_at")),
 )
 
 ABANDONED_CARTS = TableLayout(

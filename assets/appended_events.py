@@ -1,0 +1,242 @@
+"""Days that have only grown: the tables of visitors are brought to them by what is new, whatever the day holds.
+
+What the new events' users, and whoever shares a visit with them, did earlier that day comes from `day_index`. A user's
+row, and a session, are computed of all of their events by the same query that computes a whole day.
+Add here: how a table takes in new events. Not here: a whole day (`whole_days`), or when (`behaviour`).
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from assets.bronze_events import BATCH
+from assets.day_index import CODED, PIECE, READ, STEP, coded, codes_of, index_of
+from assets.sessions import SILENCE
+from assets.sources import day_rows, hash_of, rebuilds_of, slot_of
+from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
+from assets.whole_days import FUNNEL_KEY, REACHED, added_up, computed, keyed
+from resources.lake import SUPERSEDED_FROM, Lake, LakeTable, Superseding
+
+STEP_ROWS = 500_000
+"""About so many new events are taken in at once; it bounds the memory at about 1.5 GB."""
+
+INDEXED_DAYS = 3
+"""So many of the newest days have an index; of an older day all events are read, piece by piece."""
+
+MANY_LATE = 20_000
+"""With so many new events a day without an index is computed as a whole."""
+
+_ROWS = 2**34
+"""A number of rows is smaller: it shares a progress with a batch."""
+
+_DAY = timedelta(days=1)
+
+_KEYS = {"level": pl.String(), "product_id": pl.Int64(), "key_category": pl.Int64(), "key_brand": pl.String()}
+_STEPS = {"viewing": "view", "carting": "cart", "buying": "purchase"}
+
+_COUNTING = SESSIONS.superseding or Superseding((), ())
+
+
+@dataclass(frozen=True)
+class Growth:
+    """New events of a day: of the batches after `before`, up to `until`, with which the day has so many `rows`."""
+
+    day: date
+    before: int
+    until: int
+    rows: int
+    events: pl.DataFrame
+
+
+def shown(silver: LakeTable, days: list[date], query: str) -> dict[str, int]:
+    """The progress of a commit after which a table shows all events that silver holds of these days."""
+    held, last = day_rows(silver), silver.progress(BATCH) or 0
+    progress: dict[str, int] = {}
+    for day in days:
+        progress |= _progress(silver, day, query, last, held[day][0] if day in held else 0)
+    return progress
+
+
+def growth_of(table: LakeTable, silver: LakeTable, day: date, query: str) -> Growth | None:
+    """What a table has to take in next of a day; None where the day has to be computed as a whole, or is not late.
+
+    It is whole where silver holds other rows than those that the table has seen and those of later batches.
+    """
+    if table.progress(_base(day)) != _base_of(silver, day, query):
+        return None
+    before, rows = divmod(table.progress(_seen(day)) or 0, _ROWS)
+    held = day_rows(silver).get(day, (0, None))[0]
+    if not 0 < held - rows < rows or (not _is_indexed(silver, day) and held - rows > MANY_LATE):
+        return None
+    where = f"{SILVER_EVENTS.on_days([day])} AND batch > {before}"
+    batches = silver.read(where, ["batch"]).group_by("batch").len("events").sort("batch")
+    if batches["events"].sum() != held - rows:
+        return None
+    in_step = batches.filter((pl.col("events").cum_sum() <= STEP_ROWS) | (pl.int_range(pl.len()) == 0))["batch"]
+    is_last = in_step.len() == batches.height
+    until: int = max(before, silver.progress(BATCH) or 0) if is_last else in_step.to_list()[-1]
+    events = silver.read(f"{where} AND batch <= {until}", (*READ, "batch"))
+    return Growth(day, before, until, rows + events.height, events)
+
+
+def take_in(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth, progress: dict[str, int]) -> None:
+    """Bring a table to these events, in one commit with `progress`. What is in the place of other rows is appended."""
+    if table.layout is FUNNEL_DAILY:
+        rows = _funnel(lake, table, silver, growth)
+        table.replace(rows, FUNNEL_DAILY.on_days([growth.day]), progress)
+        return
+    appended = _user_days(lake, silver, growth) if table.layout is USER_DAYS else _sessions(lake, table, silver, growth)
+    table.append(appended, progress | _superseded(table, appended))
+
+
+def step_progress(silver: LakeTable, growth: Growth, query: str) -> dict[str, int]:
+    """The progress of a commit after which a table shows the events of a step."""
+    return _progress(silver, growth.day, query, growth.until, growth.rows)
+
+
+def _progress(silver: LakeTable, day: date, query: str, batch: int, rows: int) -> dict[str, int]:
+    return {_base(day): _base_of(silver, day, query), _seen(day): batch * _ROWS + rows}
+
+
+def _base(day: date) -> str:
+    return f"base/{slot_of(day)}"
+
+
+def _seen(day: date) -> str:
+    return f"seen/{slot_of(day)}"
+
+
+def _base_of(silver: LakeTable, day: date, query: str) -> int:
+    return hash_of(f"{day} {rebuilds_of(silver, day)} {query}")
+
+
+def _is_indexed(silver: LakeTable, day: date) -> bool:
+    return day > max(day_rows(silver)) - INDEXED_DAYS * _DAY
+
+
+def _superseded(table: LakeTable, appended: pl.DataFrame) -> dict[str, int]:
+    """Which days hold rows that may not count."""
+    days = sorted(set(appended["event_date"]))
+    since = [table.progress(SUPERSEDED_FROM) or 0, *(day.toordinal() for day in days)]
+    first = min((number for number in since if number), default=0)
+    return {**{unsettled(day): day.toordinal() for day in days}, SUPERSEDED_FROM: first}
+
+
+def unsettled(day: date) -> str:
+    """The progress that holds the day's number in the calendar while it may have rows that do not count."""
+    return f"unsettled/{slot_of(day)}"
+
+
+def _around(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
+    """STEP of what the new events' users and visits did on the day, up to the step's last batch."""
+    if _is_indexed(silver, growth.day):
+        found = index_of(lake, silver, growth.day).around(growth.events)
+    else:
+        users, visits = growth.events["user_id"].unique(), growth.events["user_session"].drop_nulls().unique()
+        near = pl.col("user_id").is_in(users.implode()) | pl.col("user_session").is_in(visits.implode())
+        found = coded(_filtered(silver, growth.day, near), STEP)
+    return found.filter(pl.col("batch") <= growth.until)
+
+
+def _of_users(
+    lake: Lake, silver: LakeTable, day: date, users: pl.Series, visits_in: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """CODED of what users did on a day, with the day; with `visits_in` of its visits alone, and where there is none."""
+    if _is_indexed(silver, day):
+        return index_of(lake, silver, day).of_users(users, visits_in)
+    theirs = coded(_filtered(silver, day, pl.col("user_id").is_in(users.implode())), CODED)
+    return theirs.with_columns(event_date=pl.lit(day))
+
+
+def _filtered(silver: LakeTable, day: date, near: pl.Expr) -> pl.DataFrame:
+    pieces = silver.stream(SILVER_EVENTS.on_days([day]), PIECE, (*READ, "batch"))
+    return pl.concat(piece.filter(near.fill_null(value=False)) for piece in pieces)
+
+
+def _user_days(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
+    known = _of_users(lake, silver, growth.day, growth.events["user_id"])
+    return computed(USER_DAYS, known.filter(pl.col("batch") <= growth.until))
+
+
+def _funnel(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
+    """The day's rows: those that are there and, added to them, what the new events amount to.
+
+    Events are counted by the query. A user or a visit is counted where nothing earlier that day is alike.
+    """
+    nobody = {name: pl.lit(None, growth.events.schema[name]) for name in ("user_id", "user_session")}
+    told = keyed(computed(FUNNEL_DAILY, growth.events.with_columns(**nobody)))
+    names = codes_of(growth.events["brand"]).rename({"brand": "key_brand"})
+    found = told.drop(REACHED).join(names, on="key_brand", how="left").with_columns(key_brand="code")
+    around = _around(lake, silver, growth)
+    for who in ("user", "session"):
+        counted = pl.concat(_first_times(around, growth.before, level, who) for level in _LEVELS)
+        found = found.join(counted, on=FUNNEL_KEY[1:], how="left", nulls_equal=True)
+    held = table.read(FUNNEL_DAILY.on_days([growth.day]))
+    return added_up(pl.concat([held, found.with_columns(pl.col(REACHED).fill_null(0)).select(held.columns)]))
+
+
+_LEVELS = {"all": None, "category": "category_id", "brand": "brand", "product": "product_id"}
+"""The levels of funnel_daily, and the column of an event that names a row of each."""
+
+
+def _first_times(around: pl.DataFrame, before: int, level: str, who: str) -> pl.DataFrame:
+    """Per row of a level, by FUNNEL_KEY: how many users or visits reached a step for the first time after a batch."""
+    what = {"user": "user_id", "session": "user_session"}[who]
+    key = {name: pl.lit(None, kind) for name, kind in _KEYS.items()} | {"level": pl.lit(level)}
+    if (column := _LEVELS[level]) is not None:
+        key[column if level == "product" else f"key_{level}"] = pl.col(column)
+    steps = around.filter(pl.col(what).is_not_null()).select("event_type", what, "batch", **key)
+    seen = [*key, what, "event_type"]
+    first = steps.group_by(seen).agg(pl.col("batch").min()).filter(pl.col("batch") > before)
+    reached = {f"{who}s_{step}": (pl.col("event_type") == kind).sum().cast(pl.Int64) for step, kind in _STEPS.items()}
+    return first.group_by(list(key)).agg(**reached)
+
+
+def _sessions(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
+    """The sessions that are new, or are others than they were. Those that are no more are taken out of the table."""
+    names = codes_of(growth.events["user_session"])
+    touched = pl.col("user_session").is_null() | pl.col("user_session").is_in(names["code"].implode())
+    events = _over_midnight(lake, table, silver, growth).filter(touched)
+    known = (pl.col("event_date") != growth.day) | (pl.col("batch") <= growth.before)
+    was, now = (_named(computed(SESSIONS, some), names) for some in (events.filter(known), events))
+    counting = _COUNTING.alive(pl.concat([now, was]))
+    gone = counting.join(now, on=counting.columns, how="anti", nulls_equal=True)
+    if gone.height:
+        _take_out(table, gone)
+    return now.join(was, on=now.columns, how="anti", nulls_equal=True)
+
+
+def _named(sessions: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Sessions with the names of visits in place of their codes."""
+    named = sessions.rename({"user_session": "code"}).join(names, on="code", how="left", maintain_order="left")
+    return named.select(SESSIONS.schema.names())
+
+
+def _take_out(table: LakeTable, gone: pl.DataFrame) -> None:
+    """Sessions that now begin on an earlier day. A look that is cut short here does it again: no progress is made."""
+    listed = ", ".join(map(str, gone["user_id"].unique()))
+    where = f"{SESSIONS.on_days(gone['event_date'].unique())} AND user_id IN ({listed})"
+    kept = table.read(where).join(gone, on=gone.columns, how="anti", nulls_equal=True)
+    table.replace(kept, where, {})
+
+
+def _over_midnight(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
+    """All events of the new events' users on the day, and, for whom a session may cross it, on the days around it."""
+    held, users, new = day_rows(silver), growth.events["user_id"].unique(), growth.events
+    whole = [_of_users(lake, silver, growth.day, users, new).filter(pl.col("batch") <= growth.until)]
+    for step in (-_DAY, _DAY):
+        day, events = growth.day, whole[0]
+        while (users := _crossing(events, day, step)).len() and (day := day + step) in held:
+            last = table.progress(_seen(day)) if table.progress(_base(day)) else None
+            seen = pl.lit(value=True) if last is None else pl.col("batch") <= last // _ROWS
+            events = _of_users(lake, silver, day, users, new).filter(seen)
+            whole.append(events)
+    return pl.concat(whole)
+
+
+def _crossing(events: pl.DataFrame, day: date, step: timedelta) -> pl.Series:
+    """The users who did something within the silence before or after the midnight at which the day begins or ends."""
+    midnight = pl.lit(day if step < timedelta(0) else day + step).cast(SILVER_EVENTS.schema["event_time"])
+    near = (pl.col("event_time") - midnight).abs() <= SILENCE
+    return events.filter(near)["user_id"].unique()

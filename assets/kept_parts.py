@@ -1,0 +1,64 @@
+"""What days that are over amount to, kept as files on the local disk, so that a look computes the newest days alone.
+
+A part is named by the data files that it was made from: whoever changes a row of these days changes the name. It may be
+deleted at any time, and is then made again.
+Add here: how a part is kept. Not here: what one is.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+
+from assets.slices import slices_of
+from assets.sources import day_rows, hash_of
+from resources.lake import Lake, LakeTable
+
+Compute = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def kept_part(
+    lake: Lake,
+    table: LakeTable,
+    name: str,
+    days: Collection[date],
+    columns: Sequence[str],
+    compute: Compute,
+    query: str,
+    where: str = "true",
+) -> pl.DataFrame:
+    """What `compute` makes of these days of a table with users: the same as of slices of them by user, put together.
+
+    It is asked of the rows for which `where` holds; `query` says how it computes them. Only the newest part of a `name`
+    is kept.
+    """
+    files = table.files()
+    paths = files.filter(pl.col(f"partition.{table.layout.partition_by[0]}").is_in(list(days)))["path"].sort()
+    part = _folder(lake) / name / f"{hash_of(f'{paths.to_list()} {where} {query}')}.parquet"
+    if not part.exists():
+        rows = sum(count for day, (count, _) in day_rows(table).items() if day in days)
+        with slices_of(lake, table, f"{where} AND {table.layout.on_days(days)}", rows, columns, "user_id") as slices:
+            _put(part, pl.concat(compute(some) for some in slices))
+    return pl.read_parquet(part)
+
+
+def drop_parts(lake: Lake) -> None:
+    """Delete all of them."""
+    shutil.rmtree(_folder(lake), ignore_errors=True)
+
+
+def _put(part: Path, rows: pl.DataFrame) -> None:
+    part.parent.mkdir(parents=True, exist_ok=True)
+    for former in part.parent.iterdir():
+        former.unlink(missing_ok=True)
+    made = part.with_suffix(f".{uuid4()}")
+    rows.write_parquet(made)
+    os.replace(made, part)
+
+
+def _folder(lake: Lake) -> Path:
+    return lake.scratch / "parts"
