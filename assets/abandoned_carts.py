@@ -1,24 +1,34 @@
 """Abandoned carts: what users put in their carts and left there, of the newest days of silver.
 
-Computed anew as a whole from the carts, removals and purchases of those days: so it does not matter in which order they
-came, and it costs the same whatever the history.
+Computed as a whole at each look: it does not matter in which order events came. What still counts of days before the
+newest two is kept (`kept_parts`). So a look costs these two days, without their views, and what lies in carts: it grows
+with the day. An event of an older day costs a read of all days of the rule. All rows of the table are replaced.
 Add here: how the table follows silver. Not here: what counts as abandoned (`abandoned_carts.sql`).
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
 from assets.customers.options import CartRule
 from assets.measures import sql_of
-from assets.sources import has_changed, has_moved, hash_of, seen
+from assets.kept_parts import kept_part
+from assets.slices import SLICE
+from assets.sources import day_rows, has_changed, has_moved, hash_of, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
+from resources.ahead import one_ahead
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict
+
+OPEN_DAYS = 2
+"""So many of the newest days are looked at each time."""
 
 RULE = "rule"
 """The name under which a commit holds a hash of the rule it went by."""
 
+_COUNTING = Path(__file__).with_name("counting_carts.sql")
 _READ = ("event_time", "event_type", "product_id", "brand", "price", "user_id", "user_session")
 
 
@@ -37,7 +47,11 @@ def newest_moment(silver: LakeTable) -> datetime | None:
     files = silver.files()
     if files.is_empty():
         return None
-    newest = silver.read(SILVER_EVENTS.on_days([max(files["partition.event_date"])]), ["event_time"])
+    day = files["partition.event_date"].max()
+    last: datetime = files.filter(pl.col("partition.event_date") == day)["max.event_time"].max()  # type: ignore[assignment]
+    # Statistics are cut to milliseconds: they prune the files, and the rows say the moment.
+    since = f"event_time >= TIMESTAMP '{last - timedelta(seconds=1):%Y-%m-%d %H:%M:%S}'"
+    newest = silver.read(f"{since} AND {SILVER_EVENTS.on_days([last.date()])}", ["event_time"])
     moment: datetime = min([newest["event_time"].max(), files["max.ingested_at"].max()])  # type: ignore[type-var, assignment]
     return moment
 
@@ -54,18 +68,37 @@ def refresh_carts(lake: Lake, rule: CartRule) -> int:
     def refresh() -> int:
         table, silver = lake.table(ABANDONED_CARTS), lake.table(SILVER_EVENTS)
         if _has_other_rule(table, rule) or has_moved(table, silver):
-            table.replace(_abandoned_in(silver, rule), None, {**seen(silver), RULE: _print(rule)})
+            table.replace(one_ahead(_abandoned_in(lake, silver, rule)), None, {**seen(silver), RULE: _print(rule)})
         return table.rows
 
     return again_on_conflict(refresh)
 
 
-def _abandoned_in(silver: LakeTable, rule: CartRule) -> pl.DataFrame:
+def _abandoned_in(lake: Lake, silver: LakeTable, rule: CartRule) -> Iterator[pl.DataFrame]:
+    """The table's rows, in slices by user."""
     now = newest_moment(silver)
     if now is None:
-        return pl.DataFrame(schema=ABANDONED_CARTS.schema)
-    recent = f"event_date > DATE '{now.date() - timedelta(days=rule.days)}'"
-    return abandoned(silver.read(f"event_type <> 'view' AND {recent}", _READ), now, rule)
+        return
+    days = sorted(day for day in day_rows(silver) if day > now.date() - timedelta(days=rule.days))
+    parts = [_counting(lake, silver, "newest", days[-OPEN_DAYS:])]
+    if closed := days[:-OPEN_DAYS]:
+        parts.append(_counting(lake, silver, "closed", closed))
+    events = pl.concat(parts)
+    count = -(-events.height // SLICE)
+    for number in range(count):
+        yield abandoned(events.filter(pl.col("user_id").hash(7) % count == number), now, rule)
+
+
+def _counting(lake: Lake, silver: LakeTable, name: str, days: list[date]) -> pl.DataFrame:
+    return kept_part(
+        lake, silver, f"carts/{name}", days, _READ, counting_carts, _COUNTING.read_text(), "event_type <> 'view'"
+    )
+
+
+def counting_carts(events: pl.DataFrame) -> pl.DataFrame:
+    """Of the carts, removals and purchases of some days those that may still count."""
+    with duckdb_session({"events": events}) as connection:
+        return query(connection, _COUNTING.read_text()).cast({name: SILVER_EVENTS.schema[name] for name in _READ})
 
 
 def _has_other_rule(table: LakeTable, rule: CartRule) -> bool:

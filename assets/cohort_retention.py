@@ -1,14 +1,29 @@
-"""Cohorts: who came back month by month, computed anew as a whole from user_days.
+"""Cohorts: who came back month by month, from user_days.
 
+What users did in a month that is over, and in the running one but for its newest two days, is kept (`kept_parts`). So a
+look costs two days, and a row for each user and month with a visit; an older day that changed costs its month.
 Add here: how the table follows user_days. Not here: what a cohort is (`cohort_retention.sql`).
 """
 
+from collections.abc import Iterator
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+
+import polars as pl
+
 from assets.measures import gold_queries
-from assets.sources import has_changed, has_moved, seen
+from assets.kept_parts import kept_part
+from assets.sources import day_rows, has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
-from resources.lake import Lake, again_on_conflict
+from resources.duckdb_engine import duckdb_session, query
+from resources.lake import Lake, LakeTable, again_on_conflict
+
+OPEN_DAYS = 2
+"""So many of the newest days are read at each look."""
 
 _READ = ("user_id", "views", "carts", "purchases", "revenue", "event_date")
+_MONTHS = Path(__file__).with_name("user_months.sql")
 
 
 def cohorts_are_behind(lake: Lake) -> bool:
@@ -22,8 +37,26 @@ def refresh_cohorts(lake: Lake) -> int:
     def refresh() -> int:
         table, days = lake.table(COHORT_RETENTION), lake.table(USER_DAYS)
         if has_moved(table, days):
-            with gold_queries({"user_days": days.read(columns=_READ)}, window_seconds=1) as compute:
+            with gold_queries({"user_months": pl.concat(_user_months(lake, days))}, window_seconds=1) as compute:
                 table.replace(compute(COHORT_RETENTION), None, seen(days))
         return table.rows
 
     return again_on_conflict(refresh)
+
+
+def _user_months(lake: Lake, days: LakeTable) -> Iterator[pl.DataFrame]:
+    """What users did in each month: the running one in two parts."""
+    held = sorted(day_rows(days))
+    for month, closed in groupby(held[:-OPEN_DAYS], key=_month):
+        yield kept_part(lake, days, f"user_months/{month}", list(closed), _READ, user_months, _MONTHS.read_text())
+    yield user_months(days.read(days.layout.on_days(held[-OPEN_DAYS:]) if held else "false", _READ))
+
+
+def user_months(days: pl.DataFrame) -> pl.DataFrame:
+    """Per activity, user and month the revenue, from rows of user_days."""
+    with duckdb_session({"user_days": days}) as connection:
+        return query(connection, _MONTHS.read_text())
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y%m}"

@@ -1,15 +1,6 @@
 -- Of the users whose first activity of a kind was in a month: how many had one in each month since. The users of a month,
 -- added up over the cohorts, are the distinct users of that month.
-WITH active AS (
-    SELECT user_id, date_trunc('month', event_date)::DATE AS month, revenue, unnest(
-        list_filter([
-            'any', CASE WHEN views > 0 THEN 'view' END, CASE WHEN carts > 0 THEN 'cart' END,
-            CASE WHEN purchases > 0 THEN 'purchase' END
-        ], lambda kind: kind IS NOT NULL)
-    ) AS activity
-    FROM user_days
-),
-months AS (SELECT activity, user_id, month, sum(revenue) AS revenue FROM active GROUP BY ALL),
+WITH months AS (SELECT activity, user_id, month, sum(revenue) AS revenue FROM user_months GROUP BY ALL),
 begun AS (SELECT *, min(month) OVER (PARTITION BY activity, user_id) AS cohort FROM months),
 sizes AS (SELECT activity, cohort, count(*) AS cohort_users FROM begun WHERE month = cohort GROUP BY ALL)
 SELECT

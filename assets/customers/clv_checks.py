@@ -34,7 +34,10 @@ def revenue_conserved(lake: Lake) -> Verdict:
         days = lake.table(CUSTOMER_DAYS, table.progress(CUSTOMER_DAYS.name) or 0)
     except VersionGoneError:
         days = lake.table(CUSTOMER_DAYS)
-    sums = [{name: frame[name].sum() or Decimal(0) for name in names} for frame in (table.read(), days.read())]
+    sums = [
+        {name: frame[name].sum() or Decimal(0) for name in names}
+        for frame in (table.read(columns=names), days.read(columns=names))
+    ]
     differing = {name: f"{sums[0][name]} of {sums[1][name]}" for name in names if sums[0][name] != sums[1][name]}
     return Verdict(not differing, {"revenue": float(sums[0]["revenue"]), **differing})
 

@@ -15,11 +15,12 @@ from assets.customers.bg_nbd import NAMES as PURCHASE_NAMES
 from assets.customers.bg_nbd import BgNbd
 from assets.customers.gamma_gamma import NAMES as VALUE_NAMES
 from assets.customers.gamma_gamma import GammaGamma
-from assets.customers.histories import READ, newest_day, purchase_histories
+from assets.customers.histories import READ, histories_in
 from assets.customers.holdout import hold_out
 from assets.customers.lifetime_model import LifetimeFit, LifetimeModel, fit_lifetime, histories
 from assets.customers.likelihood import Fit
 from assets.customers.options import ClvOptions
+from assets.customers.purchase_history import purchase_history
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS
 from resources.lake import Lake, LakeTable, again_on_conflict
 
@@ -90,12 +91,14 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
     """
 
     def fit() -> int | None:
-        table, days = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS).read(columns=READ)
-        buyers, as_of = purchase_histories(days), newest_day(days)
-        due = reason_to_fit(newest_model(table), buyers, as_of, options)
-        reason = due or ("asked" if is_asked and days.height else None)
+        table, sold = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
+        history = purchase_history(lake, sold)
+        buyers, as_of = histories_in(history), history["last_day"].max()
+        due = reason_to_fit(newest_model(table), buyers, as_of if isinstance(as_of, date) else None, options)
+        reason = due or ("asked" if is_asked and history.height else None)
         if reason is None:
             return None
+        days = sold.read(columns=READ)
         version = (table.progress(MODEL) or 0) + 1
         report = hold_out(days, options)
         rows = report.rows if report else pl.DataFrame(schema=CLV_HOLDOUT.schema)

@@ -15,6 +15,7 @@ from assets.customers.customer_value import scored
 from assets.customers.lifetime_model import fit_lifetime
 from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
+from assets.customers.purchase_history import purchase_history
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
 from resources.lake import Lake
 
@@ -39,10 +40,10 @@ def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) ->
 
     Day after day without purchases changes nothing: the answer is that of the last day on which anybody bought.
     """
-    current = lake.table(CUSTOMER_VALUE).read()
-    newest = current.item(0, "as_of") if current.height else None
+    table = lake.table(CUSTOMER_VALUE)
+    newest: date | None = table.files()["max.as_of"].max() if table.rows else None  # type: ignore[assignment]
     if day is None or (newest is not None and day >= newest):
-        return Worth(_row(current, user_id), newest, "current")
+        return Worth(_row(table.read(f"user_id = {user_id}"), user_id), newest, "current")
     bought = [one for one in rows_per_day(lake.table(CUSTOMER_DAYS)) if one <= day]
     if not bought:
         return Worth(None, None, "computed")
@@ -50,7 +51,7 @@ def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) ->
     recorded = lake.table(CUSTOMER_VALUE_DAYS).read(CUSTOMER_VALUE_DAYS.on_days([as_of]))
     if recorded.height:
         return Worth(_row(recorded, user_id), as_of, "recorded")
-    past = past_value(lake.table(CUSTOMER_DAYS).read(f"event_date <= DATE '{as_of}'"))
+    past = past_value(purchase_history(lake, lake.table(CUSTOMER_DAYS), as_of))
     return Worth(_row(scored(past, fit_lifetime(past, options).model, None), user_id), as_of, "computed")
 
 

@@ -1,11 +1,12 @@
 """Every buyer's value: what they were worth, from customer_days, and what the newest model says they will be.
 
-The past is computed anew for all of them, since scores and segments compare them; a prediction is made anew only for
-those whose history, or whose model, is another one. A day's last state is kept in customer_value_days.
+The past is computed anew for all of them, since scores and segments compare them: a look costs a row a buyer and the
+newest two days, whatever the history. A prediction is made anew only for those whose history, or whose model, is
+another one. A day's last state is kept in customer_value_days.
 Add here: how the table follows its sources. Not here: the measures (`customer_value.sql`), or the models.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,12 +15,17 @@ import polars as pl
 from assets.customers.clv_model import MODEL, newest_model
 from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
 from assets.customers.past_value import past_value
+from assets.customers.purchase_history import purchase_history
 from assets.sources import has_changed, seen
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake, LakeTable, again_on_conflict
 
 REACHED = "reached_day"
 """The name under which a commit holds the newest day on which anybody had bought, by its number in the calendar."""
+
+DAILY_DAYS = 92
+"""Of so many days the state of each is kept, of those before them the last one of each month: so the table grows by a
+row a buyer and month. A day that is not kept is computed when it is asked for."""
 
 AT_ONCE = 50_000
 """Buyers that are compared and scored at once; it bounds the memory."""
@@ -47,9 +53,9 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
 
     def refresh() -> Refreshed:
         table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
-        newest, bought = newest_model(models), days.read()
-        past, reached = past_value(bought), _reached(bought)
-        del bought
+        newest, history = newest_model(models), purchase_history(lake, days)
+        past, reached = past_value(history), _reached(history)
+        del history
         recorded = _record(lake, table, days, reached)
         past = past.with_columns(model_version=pl.lit(newest.version, pl.Int64))
         known = table.read(columns=("user_id", *_INPUTS, *PREDICTED))
@@ -87,22 +93,32 @@ def _record(lake: Lake, table: LakeTable, days: LakeTable, reached: int) -> date
         return None
     day = date.fromordinal(before)
     known = newest_model(lake.table(CLV_MODEL), day)
-    past = past_value(days.read(f"event_date <= DATE '{day}'"))
+    past = past_value(purchase_history(lake, days, day))
     if past.is_empty():
         return None
     as_of: date = past.item(0, "as_of")
     rows = (scored(some, known.model, known.version) for some in past.iter_slices(AT_ONCE))
     kept = (some.select(CUSTOMER_VALUE_DAYS.schema.names()) for some in rows)
-    lake.table(CUSTOMER_VALUE_DAYS).replace(kept, CUSTOMER_VALUE_DAYS.on_days([as_of]), {})
+    recorded = lake.table(CUSTOMER_VALUE_DAYS)
+    recorded.replace(kept, CUSTOMER_VALUE_DAYS.on_days([as_of]), {})
+    if thinned := thinned_out(recorded.files()["partition.as_of"].unique()):
+        recorded.replace(pl.DataFrame(schema=CUSTOMER_VALUE_DAYS.schema), CUSTOMER_VALUE_DAYS.on_days(thinned), {})
     return as_of
 
 
-def _reached(bought: pl.DataFrame) -> int:
+def thinned_out(days: Iterable[date]) -> list[date]:
+    """Which of these recorded days are given up: of those DAILY_DAYS before the newest one all but a month's last."""
+    known = sorted(days)
+    last = {(day.year, day.month): day for day in known}
+    return [day for day in known if (known[-1] - day).days >= DAILY_DAYS and day != last[day.year, day.month]]
+
+
+def _reached(history: pl.DataFrame) -> int:
     """The newest day on which anybody bought, or on which such a row was written where a shop's clock ran ahead.
 
     0 where nobody has bought.
     """
-    newest = bought.select(pl.min_horizontal(pl.col("event_date").max(), pl.col("updated_at").max().dt.date())).item()
+    newest = history.select(pl.min_horizontal(pl.col("last_day").max(), pl.col("updated_at").max().dt.date())).item()
     return newest.toordinal() if isinstance(newest, date) else 0
 
 

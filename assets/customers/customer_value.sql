@@ -2,28 +2,35 @@
 -- recency, frequency, monetary_value: as in the buy-till-you-die literature (Fader, Hardie, Lee 2005), counted in days:
 -- frequency = days with a purchase after the first; recency = age at the last of them; monetary_value = revenue per
 -- such repeat day, null for those who bought on one day only.
-WITH newest AS (SELECT max(event_date) AS as_of FROM customer_days),
-     numbered AS (
-         SELECT *, event_date = min(event_date) OVER (PARTITION BY user_id) AS is_first_day FROM customer_days
-     ),
-     buyers AS (
+WITH newest AS (SELECT max(last_day) AS as_of FROM history),
+     -- Parts of a buyer's history are of different days: the first day is that of one of them.
+     whole AS (
          SELECT
              user_id,
              sum(orders)                                          AS orders,
              sum(units)                                           AS units,
              sum(revenue)                                         AS revenue,
              sum(refunds)                                         AS refunds,
-             round(sum(revenue) / sum(orders), 2)                 AS average_order_value,
              min(first_order_at)                                  AS first_order_at,
              max(last_order_at)                                   AS last_order_at,
-             any_value(as_of) - min(event_date)                   AS tenure_days,
-             max(event_date) - min(event_date)                    AS recency,
-             count(*) - 1                                         AS frequency,
-             round(sum(revenue) FILTER (NOT is_first_day) / nullif(count(*) - 1, 0), 2) AS monetary_value,
-             date_trunc('month', min(event_date))                 AS cohort,
-             any_value(as_of)                                     AS as_of
-         FROM numbered, newest
+             min(first_day)                                       AS first_day,
+             max(last_day)                                        AS last_day,
+             sum(days)::BIGINT                                    AS days,
+             arg_min(first_revenue, first_day)                    AS first_revenue
+         FROM history
          GROUP BY user_id
+     ),
+     buyers AS (
+         SELECT
+             user_id, orders, units, revenue, refunds, first_order_at, last_order_at,
+             round(revenue / orders, 2)                           AS average_order_value,
+             as_of - first_day                                    AS tenure_days,
+             last_day - first_day                                 AS recency,
+             days - 1                                             AS frequency,
+             round((revenue - first_revenue) / nullif(days - 1, 0), 2) AS monetary_value,
+             date_trunc('month', first_day)                       AS cohort,
+             as_of
+         FROM whole, newest
      ),
      -- RFM: fifths of all buyers, 5 the best. Equal buyers have equal scores, so a fifth may be more or less than one:
      -- equal days count upward, since whoever bought on the newest day is recent whoever else is; the rest downward.

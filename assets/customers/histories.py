@@ -29,6 +29,25 @@ def purchase_histories(days: pl.DataFrame) -> pl.DataFrame:
     return grouped.with_columns(monetary_value=mean).drop("repeat_revenue").sort("user_id")
 
 
+def histories_in(parts: pl.DataFrame) -> pl.DataFrame:
+    """The same from the parts of `purchase_history`."""
+    grouped = parts.group_by("user_id").agg(
+        pl.col("days").sum(),
+        pl.col("first_day").min(),
+        pl.col("last_day").max(),
+        pl.col("revenue").sum(),
+        pl.col("first_revenue").sort_by("first_day").first(),
+    )
+    repeat_revenue, frequency = (pl.col("revenue") - pl.col("first_revenue")).cast(pl.Float64), pl.col("days") - 1
+    return grouped.select(
+        "user_id",
+        frequency=frequency,
+        recency=(pl.col("last_day") - pl.col("first_day")).dt.total_days(),
+        tenure_days=(pl.col("last_day").max() - pl.col("first_day")).dt.total_days(),
+        monetary_value=pl.when(frequency > 0).then(repeat_revenue / frequency),
+    ).sort("user_id")
+
+
 def newest_day(days: pl.DataFrame) -> date | None:
     """The newest day on which anybody bought; None where nobody has."""
     newest = days["event_date"].max()

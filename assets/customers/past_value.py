@@ -18,8 +18,8 @@ _SCHEMA = pl.Schema(
 )
 
 
-def past_value(days: pl.DataFrame) -> pl.DataFrame:
-    """One row a buyer, from rows like customer_days: the columns of customer_value but for the predictions."""
+def past_value(history: pl.DataFrame) -> pl.DataFrame:
+    """One row a buyer, from parts of their histories (`purchase_history`): customer_value but for the predictions."""
     sql = Path(__file__).with_name("customer_value.sql").read_text()
-    with duckdb_session({"customer_days": days}, memory_limit=MEMORY) as connection:
+    with duckdb_session({"history": history}, memory_limit=MEMORY) as connection:
         return query(connection, sql).select(_SCHEMA.names()).cast(_SCHEMA)

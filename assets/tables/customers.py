@@ -67,7 +67,8 @@ CUSTOMER_VALUE_DAYS = TableLayout(
         }
     ),
     ("as_of",),
-    "customer_value as it stood at the end of each day: what each customer was thought to be worth then.",
+    "customer_value as it stood at the end of a day, for the last 92 days and each month's last: what each customer "
+    "was thought to be worth.",
 )
 
 CLV_MODEL = TableLayout(

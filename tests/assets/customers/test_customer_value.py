@@ -225,6 +225,27 @@ def test_a_day_is_recorded_with_its_last_minutes_which_no_look_has_seen(lake: La
     assert follow(lake).recorded is None
 
 
+def test_of_days_long_ago_the_last_one_of_a_month_is_kept_and_another_one_is_computed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customer_value, "DAILY_DAYS", 20)
+    days = [0, 1, 30, 31, 50, 52, 70, 71]
+    for day in days:
+        sell(lake, {1: [(day, "2.00")], 2: [(day, "3.00")]})
+        follow(lake)
+
+    kept = sorted(set(rows(lake, CUSTOMER_VALUE_DAYS)["as_of"]))
+    assert [(day - FIRST).days for day in kept] == [30, 52, 70]
+    asked = {day: worth_on(lake, 1, FIRST + timedelta(days=day), OPTIONS) for day in (1, 30, 31, 70)}
+    told = {day: (worth.basis, worth.row["revenue"]) for day, worth in asked.items() if worth.row is not None}
+    assert told == {
+        1: ("computed", Decimal("4.00")),
+        30: ("recorded", Decimal("6.00")),
+        31: ("computed", Decimal("8.00")),
+        70: ("recorded", Decimal("14.00")),
+    }
+
+
 def test_a_clock_that_runs_ahead_ends_no_day(lake: Lake) -> None:
     today = pl.lit(datetime.combine(FIRST, time(10), UTC))
     sell(lake, {1: [(0, "10.00")]})

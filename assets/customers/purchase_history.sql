@@ -1,0 +1,16 @@
+-- What each buyer bought on some days: all that their value is computed from, so that parts of it can be put together.
+SELECT
+    user_id,
+    sum(orders)::BIGINT                                          AS orders,
+    sum(units)::BIGINT                                           AS units,
+    sum(revenue)                                                 AS revenue,
+    sum(refunds)                                                 AS refunds,
+    min(first_order_at)                                          AS first_order_at,
+    max(last_order_at)                                           AS last_order_at,
+    min(event_date)                                              AS first_day,
+    max(event_date)                                              AS last_day,
+    count(*)                                                     AS days,
+    sum(revenue) FILTER (is_first_day)                           AS first_revenue,
+    max(updated_at)                                              AS updated_at
+FROM (SELECT *, event_date = min(event_date) OVER (PARTITION BY user_id) AS is_first_day FROM customer_days)
+GROUP BY user_id
