@@ -35,7 +35,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
 BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
-    *("customers", "visitors", "beside", "runs"),
+    *("customers", "visitors", "looks", "beside", "runs"),
 )
 LONG = ("day", "hours")
 """What `make bench` leaves out, since together they take more than an hour: run each with `--only`."""
@@ -45,7 +45,7 @@ LONG = ("day", "hours")
 @click.option("--only", type=click.Choice((*BENCHMARKS, *LONG)), help="One of them; the other sections stay.")
 @click.option("--rate", default=1_000, show_default=True, help="Latency, beside: events a second.")
 @click.option("--seconds", default=600, show_default=True, help="Latency, beside, hours: how long.")
-@click.option("--day-events", default=40_000_000, show_default=True, help="Day, hours: events on the busy day.")
+@click.option("--day-events", default=40_000_000, show_default=True, help="Day, hours, looks: events on the busy day.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, where a benchmark has one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
@@ -98,6 +98,11 @@ def main(
         "visitors": lambda: (
             f"The tables of visitors and customers on {rows:,} rows of five months, each alone",
             visitors.run(rows),
+        ),
+        "looks": lambda: (
+            f"The tables of visitors and customers on one day: a look after {visitors.LOOK_EVENTS:,} events on a day "
+            f"of {visitors.SMALL_DAY:,} and on one of {day_events:,}, written to silver directly; each alone",
+            visitors.run_busy_day(day_events),
         ),
         "beside": lambda: (
             f"Payment to gold beside the customer assets, which have {rows:,} rows of five months to compute first: "

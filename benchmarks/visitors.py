@@ -1,4 +1,4 @@
-"""What the tables of visitors and customers cost on months of history: seconds and memory, at once and after a batch.
+"""What the tables of visitors and customers cost: on months of history, and a look on a small and on a busy day.
 
 Each figure is from a process of its own. Add here: a table that follows in its own time. Not here: what a payment waits
 meanwhile (`beside`), or many more buyers than a history has (`customers`).
@@ -10,30 +10,42 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
+
 from assets.abandoned_carts import refresh_carts
 from assets.behaviour import follow_silver
+from assets.bronze_events import BATCH as BATCH_NUMBER
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import CartRule, ClvOptions
+from assets.gold import rebuild_gold
 from assets.tables import (
     ABANDONED_CARTS,
     CLV_MODEL,
     COHORT_RETENTION,
+    CUSTOMER_DAYS,
     CUSTOMER_VALUE,
     FUNNEL_DAILY,
     SESSIONS,
+    SILVER_EVENTS,
     USER_DAYS,
     USER_FEATURES,
 )
 from assets.user_features import make_features
 from benchmarks.alone import alone, peak_mb
 from benchmarks.flatness import BATCH, Bench
+from benchmarks.visitor_days import DAY, BusyDay
 from resources.lake import Lake, TableLayout
 
 AFTER = datetime(2020, 3, 1, 12, tzinfo=UTC)
 """When the batch comes: on the day after the history."""
 LAST_DAY = date(2020, 2, 29)
+
+FIRST_EVENTS, LOOK_EVENTS = 10_000, 30_000
+"""On a small and on a busy day a first look takes in so many events, and fills the index; then one takes in so many."""
+
+SMALL_DAY = 60_000
 
 MAKERS: Mapping[str, tuple[TableLayout, Callable[[Lake], object]]] = {
     "funnel_daily": (FUNNEL_DAILY, lambda lake: list(follow_silver(lake, FUNNEL_DAILY))),
@@ -49,7 +61,7 @@ MAKERS: Mapping[str, tuple[TableLayout, Callable[[Lake], object]]] = {
 
 
 def run(rows: int) -> list[dict[str, object]]:
-    """A line a table."""
+    """A line a table: at once, and after a batch."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         bench = Bench(Path(folder), AFTER)
         bench.load_history(rows)
@@ -68,9 +80,72 @@ def run(rows: int) -> list[dict[str, object]]:
         ]
 
 
+def run_busy_day(events: int) -> list[dict[str, object]]:
+    """A line a table: what the day costs as a whole, and a look after LOOK_EVENTS more, beside one on a small day.
+
+    Silver is written directly: the figures are of these tables alone.
+    """
+    small, busy = (_on_a_day(count) for count in (SMALL_DAY, events))
+    return [
+        {
+            "table": name,
+            f"{events:,} events as a whole, CPU s": busy[name]["whole"]["CPU s"],
+            "its peak MB": busy[name]["whole"]["MB"],
+            "a look on a small day, CPU s": small[name]["look"]["CPU s"],
+            "on the busy day, CPU s": busy[name]["look"]["CPU s"],
+            "ratio": round(_number(busy[name]["look"]["CPU s"]) / max(_number(small[name]["look"]["CPU s"]), 0.001), 2),
+            "small: wall s": small[name]["look"]["s"],
+            "busy: wall s": busy[name]["look"]["s"],
+            "small: MB": small[name]["look"]["MB"],
+            "busy: MB": busy[name]["look"]["MB"],
+        }
+        for name in busy
+    ]
+
+
+def _on_a_day(events: int) -> dict[str, dict[str, dict[str, object]]]:
+    names = [name for name in MAKERS if name != "user_features of a day"]
+    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
+        alone(fill, folder, events)
+        whole = {name: alone(_make, folder, name) for name in names}
+        alone(grow, folder, 0, FIRST_EVENTS)
+        for name in names:
+            alone(_make, folder, name)
+        alone(grow, folder, FIRST_EVENTS, LOOK_EVENTS)
+        return {name: {"whole": whole[name], "look": alone(_make, folder, name)} for name in names}
+
+
+def fill(folder: str, events: int) -> dict[str, object]:
+    """Write a busy day to silver, and its buyers; what a look is to take in is kept beside the lake."""
+    lake = Lake(folder)
+    kept = BusyDay(events, FIRST_EVENTS + LOOK_EVENTS).fill(lake)
+    kept.write_parquet(_kept(folder))
+    rebuild_gold(lake, [CUSTOMER_DAYS], [DAY], 45)
+    return {"MB": peak_mb()}
+
+
+def grow(folder: str, start: int, count: int) -> dict[str, object]:
+    """Add so many of the events that were kept, as a batch."""
+    lake = Lake(folder)
+    silver = lake.table(SILVER_EVENTS)
+    number = (silver.progress(BATCH_NUMBER) or 0) + 1
+    some = pl.read_parquet(_kept(folder)).slice(start, count).with_columns(batch=pl.lit(number, pl.Int64))
+    silver.append(some, {BATCH_NUMBER: number})
+    rebuild_gold(lake, [CUSTOMER_DAYS], [DAY], 45)
+    return {}
+
+
+def _kept(folder: str) -> Path:
+    return Path(folder) / "kept.parquet"
+
+
 def _make(folder: str, name: str) -> dict[str, object]:
     lake, (layout, make) = Lake(folder), MAKERS[name]
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     make(lake)
-    seconds = round(time.perf_counter() - begun, 2)
-    return {"s": seconds, "MB": peak_mb(), "rows": lake.table(layout).rows}
+    seconds, cpu = round(time.perf_counter() - begun, 2), round(time.process_time() - used, 2)
+    return {"s": seconds, "CPU s": cpu, "MB": peak_mb(), "rows": lake.table(layout).rows}
+
+
+def _number(figure: object) -> float:
+    return float(str(figure))
