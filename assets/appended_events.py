@@ -12,11 +12,13 @@ import polars as pl
 
 from assets.bronze_events import BATCH
 from assets.day_index import CODED, PIECE, READ, STEP, coded, codes_of, index_of
+from assets.funnel import added_up, events_counted, first_times
 from assets.sessions import SILENCE
-from assets.sources import day_rows, hash_of, rebuilds_of, slot_of
+from assets.sources import day_rows, hash_of, rebuilds_of, recent_slot_of
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
-from assets.whole_days import FUNNEL_KEY, REACHED, added_up, computed, keyed
-from resources.lake import SUPERSEDED_FROM, Lake, LakeTable, Superseding
+from assets.whole_days import computed
+from resources.lake import Lake, LakeTable
+from resources.superseding import SUPERSEDED_FROM, Superseding
 
 STEP_ROWS = 500_000
 """About so many new events are taken in at once; it bounds the memory at about 1.5 GB."""
@@ -31,9 +33,6 @@ _ROWS = 2**34
 """A number of rows is smaller: it shares a progress with a batch."""
 
 _DAY = timedelta(days=1)
-
-_KEYS = {"level": pl.String(), "product_id": pl.Int64(), "key_category": pl.Int64(), "key_brand": pl.String()}
-_STEPS = {"viewing": "view", "carting": "cart", "buying": "purchase"}
 
 _COUNTING = SESSIONS.superseding or Superseding((), ())
 
@@ -100,11 +99,11 @@ def _progress(silver: LakeTable, day: date, query: str, batch: int, rows: int) -
 
 
 def _base(day: date) -> str:
-    return f"base/{slot_of(day)}"
+    return f"base/{recent_slot_of(day)}"
 
 
 def _seen(day: date) -> str:
-    return f"seen/{slot_of(day)}"
+    return f"seen/{recent_slot_of(day)}"
 
 
 def _base_of(silver: LakeTable, day: date, query: str) -> int:
@@ -125,7 +124,7 @@ def _superseded(table: LakeTable, appended: pl.DataFrame) -> dict[str, int]:
 
 def unsettled(day: date) -> str:
     """The progress that holds the day's number in the calendar while it may have rows that do not count."""
-    return f"unsettled/{slot_of(day)}"
+    return f"unsettled/{recent_slot_of(day)}"
 
 
 def _around(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
@@ -162,35 +161,14 @@ def _user_days(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
 def _funnel(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
     """The day's rows: those that are there and, added to them, what the new events amount to.
 
-    Events are counted by the query. A user or a visit is counted where nothing earlier that day is alike.
+    A user or a visit is counted where nothing earlier that day is alike: so only keys of new events are counted at.
     """
-    nobody = {name: pl.lit(None, growth.events.schema[name]) for name in ("user_id", "user_session")}
-    told = keyed(computed(FUNNEL_DAILY, growth.events.with_columns(**nobody)))
-    names = codes_of(growth.events["brand"]).rename({"brand": "key_brand"})
-    found = told.drop(REACHED).join(names, on="key_brand", how="left").with_columns(key_brand="code")
-    around = _around(lake, silver, growth)
-    for who in ("user", "session"):
-        counted = pl.concat(_first_times(around, growth.before, level, who) for level in _LEVELS)
-        found = found.join(counted, on=FUNNEL_KEY[1:], how="left", nulls_equal=True)
+    around = _around(lake, silver, growth).with_columns(event_date=pl.lit(growth.day))
+    first = pl.concat(first_times(around, who, growth.before) for who in ("users", "sessions"))
+    names = codes_of(growth.events["brand"]).rename({"brand": "name"})
+    named = first.join(names, left_on="brand", right_on="code", how="left").with_columns(brand="name").drop("name")
     held = table.read(FUNNEL_DAILY.on_days([growth.day]))
-    return added_up(pl.concat([held, found.with_columns(pl.col(REACHED).fill_null(0)).select(held.columns)]))
-
-
-_LEVELS = {"all": None, "category": "category_id", "brand": "brand", "product": "product_id"}
-"""The levels of funnel_daily, and the column of an event that names a row of each."""
-
-
-def _first_times(around: pl.DataFrame, before: int, level: str, who: str) -> pl.DataFrame:
-    """Per row of a level, by FUNNEL_KEY: how many users or visits reached a step for the first time after a batch."""
-    what = {"user": "user_id", "session": "user_session"}[who]
-    key = {name: pl.lit(None, kind) for name, kind in _KEYS.items()} | {"level": pl.lit(level)}
-    if (column := _LEVELS[level]) is not None:
-        key[column if level == "product" else f"key_{level}"] = pl.col(column)
-    steps = around.filter(pl.col(what).is_not_null()).select("event_type", what, "batch", **key)
-    seen = [*key, what, "event_type"]
-    first = steps.group_by(seen).agg(pl.col("batch").min()).filter(pl.col("batch") > before)
-    reached = {f"{who}s_{step}": (pl.col("event_type") == kind).sum().cast(pl.Int64) for step, kind in _STEPS.items()}
-    return first.group_by(list(key)).agg(**reached)
+    return added_up(pl.concat([held, events_counted(growth.events), named.select(held.columns)]))
 
 
 def _sessions(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:

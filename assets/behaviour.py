@@ -19,7 +19,8 @@ from assets.sources import FollowedDays, day_rows
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
 from assets.whole_days import whole_days
 from resources.ahead import one_ahead
-from resources.lake import SUPERSEDED_FROM, Lake, LakeTable, TableLayout, again_on_conflict
+from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
+from resources.superseding import SUPERSEDED_FROM
 
 COMMITTED_DAYS = 7
 """Days of one commit where days are computed as a whole: what a kill costs."""

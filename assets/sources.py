@@ -17,8 +17,9 @@ import polars as pl
 
 from resources.lake import LakeTable
 
-SLOTS = 400
-"""Progress by day has so many names, used again after as many days: a name that was once committed stays for ever."""
+SLOTS, RECENT_SLOTS = 400, 40
+"""Progress by day has so many names, used again after as many days: a name that was once committed stays for ever, and
+each one makes all of them slower to read."""
 
 DayRows = Mapping[date, tuple[int, object]]
 """Per day how many rows there are, and when the newest was written."""
@@ -71,6 +72,11 @@ def hash_of(text: str) -> int:
 def slot_of(day: date) -> str:
     """The name that a day shares with those of SLOTS days before and after it."""
     return f"{day.toordinal() % SLOTS:03}"
+
+
+def recent_slot_of(day: date) -> str:
+    """The same for what is asked of recent days alone."""
+    return f"{day.toordinal() % RECENT_SLOTS:02}"
 
 
 @dataclass(frozen=True)

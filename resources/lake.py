@@ -30,6 +30,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from resources.partitions import apart
+from resources.superseding import SUPERSEDED_FROM, Superseding
 
 PROPERTIES = {
     "delta.checkpointInterval": "5",
@@ -61,49 +62,6 @@ class ConcurrentCommitError(LakeError):
 
 class ProgressMovedError(LakeError):
     """Another run has done this work meanwhile; there is nothing left to do here."""
-
-
-@dataclass(frozen=True)
-class Superseding:
-    """Rows that are replaced by appending others: of the rows under one `key` the one with the largest `weight` counts.
-
-    With `span`, the names of a start and an end, a row counts unless another one under its key reaches over all of it.
-    `weight` are columns that are added up; it grows with each row that takes the place of another.
-    """
-
-    key: tuple[str, ...]
-    weight: tuple[str, ...]
-    span: tuple[str, str] | None = None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What has to be read to tell which rows count."""
-        return (*self.key, *self.weight, *(self.span or ()))
-
-    def alive(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that count."""
-        weight = pl.sum_horizontal(self.weight)
-        if self.span is None:
-            return rows.sort(weight, descending=True).unique(self.key, keep="first")
-        start, end = self.span
-        ordered = rows.sort(pl.col(start), pl.col(end), weight, descending=[False, True, True])
-        reached = pl.col(end).cum_max().shift(1).over(self.key)
-        return ordered.filter((pl.col(end) > reached).fill_null(value=True))
-
-    @property
-    def sql(self) -> str:
-        """The same as a clause of a SELECT."""
-        key, weight = ", ".join(self.key), " + ".join(self.weight)
-        if self.span is None:
-            return f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {weight} DESC) = 1"
-        start, end = self.span
-        before = "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
-        window = f"PARTITION BY {key} ORDER BY {start}, {end} DESC, {weight} DESC {before}"
-        return f"QUALIFY coalesce({end} > max({end}) OVER ({window}), true)"
-
-
-SUPERSEDED_FROM = "superseded_from"
-"""The progress of a table with `Superseding`: the first day with rows that may not count, by its number; else 0."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +159,7 @@ class LakeTable:
     ) -> Iterator[pl.DataFrame]:
         """What `read` gives, in frames of about so many rows as they come from the files, so that no more is held.
 
-        Of a table without `superseding`.
+        Also rows that do not count, of a table with `superseding`.
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []

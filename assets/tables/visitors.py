@@ -7,7 +7,8 @@ import polars as pl
 
 from assets.event_contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
-from resources.lake import Superseding, TableLayout
+from resources.lake import TableLayout
+from resources.superseding import Superseding
 
 _DONE = {"views": pl.Int64(), "carts": pl.Int64(), "removals": pl.Int64(), "purchases": pl.Int64()}
 

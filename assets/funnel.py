@@ -1,0 +1,58 @@
+"""The funnel in parts: counts of events add up, and so do those of users and visits where each is looked at as a whole.
+
+Add here: how parts are counted and put together. Not here: what the table says (`funnel_daily.sql`), or which events
+make a part (`whole_days`, `appended_events`).
+"""
+
+from typing import Literal
+
+import polars as pl
+
+from assets.gold import gold_queries
+from assets.tables import FUNNEL_DAILY
+
+_KEY = ("event_date", "level", "product_id", "key_category", "key_brand")
+_LARGEST = ("category_id", "category_code", "brand", "updated_at")
+_COUNTS = tuple(name for name in FUNNEL_DAILY.schema if name not in (*_KEY, *_LARGEST))
+_LEVELS = {"all": None, "category": "category_id", "brand": "brand", "product": "product_id"}
+_STEPS = {"viewing": "view", "carting": "cart", "buying": "purchase"}
+
+Who = Literal["users", "sessions"]
+_COLUMN = {"users": "user_id", "sessions": "user_session"}
+
+
+def events_counted(events: pl.DataFrame) -> pl.DataFrame:
+    """Rows of funnel_daily by the query, as if nobody had done these events: users and visits are 0."""
+    nobody = [pl.lit(None, events.schema[name]).alias(name) for name in _COLUMN.values()]
+    with gold_queries({"events": events.with_columns(nobody)}, window_seconds=1) as compute:
+        return compute(FUNNEL_DAILY)
+
+
+def first_times(events: pl.DataFrame, who: Who, after: int = -1) -> pl.DataFrame:
+    """Rows of funnel_daily that count how many users, or visits, reached a step for the first time after a batch.
+
+    Other counts are 0, and what is not in a row's key is null. Reads event_type, event_date, batch, what names a row,
+    and who did it.
+    """
+    known = events.filter(pl.col(_COLUMN[who]).is_not_null())
+    return pl.concat(_first_times(known, level, column, who, after) for level, column in _LEVELS.items())
+
+
+def _first_times(events: pl.DataFrame, level: str, column: str | None, who: Who, after: int) -> pl.DataFrame:
+    key = [name for name in ("event_date", column) if name]
+    steps = events.group_by([*key, _COLUMN[who], "event_type"]).agg(pl.col("batch").min())
+    reached = {f"{who}_{step}": (pl.col("event_type") == kind).sum() for step, kind in _STEPS.items()}
+    found = steps.filter(pl.col("batch") > after).group_by(key).agg(**reached).with_columns(level=pl.lit(level))
+    others = [name for name in FUNNEL_DAILY.schema if name not in found.columns]
+    missing = [pl.lit(0 if name in _COUNTS else None, FUNNEL_DAILY.schema[name]).alias(name) for name in others]
+    return found.with_columns(missing).select(FUNNEL_DAILY.schema.names()).cast(FUNNEL_DAILY.schema)
+
+
+def added_up(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of funnel_daily, one for each key: counts added up, of the texts the largest.
+
+    At the level of products, brand and category are no part of the key.
+    """
+    keys = {f"key_{name}": pl.when(level=name).then(_LEVELS[name]) for name in ("category", "brand")}
+    summed = rows.with_columns(**keys).group_by(_KEY).agg(pl.col(_COUNTS).sum(), pl.col(_LARGEST).max())
+    return summed.select(FUNNEL_DAILY.schema.names())
