@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from assets.customers.options import CartRule
-from assets.measures import sql_of
 from assets.kept_parts import kept_part
+from assets.measures import sql_of
 from assets.slices import SLICE
 from assets.sources import day_rows, has_changed, has_moved, hash_of, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS

@@ -18,7 +18,7 @@ import polars as pl
 from assets.sources import day_rows, hash_of, rebuilds_of
 from assets.tables import SILVER_EVENTS
 from resources.lake import Lake, LakeTable
-from resources.record_runs import Keys, Records, RecordRuns
+from resources.record_runs import Keys, RecordRuns, Records
 
 PIECE = 2_000_000
 """So many events are sorted at once: about 600 MB of memory."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from resources import record_runs
-from resources.record_runs import Keys, Records, RecordRuns
+from resources.record_runs import Keys, RecordRuns, Records
 
 KIND = np.dtype([("number", "i8")])
 
