@@ -7,7 +7,7 @@ import pytest
 from assets.lakehouse import Stream, micro_batch
 from assets.proof import differences, recently_changed
 from assets.proof_checks import PROVED, proof, proof_check
-from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS
+from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables
 from sensors.jobs import PROOF
 from tests.assets.test_micro_batch import rows, run
@@ -19,7 +19,7 @@ DAY = date(2019, 10, 1)
 
 
 def opened(lake: Lake) -> OpenTables:
-    return OpenTables(lake, (*DAILY, SILVER_EVENTS, BRONZE_EVENTS))
+    return OpenTables(lake, (*DAILY, SILVER_PURCHASES, SILVER_EVENTS, BRONZE_EVENTS))
 
 
 @pytest.fixture
