@@ -21,7 +21,7 @@ from assets.event_contract import EVENT
 from assets.gold import rebuild_gold
 from assets.proof import differences
 from assets.silver_events import rebuild_silver
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS
+from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from benchmarks.alone import alone, peak_mb
 from resources.lake import Lake, OpenTables
 
@@ -126,7 +126,7 @@ def _rebuild_gold(folder: str) -> dict[str, object]:
 
 
 def _prove(folder: str) -> dict[str, object]:
-    tables = OpenTables(Lake(folder), (*DAILY, SILVER_EVENTS, BRONZE_EVENTS))
+    tables = OpenTables(Lake(folder), (*DAILY, SILVER_PURCHASES, SILVER_EVENTS, BRONZE_EVENTS))
     found = _measured(lambda: differences(tables, DAY, WINDOW_SECONDS).height)
     if found["found"]:
         raise RuntimeError(f"{found['found']} rows differ: a rebuild is not what bronze amounts to")

@@ -18,7 +18,7 @@ from assets.day_pieces import ARRIVAL, judge_days, parse_bronze
 from assets.lakehouse import Stream
 from assets.proof import differences
 from assets.silver_events import rebuild_silver
-from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE
 from resources.lake import Lake, LakeTable, OpenTables
 from tests.assets.test_archive_months import HEADER
 from tests.assets.test_micro_batch import rows, run
@@ -122,7 +122,7 @@ def test_a_day_rebuilt_in_pieces_is_proved_in_pieces(lake: Lake) -> None:
     due = whole.filter(outcome="accepted").select(SILVER_EVENTS.schema.names())
     assert_frame_equal(in_order(rows(lake, SILVER_EVENTS)), in_order(due))
     assert rows(lake, SILVER_QUARANTINE).height == whole.filter(outcome="quarantined").height
-    tables = OpenTables(lake, (*DAILY, SILVER_EVENTS, BRONZE_EVENTS))
+    tables = OpenTables(lake, (*DAILY, SILVER_PURCHASES, SILVER_EVENTS, BRONZE_EVENTS))
     assert set(differences(tables, DAY, 45)["table"]) <= {layout.name for layout in DAILY}
 
 
