@@ -161,6 +161,24 @@ def test_the_index_follows_lost_files_and_rows_that_were_replaced(lake: Lake) ->
     assert_as_at_once(lake)
 
 
+def test_rows_that_silver_lost_without_a_mark_are_missed_when_the_next_batch_comes(lake: Lake) -> None:
+    """Neither is what the table has seen added to what is new, nor is the index trusted that still holds them."""
+    day = (FIRST + timedelta(days=2)).date()
+    first, second, third, fourth, *_ = shuffled(8)
+    for some in (first, second):
+        bring(lake, some)
+        follow(lake)
+    silver = lake.table(SILVER_EVENTS)
+    user = fourth.filter(event_date=day)["user_id"][0]
+    kept = silver.read(SILVER_EVENTS.on_days([day])).filter((pl.col("user_id") != user) | (pl.col("offset") % 2 > 0))
+    silver.replace(kept, SILVER_EVENTS.on_days([day]), {})
+    for some in (third, fourth):
+        bring(lake, some)
+        follow(lake)
+
+        assert_as_at_once(lake)
+
+
 def test_days_that_are_over_keep_one_row_in_the_place_of_superseded_ones(lake: Lake) -> None:
     for part in shuffled(5):
         bring(lake, part)
