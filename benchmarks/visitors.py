@@ -45,7 +45,8 @@ LAST_DAY = date(2020, 2, 29)
 FIRST_EVENTS, LOOK_EVENTS = 10_000, 30_000
 """On a small and on a busy day a first look takes in so many events, and fills the index; then one takes in so many."""
 
-SMALL_DAY = 60_000
+SMALL_DAY = 3_000_000
+"""Its last hour has as many events as the two looks take in."""
 
 MAKERS: Mapping[str, tuple[TableLayout, Callable[[Lake], object]]] = {
     "funnel_daily": (FUNNEL_DAILY, lambda lake: list(follow_silver(lake, FUNNEL_DAILY))),
