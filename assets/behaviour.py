@@ -83,7 +83,7 @@ def settle(lake: Lake, layout: TableLayout) -> None:
 
 def _counting(lake: Lake, table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
     where, rows = table.layout.on_days([day]), day_rows(table)[day][0]
-    with slices_of(lake, table, where, rows, table.layout.schema.names(), "user_id") as slices:
+    with slices_of(table, where, rows, table.layout.schema.names(), "user_id") as slices:
         for some in slices:
             yield table.layout.superseding.alive(some) if table.layout.superseding else some
 

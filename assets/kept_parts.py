@@ -41,7 +41,7 @@ def kept_part(
     part = _folder(lake) / name / f"{hash_of(f'{paths.to_list()} {where} {query}')}.parquet"
     if not part.exists():
         rows = sum(count for day, (count, _) in day_rows(table).items() if day in days)
-        with slices_of(lake, table, f"{where} AND {table.layout.on_days(days)}", rows, columns, "user_id") as slices:
+        with slices_of(table, f"{where} AND {table.layout.on_days(days)}", rows, columns, "user_id") as slices:
             _put(part, pl.concat(compute(some) for some in slices))
     return pl.read_parquet(part)
 

@@ -48,7 +48,7 @@ def sessions_of(
     read = {*days, *(day + _DAY for day in days)} & rows.keys()
     where = _where(read, {day - _DAY for day in days} & rows.keys() - read)
     begun = pl.col("event_date").is_in(sorted(days))
-    with slices_of(lake, silver, where, sum(rows[day] for day in read), columns, "user_id") as slices:
+    with slices_of(silver, where, sum(rows[day] for day in read), columns, "user_id") as slices:
         for events in slices:
             yield _followed(silver, events, read, rows.keys() - read, lambda all_of: compute(all_of).filter(begun))
 

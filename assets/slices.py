@@ -1,17 +1,17 @@
 """Days of silver in slices that fit into memory: all rows of a user, or of a visit, lie in the same one.
 
-A day of 86 million events is read once, and put apart on the local disk.
+A day of 86 million events is read once, and put apart in temporary files.
 Add here: how days are cut. Not here: what is computed of a slice.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
-from resources.lake import Lake, LakeTable
+from resources.lake import LakeTable
+from resources.scratch import scratch_folder
 
 SLICE = 1_000_000
 """About so many rows are computed at once: DuckDB takes about 1 GB for them."""
@@ -24,7 +24,7 @@ READ_AT_ONCE = 2 * SLICE
 
 @contextmanager
 def slices_of(
-    lake: Lake, table: LakeTable, where: str, rows: int, columns: Sequence[str], by: str
+    table: LakeTable, where: str, rows: int, columns: Sequence[str], by: str
 ) -> Iterator[Iterator[pl.DataFrame]]:
     """What `table.read` answers, as frames, of which no two hold the same value of the column `by`.
 
@@ -33,12 +33,11 @@ def slices_of(
     if rows <= READ_AT_ONCE:
         yield iter((table.read(where, columns),))
         return
-    lake.scratch.mkdir(parents=True, exist_ok=True)
     count = -(-rows // SLICE)
-    with tempfile.TemporaryDirectory(prefix="slices-", dir=lake.scratch) as folder:
+    with scratch_folder("salesinsights-slices") as folder:
         for number, piece in enumerate(table.stream(where, PIECE, columns)):
-            _put_apart(Path(folder), number, piece, by, count)
-        yield (pl.read_parquet(folder / "*.parquet") for folder in sorted(Path(folder).iterdir()))
+            _put_apart(folder, number, piece, by, count)
+        yield (pl.read_parquet(part / "*.parquet") for part in sorted(folder.iterdir()))
 
 
 def _put_apart(folder: Path, number: int, piece: pl.DataFrame, by: str, count: int) -> None:

@@ -36,7 +36,7 @@ def whole_days(lake: Lake, silver: LakeTable, layout: TableLayout, days: Sequenc
 
 
 def _by_user(lake: Lake, silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> Iterator[pl.DataFrame]:
-    with slices_of(lake, silver, SILVER_EVENTS.on_days(days), _rows(silver, days), READ, "user_id") as slices:
+    with slices_of(silver, SILVER_EVENTS.on_days(days), _rows(silver, days), READ, "user_id") as slices:
         for events in slices:
             yield computed(layout, events)
 
@@ -47,10 +47,10 @@ def _funnel(lake: Lake, silver: LakeTable, days: Sequence[date]) -> pl.DataFrame
     if rows <= slices.READ_AT_ONCE:
         return computed(FUNNEL_DAILY, silver.read(where, READ))
     found = pl.DataFrame(schema=FUNNEL_DAILY.schema)
-    with slices_of(lake, silver, where, rows, columns, "user_id") as slices_by_user:
+    with slices_of(silver, where, rows, columns, "user_id") as slices_by_user:
         for events in slices_by_user:
             found = added_up(pl.concat([found, events_counted(events), first_times(events, "users")]))
-    with slices_of(lake, silver, where, rows, columns, "user_session") as slices_by_visit:
+    with slices_of(silver, where, rows, columns, "user_session") as slices_by_visit:
         for events in slices_by_visit:
             found = added_up(pl.concat([found, first_times(events, "sessions")]))
     return found
