@@ -75,13 +75,13 @@ def settle(lake: Lake, layout: TableLayout) -> None:
     open_days = [day for day in held if table.progress(unsettled(day)) == day.toordinal()]
     for day in open_days:
         if day < newest:
-            table.replace(one_ahead(_counting(lake, table, day)), layout.on_days([day]), {unsettled(day): 0})
+            table.replace(one_ahead(_counting(table, day)), layout.on_days([day]), {unsettled(day): 0})
     left = [day.toordinal() for day in open_days if day >= newest]
     progress = {SUPERSEDED_FROM: min(left, default=0), SETTLED_ON: newest.toordinal()}
     table.append(pl.DataFrame(schema=layout.schema), progress)
 
 
-def _counting(lake: Lake, table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
+def _counting(table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
     where, rows = table.layout.on_days([day]), day_rows(table)[day][0]
     with slices_of(table, where, rows, table.layout.schema.names(), "user_id") as slices:
         for some in slices:
@@ -98,7 +98,7 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
     if whole:
         touched = touched_days(table, whole) if layout is SESSIONS else whole
         progress = {**followed.shown(whole), **shown(silver, whole, query), **{unsettled(day): 0 for day in touched}}
-        table.replace(one_ahead(whole_days(lake, silver, layout, touched)), layout.on_days(touched), progress)
+        table.replace(one_ahead(whole_days(silver, layout, touched)), layout.on_days(touched), progress)
     done = list(whole)
     for day, growth in grown.items():
         while growth:

@@ -12,7 +12,7 @@ import polars as pl
 from assets.slices import slices_of
 from assets.sources import day_rows
 from assets.tables import SILVER_EVENTS
-from resources.lake import Lake, LakeTable
+from resources.lake import LakeTable
 
 SILENCE = timedelta(minutes=30)
 """As in `sessions.sql`."""
@@ -36,7 +36,7 @@ def touched_days(table: LakeTable, days: Iterable[date]) -> list[date]:
 
 
 def sessions_of(
-    lake: Lake, silver: LakeTable, days: Sequence[date], columns: Sequence[str], compute: Compute
+    silver: LakeTable, days: Sequence[date], columns: Sequence[str], compute: Compute
 ) -> Iterator[pl.DataFrame]:
     """The sessions that begin on these days, in frames; `compute` makes sessions of whole events.
 
@@ -50,12 +50,10 @@ def sessions_of(
     begun = pl.col("event_date").is_in(sorted(days))
     with slices_of(silver, where, sum(rows[day] for day in read), columns, "user_id") as slices:
         for events in slices:
-            yield _followed(silver, events, read, rows.keys() - read, lambda all_of: compute(all_of).filter(begun))
+            yield _followed(silver, events, rows.keys() - read, lambda all_of: compute(all_of).filter(begun))
 
 
-def _followed(
-    silver: LakeTable, events: pl.DataFrame, read: set[date], unread: set[date], compute: Compute
-) -> pl.DataFrame:
+def _followed(silver: LakeTable, events: pl.DataFrame, unread: set[date], compute: Compute) -> pl.DataFrame:
     """The sessions of these events, with what came on the days after those that were read."""
     found, left = compute(events), set(unread)
     while more := days_after(found) & left:

@@ -17,7 +17,7 @@ from assets.sessions import sessions_of
 from assets.slices import slices_of
 from assets.sources import day_rows
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS
-from resources.lake import Lake, LakeTable, TableLayout
+from resources.lake import LakeTable, TableLayout
 
 
 def computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:
@@ -26,22 +26,22 @@ def computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:
         return compute(layout)
 
 
-def whole_days(lake: Lake, silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> Iterator[pl.DataFrame]:
+def whole_days(silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> Iterator[pl.DataFrame]:
     """The table's rows of these days, in frames; of sessions those that begin on them."""
     if layout is SESSIONS:
-        return sessions_of(lake, silver, days, READ, lambda events: computed(layout, events))
+        return sessions_of(silver, days, READ, lambda events: computed(layout, events))
     if layout is FUNNEL_DAILY:
-        return iter((_funnel(lake, silver, days),))
-    return _by_user(lake, silver, layout, days)
+        return iter((_funnel(silver, days),))
+    return _by_user(silver, layout, days)
 
 
-def _by_user(lake: Lake, silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> Iterator[pl.DataFrame]:
+def _by_user(silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> Iterator[pl.DataFrame]:
     with slices_of(silver, SILVER_EVENTS.on_days(days), _rows(silver, days), READ, "user_id") as slices:
         for events in slices:
             yield computed(layout, events)
 
 
-def _funnel(lake: Lake, silver: LakeTable, days: Sequence[date]) -> pl.DataFrame:
+def _funnel(silver: LakeTable, days: Sequence[date]) -> pl.DataFrame:
     """In slices, users are counted in those by user and visits in those by visit: so none is counted twice."""
     where, rows, columns = SILVER_EVENTS.on_days(days), _rows(silver, days), (*READ, "batch")
     if rows <= slices.READ_AT_ONCE:

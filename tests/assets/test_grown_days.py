@@ -69,7 +69,7 @@ def follow(lake: Lake) -> None:
 def at_once(lake: Lake, layout: TableLayout) -> pl.DataFrame:
     silver = lake.table(SILVER_EVENTS)
     days = sorted(set(silver.files()["partition.event_date"]))
-    return pl.concat(whole_days(lake, silver, layout, days))
+    return pl.concat(whole_days(silver, layout, days))
 
 
 def assert_as_at_once(lake: Lake) -> None:
