@@ -99,9 +99,9 @@ def wholes(monkeypatch: pytest.MonkeyPatch) -> list[list[date]]:
     seen: list[list[date]] = []
     made = whole_days
 
-    def heard(lake: Lake, silver: LakeTable, layout: TableLayout, days: list[date]) -> Iterator[pl.DataFrame]:
+    def heard(silver: LakeTable, layout: TableLayout, days: list[date]) -> Iterator[pl.DataFrame]:
         seen.append(list(days))
-        return made(lake, silver, layout, days)
+        return made(silver, layout, days)
 
     monkeypatch.setattr(behaviour, "whole_days", heard)
     return seen
