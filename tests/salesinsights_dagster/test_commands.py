@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from assets.customers.customer_value import refresh_customer_value
 from assets.tables import CUSTOMER_DAYS, TABLES
+from assets.topics import events_topic
 from resources.kafka_connection import KafkaConnection
+from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
 from salesinsights_dagster.cli import COMMANDS, main
 from salesinsights_dagster.simulator.month_file import write_month
@@ -43,6 +45,20 @@ def test_without_kafka_the_remedy_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.strip().splitlines() == [
         "Error: No Kafka runs: start one with `salesinsights kafka start`, or set KAFKA_BOOTSTRAP_SERVERS"
     ]
+
+
+@pytest.mark.kafka
+def test_ingest_does_without_dagster_whose_import_takes_seconds(
+    tmp_path: Path, real_kafka: KafkaConnection, topic: str
+) -> None:
+    ensure_topic(real_kafka, events_topic(topic))
+    settings = {"SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_TOPIC": topic, "PYTHONPROFILEIMPORTTIME": "1"}
+    env = {**os.environ, **settings, "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers}
+
+    done = subprocess.run([COMMAND, "ingest"], env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    imported = re.findall(r"^import time: .*\| +(\S+)$", done.stderr, re.MULTILINE)
+    assert (done.returncode, "confluent_kafka" in imported, "dagster" in imported) == (0, True, False)
 
 
 def test_sql_is_read_only_and_knows_every_table_of_an_empty_lake(tmp_path: Path) -> None:
