@@ -21,18 +21,13 @@ from resources.lake import ConcurrentCommitError, LakeTable, TableLayout, Tables
 MOST_SMALL_FILES = 40
 """Small files of one day (or of a table without days) after which they are merged: every twenty minutes of a day."""
 
-_MB = 2**20
+FILE_BYTES = 100 * 2**20
+"""How large a file of a running day grows, where the table's layout says nothing else."""
 
-FILE_BYTES = (
-    (BRONZE_EVENTS, 100 * _MB),
-    (SILVER_EVENTS, 100 * _MB),
-    (SILVER_PURCHASES, 8 * _MB),
-    (SILVER_QUARANTINE, 100 * _MB),
-    (SILVER_BATCHES, 100 * _MB),
-    (PRODUCT_SALES, 1 * _MB),
-    (CUSTOMER_DAYS, 1 * _MB),
+COMPACTED = (
+    *(BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, SILVER_BATCHES),
+    *(PRODUCT_SALES, CUSTOMER_DAYS),
 )
-"""How large a file of a running day grows. One of gold stays small: a late event has it written again."""
 
 
 def compact(tables: Tables) -> int:
@@ -40,10 +35,11 @@ def compact(tables: Tables) -> int:
 
     Changes no row. Where another writer replaced the same day meanwhile, that table waits for its next turn.
     """
-    return sum(_compact(tables.table(layout), size) for layout, size in FILE_BYTES)
+    return sum(_compact(tables.table(layout)) for layout in COMPACTED)
 
 
-def _compact(table: LakeTable, file_bytes: int) -> int:
+def _compact(table: LakeTable) -> int:
+    file_bytes = table.layout.file_bytes or FILE_BYTES
     days = _crowded_days(table.files(), table.layout, file_bytes)
     if days is None:
         return 0

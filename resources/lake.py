@@ -68,7 +68,8 @@ class ProgressMovedError(LakeError):
 class TableLayout:
     """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
 
-    `varied` are columns whose values hardly repeat within a file: a dictionary of them only costs.
+    `varied` are columns whose values hardly repeat within a file: a dictionary of them only costs. `file_bytes` is
+    about how large a file is written, where rows of a day are replaced: what is replaced has its file written again.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TableLayout:
     description: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
     varied: tuple[str, ...] = ()
+    file_bytes: int | None = None
     superseding: Superseding | None = None
 
     @property
@@ -254,13 +256,9 @@ class LakeTable:
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []
         shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
-        commit = _commit(progress)
+        how |= {"commit_properties": _commit(progress), "writer_properties": self.layout.files}
         try:
-            self._write(
-                lambda: write_deltalake(
-                    self._delta, shaped, commit_properties=commit, writer_properties=self.layout.files, **how
-                )
-            )
+            self._write(lambda: write_deltalake(self._delta, shaped, target_file_size=self.layout.file_bytes, **how))
         except LakeError as error:
             raise (failures or [error])[0] from error
 

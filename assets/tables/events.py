@@ -86,6 +86,7 @@ SILVER_PURCHASES = TableLayout(
     "The purchases of silver/events once more, with the columns that gold needs: 6 % of the rows, so that a batch does "
     "not open the files of all other events.",
     varied=("event_time", "kafka_timestamp"),
+    file_bytes=8 * 2**20,
 )
 
 SILVER_QUARANTINE = TableLayout(

@@ -33,6 +33,7 @@ PRODUCT_SALES = TableLayout(
     ),
     ("event_date",),
     "Sales per product and window of event time.",
+    file_bytes=2**20,
 )
 
 PRODUCT_SALES_DAILY = TableLayout(
@@ -59,6 +60,7 @@ CUSTOMER_DAYS = TableLayout(
     ),
     ("event_date",),
     "What a user bought on a UTC day: the sufficient statistics of lifetime value.",
+    file_bytes=2**20,
 )
 
 _RESTATED = {"units": pl.Int64(), "revenue": AMOUNT, "refunds": AMOUNT}

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import duckdb
 import polars as pl
@@ -171,3 +172,21 @@ def test_columns_that_hardly_repeat_have_no_dictionary(lake: Lake, writing: str)
     files = str([f"{lake.uri(layout)}/{path}" for path in table.files()["path"]])
     told = duckdb.connect().execute(f"SELECT path_in_schema, encodings FROM parquet_metadata({files})").fetchall()
     assert {column: "DICTIONARY" in encodings for column, encodings in told} == {"number": False, "other": True}
+
+
+def test_a_day_that_grows_at_its_end_has_only_its_last_files_written_again(lake: Lake) -> None:
+    """Each replacement reaches back into the rows of the one before, as a micro-batch does into its first window."""
+    schema = pl.Schema({"window": pl.Int64(), "text": pl.String(), "day": pl.Date()})
+    table = lake.table(TableLayout("gold/grown", schema, ("day",), varied=("text",), file_bytes=100_000))
+    chance, kept, sizes = Random(1), list[int](), list[int]()
+    for step in range(1, 41):
+        before = set(table.file_uris())
+        text = [chance.randbytes(20).hex() for _ in range(600)]
+        rows = pl.DataFrame({"window": [step - 1, step] * 300, "text": text, "day": [date(2026, 11, 25)] * 600}, schema)
+        table.replace(rows, f"day = DATE '2026-11-25' AND window >= {step - 1}", {})
+        kept.append(len(before & set(table.file_uris())))
+        sizes.append(int(table.files()["size_bytes"].max() or 0))
+
+    assert table.read(columns=["window"]).height == 41 * 300
+    assert kept[-1] >= 3
+    assert max(sizes) < 250_000
