@@ -3,7 +3,7 @@ import polars as pl
 from assets.bronze_events import BATCH
 from assets.lakehouse import Stream
 from assets.one_batch import tables_of_one_batch
-from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_EVENTS
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
 from tests.assets.test_micro_batch import run
 from tests.conftest import event
@@ -20,7 +20,7 @@ def test_a_table_that_is_ahead_is_read_as_it_was(lake: Lake, shop: Stream, mock_
     seen = tables_of_one_batch(lake)
 
     assert seen.batch == 1
-    assert [seen.table(layout).rows for layout in (PRODUCT_SALES, CUSTOMER_DAYS, SILVER_EVENTS)] == [1, 1, 1]
+    assert [seen.table(layout).rows for layout in (PRODUCT_SALES, CUSTOMER_DAYS, SILVER_PURCHASES)] == [1, 1, 1]
 
 
 def test_an_empty_lake_is_batch_zero(lake: Lake) -> None:
