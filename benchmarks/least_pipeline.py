@@ -20,7 +20,7 @@ from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import load_settings
 
 CHUNK = 200_000
-TYPES = {"category_code": pl.String, "brand": pl.String, "event_id": pl.String}
+TYPES = {"category_code": pl.String, "brand": pl.String}
 
 
 def main() -> None:
