@@ -89,7 +89,7 @@ class DayIndex:
         return RecordRuns(self.folder / "visits", _VISIT)
 
     def _advance(self) -> None:
-        """Bring the index to silver. Where it is of other rows than silver holds, it is filled anew."""
+        """Bring the index to silver. If it holds other rows than silver does, it is refilled."""
         rows = day_rows(self.silver).get(self.day, (0, None))[0]
         if self._add(rows) != rows:
             self._events.drop()

@@ -35,7 +35,7 @@ def recently_changed(tables: Tables, now: datetime, hours: int = 26) -> list[dat
 
 
 def differences(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
-    """What silver, its purchases and daily gold hold of a day beside what bronze amounts to: rows that only one has.
+    """Compare silver, its purchases and daily gold of a day with a rebuild from bronze: the rows that one side lacks.
 
     Rows of DIFFERENCES; none is the proof. Takes in what silver covers, so it may run beside the stream; the handles of
     `tables` must be loaded gold first, then silver, then bronze. Silver is compared by pieces of time, and of the whole

@@ -44,7 +44,7 @@ def customer_value(
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult | dg.AssetCheckEvaluation]:
     """Fit the models anew if that is due, and bring every buyer's value to them and to gold.
 
-    Asked for the model alone, or by hand, it is fitted anew in any case.
+    If the model alone was asked for, or somebody launched it by hand, it is refitted even where that is not due.
     """
     yield_to_stream(context)
     models = context.selected_asset_keys & MODELS

@@ -1,7 +1,7 @@
 """Every buyer's value: what they were worth, from customer_days, and what the newest model says they will be.
 
-The past is computed anew for all of them, since scores and segments compare them: a look costs a row a buyer and the
-newest two days, whatever the history. A prediction is made anew only for those whose history, or whose model, is
+The past is recomputed for all of them, since scores and segments compare them: a look costs a row a buyer and the
+newest two days, whatever the history. A prediction is recomputed only for those whose history, or whose model, is
 another one. A day's last state is kept in customer_value_days.
 Add here: how the table follows its sources. Not here: the measures (`customer_value.sql`), or the models.
 """
