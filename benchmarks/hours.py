@@ -91,14 +91,15 @@ def _resident(pid: int) -> Iterator[int]:
 @contextmanager
 def _dashboard(system: System) -> Iterator[int]:
     """The dashboard, with somebody who asks for its figures every second; its process id."""
-    port, over = free_port(8080), threading.Event()
+    port, over, answers = free_port(8080), threading.Event(), list[bytes]()
     process = subprocess.Popen([COMMAND, "dashboard", "--port", str(port)], env=system.env)
 
     def look() -> None:
         while not over.wait(1):
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/totals?span=hour", timeout=20).read()
-            except OSError:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/totals?span=hour", timeout=20) as answer:
+                    answers[:] = [answer.read()]
+            except OSError:  # until it is up: the end asks whether it ever was
                 continue
 
     looking = threading.Thread(target=look, daemon=True)
@@ -110,3 +111,5 @@ def _dashboard(system: System) -> Iterator[int]:
         looking.join()
         process.terminate()
         process.wait(30)
+    if not answers:
+        raise RuntimeError("the dashboard never answered, so that its cost was not measured")

@@ -75,6 +75,9 @@ class RecordRuns:
             made.rename(self.folder / name)
         except OSError:
             shutil.rmtree(made)
+            # Another process may have put the same part there; everything else is a fault of the disk.
+            if not (self.folder / name).exists():
+                raise
 
     def _merge(self) -> None:
         """Put the small parts at the end together, so that a search looks into few runs."""
