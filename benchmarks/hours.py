@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
@@ -24,6 +25,7 @@ from resources.lake import Lake
 from salesinsights_dagster.demo import free_port
 
 BURST_RATE, BURST_SECONDS, MOST_DRAIN_SECONDS = 5_000, 120, 900
+MOST_START_SECONDS = 120
 
 
 def run(events: int, rate: int, seconds: int) -> list[dict[str, object]]:
@@ -33,10 +35,10 @@ def run(events: int, rate: int, seconds: int) -> list[dict[str, object]]:
         lake = Lake(system.settings.lake)
         before = lake.table(BRONZE_EVENTS).progress("batch") or 0
         with observed(system) as (dagster, observer), _dashboard(system) as dashboard:
-            processes = {"Dagster": dagster.process.pid, "dashboard": dashboard}
-            at_start = _memory(processes)
+            processes = dagster.process.pid, dashboard
+            at_start = _memory(*processes)
             _sell(system, rate, seconds)
-            at_end = _memory(processes)
+            at_end = _memory(*processes)
             time.sleep(60)
             steady = max(observer.seen)
             _sell(system, BURST_RATE, BURST_SECONDS)
@@ -51,7 +53,7 @@ def run(events: int, rate: int, seconds: int) -> list[dict[str, object]]:
             "seconds": seconds,
             **percentiles(live["wait"].drop_nulls()),
             "not seen in gold": live["wait"].null_count(),
-            **{f"{name}: MB at the start / end": f"{at_start[name]} / {at_end[name]}" for name in processes},
+            **{f"{name}: MB at the start / end": f"{at_start.get(name, 0)} / {mb}" for name, mb in at_end.items()},
             f"s until {BURST_RATE:,} events/s for {BURST_SECONDS} s were read": drained,
             "nothing unread, audit": "passed",
         }
@@ -74,42 +76,47 @@ def _drained(system: System, lake: Lake) -> float:
     raise RuntimeError(f"after {MOST_DRAIN_SECONDS} s there were still messages that no batch had read")
 
 
-def _memory(processes: dict[str, int]) -> dict[str, int]:
-    """MB of each process and its children."""
-    return {name: round(sum(_resident(pid)) / 2**20) for name, pid in processes.items()}
+def _memory(*roots: int) -> dict[str, int]:
+    """MB that the processes of each program hold, among `roots` and all that they started."""
+    held: dict[str, int] = {}
+    for root in map(psutil.Process, roots):
+        for process in (root, *root.children(recursive=True)):
+            try:
+                program, resident = _program(process.cmdline()), process.memory_info().rss
+            except psutil.NoSuchProcess:  # a run that has just ended
+                continue
+            held[program] = held.get(program, 0) + round(resident / 2**20)
+    return held
 
 
-def _resident(pid: int) -> Iterator[int]:
-    parent = psutil.Process(pid)
-    for process in (parent, *parent.children(recursive=True)):
-        try:
-            yield process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
+def _program(command: list[str]) -> str:
+    """What a process is, by the first two words of its command line: `dagster dev`, `salesinsights dashboard`, ..."""
+    return " ".join([Path(word).name for word in command[1:] if not word.startswith("-")][:2])
 
 
 @contextmanager
 def _dashboard(system: System) -> Iterator[int]:
-    """The dashboard, with somebody who asks for its figures every second; its process id."""
-    port, over, answers = free_port(8080), threading.Event(), list[bytes]()
+    """The dashboard once it has answered, with somebody who asks for its figures every second; its process id."""
+    port, over, answered = free_port(8080), threading.Event(), threading.Event()
     process = subprocess.Popen([COMMAND, "dashboard", "--port", str(port)], env=system.env)
 
     def look() -> None:
         while not over.wait(1):
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/totals?span=hour", timeout=20) as answer:
-                    answers[:] = [answer.read()]
-            except OSError:  # until it is up: the end asks whether it ever was
+                    answer.read()
+                    answered.set()
+            except OSError:  # until it is up, which is waited for below
                 continue
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
     try:
+        if not answered.wait(MOST_START_SECONDS):
+            raise RuntimeError(f"the dashboard did not answer within {MOST_START_SECONDS} s")
         yield process.pid
     finally:
         over.set()
         looking.join()
         process.terminate()
         process.wait(30)
-    if not answers:
-        raise RuntimeError("the dashboard never answered, so that its cost was not measured")
