@@ -12,12 +12,12 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.customers.options import CartRule
 from assets.kept_parts import kept_part
-from assets.measures import sql_of
 from assets.slices import SLICE
 from assets.sources import day_rows, has_changed, has_moved, hash_of, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
+from assets.tables.queries import sql_of
+from assets.visitors.cart_rule import CartRule
 from resources.ahead import one_ahead
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict

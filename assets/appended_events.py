@@ -10,9 +10,9 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.day_index import CODED, PIECE, READ, STEP, coded, codes_of, index_of
 from assets.funnel import added_up, events_counted, first_times
+from assets.progress.batches import BATCH
 from assets.sessions import SILENCE
 from assets.sources import day_rows, hash_of, rebuilds_of, recent_slot_of
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS

@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 import polars as pl
 import polars.selectors as cs
 
-from assets.csv_files import BrokenFileError, checked_header
+from assets.events.csv_header import BrokenFileError, checked_header
 
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SUFFIXES = (".csv", ".csv.gz", ".parquet")

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.day_pieces import judge_days
+from assets.progress.batches import BATCH
 from assets.sql_views import open_tables, sql_session
 from assets.tables import SILVER_EVENTS
 from resources.duckdb_engine import query

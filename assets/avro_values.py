@@ -17,8 +17,6 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from assets.tables import BRONZE_EVENTS
-from resources.lake import LakeTable, OpenTables
 from resources.schema_registry import MISSING, RegistryError, SchemaRegistry
 
 Schemas = Mapping[int, str]
@@ -30,24 +28,6 @@ MOST_AT_ONCE = 20
 """How many unknown schemas are asked for in one go; a topic has a handful."""
 
 _MAGIC, _HEAD = b"\x00", 5
-_PROPERTY = "salesinsights.avro.schema."
-
-
-def schemas_of(bronze: LakeTable) -> dict[int, str]:
-    """The schemas by which rows of bronze were written."""
-    return {
-        int(name.removeprefix(_PROPERTY)): text
-        for name, text in bronze.properties.items()
-        if name.startswith(_PROPERTY)
-    }
-
-
-def keep_schemas(tables: OpenTables, schemas: Schemas) -> None:
-    """Keep these schemas with bronze, those that it lacks: before the first row that needs them."""
-    kept = schemas_of(tables.table(BRONZE_EVENTS)) if schemas else {}
-    missing = {f"{_PROPERTY}{number}": text for number, text in schemas.items() if number not in kept}
-    if missing:
-        tables.annotate(BRONZE_EVENTS, missing)
 
 
 def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | None) -> dict[int, str]:

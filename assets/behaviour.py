@@ -12,11 +12,11 @@ import polars as pl
 
 from assets.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
 from assets.day_index import drop_indexes
-from assets.measures import sql_of
 from assets.sessions import touched_days
 from assets.slices import slices_of
 from assets.sources import FollowedDays, day_rows
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
+from assets.tables.queries import sql_of
 from assets.whole_days import whole_days
 from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict

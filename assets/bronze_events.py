@@ -14,14 +14,12 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from assets.avro_values import schemas_of
+from assets.bronze.avro_schemas import schemas_of
 from assets.event_parser import parse_events
+from assets.progress.batches import BATCH
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import Chunk, KafkaReader, TopicState
 from resources.lake import LakeTable, OpenTables, ProgressMovedError, Tables, again_on_conflict
-
-BATCH = "batch"
-"""The name under which every table keeps the number of the last batch that it covers."""
 
 INGESTED_AT = "batch/ingested_at"
 

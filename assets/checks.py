@@ -4,13 +4,13 @@ Add here: a promise that a batch can be held to. Not here: the proof over the wh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.event_contract import EVENT
+from assets.progress.batches import BATCH
+from assets.runs.verdict import Verdict
 from assets.spans import within
 from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Tables
@@ -20,18 +20,6 @@ LATENCY_LIMIT = 45.0
 
 LAG_LIMIT = 60.0
 """Seconds between the newest event that silver holds and the moment of the batch, while events arrive."""
-
-
-Figure = str | int | float | None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a check passed, whether its failure is only a warning, and the figures that it went by."""
-
-    passed: bool
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    is_warning: bool = False
 
 
 def offsets_contiguous(tables: Tables, last_batches: int) -> Verdict:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assets.event_contract import FIELDS
+from assets.events.csv_header import BrokenFileError, checked_header
 from assets.topics import events_topic, files_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import ensure_topic
@@ -21,12 +21,6 @@ from resources.kafka_writer import Message, OnceWriter
 
 LEAST_SECONDS, LEAST_BYTES_PER_SECOND = 30, 1_000_000
 """Kafka gives up a publication that is slower than this, so that a killed one holds nobody up for long."""
-
-REQUIRED = ("event_time", "event_type", "product_id", "price", "user_id")
-
-
-class BrokenFileError(ValueError):
-    """The file can't be published; the message gives the file, the line and the reason."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +78,6 @@ def messages_of(path: Path) -> Iterator[Message]:
             raise BrokenFileError(f"{path.name}, after line {rows.line_num}: not UTF-8 ({error.reason})") from error
         except csv.Error as error:
             raise BrokenFileError(f"{path.name}, line {rows.line_num}: not CSV ({error})") from error
-
-
-def checked_header(file: str, header: list[str]) -> list[str]:
-    """The header of a file of events. Raises BrokenFileError if a required column is absent, or one is there twice."""
-    missing = [name for name in REQUIRED if name not in header]
-    if missing:
-        raise BrokenFileError(f"{file}, line 1: the header lacks {', '.join(missing)}; known are {', '.join(FIELDS)}")
-    if len(set(header)) < len(header):
-        raise BrokenFileError(f"{file}, line 1: a column stands twice in the header")
-    return header
 
 
 def _sha256(path: Path) -> str:

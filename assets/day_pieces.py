@@ -14,7 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.avro_values import Schemas, schemas_of
+from assets.avro_values import Schemas
+from assets.bronze.avro_schemas import schemas_of
 from assets.copies import judge_copies
 from assets.csv_lines import parse_lines
 from assets.event_parser import parse_events

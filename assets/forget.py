@@ -5,22 +5,23 @@ from, an event after it is a new one.
 Add here: what must be gone. Not here: how a table is rewritten (`resources.lake`).
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
-from assets.avro_values import NO_SCHEMAS, Schemas, as_text, is_avro, schemas_of
+from assets.avro_values import Schemas, as_text, is_avro
 from assets.behaviour import follow_silver
-from assets.bronze_events import BATCH
+from assets.bronze.avro_schemas import schemas_of
+from assets.bronze.forgotten_users import hash_of
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.day_index import drop_indexes
 from assets.day_pieces import parse_bronze
 from assets.gold import rebuild_gold
 from assets.kept_parts import drop_parts
+from assets.progress.batches import BATCH
 from assets.silver_events import PLACE, near, rebuild_silver
 from assets.tables import (
     ABANDONED_CARTS,
@@ -37,7 +38,7 @@ from assets.tables import (
     TABLES,
     USER_FEATURES,
 )
-from resources.lake import Lake, TableLayout, Tables, again_on_conflict
+from resources.lake import Lake, TableLayout, again_on_conflict
 
 KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS, USER_FEATURES)
 """The tables that are not computed anew for it: the user's rows are taken out of them."""
@@ -69,47 +70,6 @@ class _Trace:
 
 
 _NOTHING = pl.Schema({name: BRONZE_EVENTS.schema[name] for name in (*PLACE, "batch", "event_date")})
-
-
-def hash_of(user_id: int) -> str:
-    """What is kept of a forgotten user."""
-    return hashlib.sha256(f"salesinsights user {user_id}".encode()).hexdigest()
-
-
-def forgotten_users(tables: Tables) -> dict[str, datetime]:
-    """The hash of each forgotten user, and since when."""
-    return dict(tables.table(FORGOTTEN_USERS).read(columns=["user_hash", "forgotten_at"]).iter_rows())
-
-
-def without_forgotten(events: pl.DataFrame, forgotten: Mapping[str, datetime]) -> pl.DataFrame:
-    """Parsed events but for those of forgotten users from before they were forgotten.
-
-    A refused one is of every user whose number it holds, as in `forget`; and from before where no time can be told.
-    """
-    if not forgotten:
-        return events
-    numbered = events.with_row_index("_row")
-    about = _numbers_in(numbered)
-    moments = {
-        number: forgotten[known] for number in about["number"].unique() if (known := hash_of(number)) in forgotten
-    }
-    since = pl.DataFrame(list(moments.items()), {"number": pl.Int64, "since": pl.Datetime("us", "UTC")}, orient="row")
-    latest = about.join(since, on="number").group_by("_row").agg(pl.col("since").max())
-    is_before = pl.coalesce("event_time", "kafka_timestamp") <= pl.col("since")
-    gone = numbered.join(latest, on="_row").filter(is_before.fill_null(value=True))
-    return numbered.join(gone, on="_row", how="anti", maintain_order="left").drop("_row")
-
-
-def _numbers_in(events: pl.DataFrame) -> pl.DataFrame:
-    """`_row` and each `number` that may be a user's: an accepted event's field, and all numbers of a refused one."""
-    refused = events.filter(pl.col("reason").is_not_null())
-    texts = [as_text(refused[name], NO_SCHEMAS) for name in ("key", "value")]
-    found = refused.select(
-        "_row", number=pl.concat_str(texts, separator=" ", ignore_nulls=True).str.extract_all("[0-9]+")
-    )
-    spelled = found.explode("number").with_columns(pl.col("number").cast(pl.Int64, strict=False)).drop_nulls()
-    accepted = events.filter(pl.col("reason").is_null()).select("_row", number="user_id")
-    return pl.concat([accepted, spelled])
 
 
 def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forgotten:

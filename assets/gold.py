@@ -14,8 +14,8 @@ from itertools import groupby
 
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.measures import KEYS, added, measured, taken_off
+from assets.progress.batches import BATCH
 from assets.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from assets.touched_rows import where_touched

@@ -13,7 +13,8 @@ from pathlib import Path
 import dagster as dg
 
 from assets.catalog import SHOP_EVENTS
-from assets.csv_files import BrokenFileError, Publication, publish_csv
+from assets.csv_files import Publication, publish_csv
+from assets.events.csv_header import BrokenFileError
 from resources.kafka_connection import KafkaConnection
 
 QUIET_SECONDS = 5.0

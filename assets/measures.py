@@ -8,11 +8,11 @@ Add here: how measures are computed or added. Not here: what one means (the `.sq
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import polars as pl
 
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY
+from assets.tables.queries import sql_of
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import TableLayout
 
@@ -28,11 +28,6 @@ PIECE_ROWS = 400_000
 
 _SUMS = ("units", "orders", "buyers", "revenue", "refunds")
 _FIRST = ("first_order_at",)
-
-
-def sql_of(layout: TableLayout) -> str:
-    """The query that computes a table; it stands in a file of the table's name."""
-    return (Path(__file__).parent / f"{layout.name.split('/')[-1]}.sql").read_text()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Add here: how a reader gets such a set. Not here: SQL over all tables of one mom
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assets.bronze_events import BATCH
+from assets.progress.batches import BATCH
 from assets.tables import DAILY, SILVER_PURCHASES
 from resources.lake import Lake, LakeTable, TableLayout
 

@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.measures import measured
+from assets.progress.batches import BATCH
 from assets.purchases import purchases_in
 from assets.silver_events import PLACE
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES

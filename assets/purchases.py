@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.bronze_events import BATCH
+from assets.progress.batches import BATCH
 from assets.tables import REFINED, SILVER_EVENTS, SILVER_PURCHASES
 from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, again_on_conflict

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold import rebuild_gold
+from assets.progress.batches import BATCH
 from assets.silver_events import rebuild_silver
 from assets.sources import rebuilt_again
 from assets.tables import (

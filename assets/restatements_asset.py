@@ -8,8 +8,8 @@ import dagster as dg
 from assets.catalog import spec_of
 from assets.niceness import yield_to_stream
 from assets.restatements import record_restatements
+from assets.runs.clock import Clock
 from assets.tables import RESTATEMENTS
-from assets.upkeep_assets import Clock
 from resources.lake import Lake
 
 

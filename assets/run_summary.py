@@ -9,8 +9,9 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.checks import Figure, percentiles
+from assets.checks import percentiles
 from assets.micro_batch import Receipt
+from assets.runs.verdict import Figure
 from assets.spans import SPANS, spans_of
 
 CHECKED_BATCHES = 3

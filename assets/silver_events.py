@@ -12,9 +12,10 @@ from datetime import date
 
 import polars as pl
 
-from assets.bronze_events import BATCH, Batch, last_batch
+from assets.bronze_events import Batch, last_batch
 from assets.copies import BODY, judge_copies
 from assets.day_pieces import JUDGED, DayPieces, pieces_of
+from assets.progress.batches import BATCH
 from assets.purchases import rebuild_purchases
 from assets.sources import rebuilt_again
 from assets.spans import spans_of, within

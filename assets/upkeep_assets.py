@@ -3,25 +3,15 @@
 Add here: a chore's page in the UI. Not here: the chores (`upkeep`, `run_history`), or when they are done (`sensors`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-
 import dagster as dg
 
 from assets.catalog import OWNERS
 from assets.run_history import prune_runs
+from assets.runs.clock import Clock
 from assets.upkeep import keep_up
 from resources.lake import Lake
 
 RUNS_AT_ONCE = 2_000
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time."""
-
-    now: Callable[[], datetime]
 
 
 def _spec(name: str, description: str) -> dg.AssetSpec:

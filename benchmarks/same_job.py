@@ -17,8 +17,8 @@ import duckdb
 
 from assets.archive_files import MonthFile, find_month
 from assets.archive_months import load_month
-from assets.measures import sql_of
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS
+from assets.tables.queries import sql_of
 from benchmarks.alone import alone, peak_mb
 from benchmarks.system import COMMAND
 from resources.lake import Lake

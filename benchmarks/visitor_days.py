@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from assets.bronze_events import BATCH
+from assets.progress.batches import BATCH
 from assets.tables import SILVER_EVENTS
 from resources.lake import Lake
 

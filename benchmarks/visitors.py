@@ -14,12 +14,12 @@ import polars as pl
 
 from assets.abandoned_carts import refresh_carts
 from assets.behaviour import follow_silver
-from assets.bronze_events import BATCH as BATCH_NUMBER
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
-from assets.customers.options import CartRule, ClvOptions
+from assets.customers.options import ClvOptions
 from assets.gold import rebuild_gold
+from assets.progress.batches import BATCH as BATCH_NUMBER
 from assets.tables import (
     ABANDONED_CARTS,
     CLV_MODEL,
@@ -33,6 +33,7 @@ from assets.tables import (
     USER_FEATURES,
 )
 from assets.user_features import make_features
+from assets.visitors.cart_rule import CartRule
 from benchmarks.alone import alone, peak_mb
 from benchmarks.flatness import BATCH, Bench
 from benchmarks.visitor_days import DAY, BusyDay

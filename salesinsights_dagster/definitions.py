@@ -17,9 +17,10 @@ from assets.lakehouse import Stream, micro_batch
 from assets.postgres_copy import PostgresCopy
 from assets.proof_checks import proof
 from assets.restatements_asset import restatements
+from assets.runs.clock import Clock
 from assets.sales_topic import SalesTopic
 from assets.serving import ServingFile, serving
-from assets.upkeep_assets import Clock, lake_files, run_history
+from assets.upkeep_assets import lake_files, run_history
 from assets.user_features import user_features
 from resources.lake import Lake
 from resources.webhook import post_text

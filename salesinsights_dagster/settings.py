@@ -12,7 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from assets.customers.options import CartRule, ClvOptions
+from assets.customers.options import ClvOptions
+from assets.visitors.cart_rule import CartRule
 from resources.kafka_connection import KafkaConnection
 
 CHECKOUT = Path(__file__).resolve().parent.parent

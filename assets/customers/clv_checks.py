@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import polars as pl
 
-from assets.checks import Verdict
 from assets.customers.clv_model import newest_model
 from assets.customers.lifetime_model import BY_PAST
+from assets.runs.verdict import Verdict
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake, VersionGoneError
 

@@ -18,8 +18,8 @@ from assets.customers.customer_value import Refreshed, refresh_customer_value
 from assets.customers.options import ClvOptions
 from assets.niceness import yield_to_stream
 from assets.pictures import inline
+from assets.runs.clock import Clock
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
-from assets.upkeep_assets import Clock
 from resources.lake import Lake
 
 CUSTOMER_ASSETS = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)

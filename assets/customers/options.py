@@ -1,6 +1,6 @@
 """The choices that a shop makes about its customers. They come from the settings.
 
-Add here: a choice. Not here: what it does (`lifetime_model`, `abandoned_carts`).
+Add here: a choice. Not here: what it does (`lifetime_model`).
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,3 @@ class ClvOptions:
     near_days: int = 90
     far_days: int = 365
     discount_rate: float = 0.1
-
-
-@dataclass(frozen=True)
-class CartRule:
-    """An item is abandoned after so many `minutes`; carts that are older than so many `days` are given up."""
-
-    minutes: int = 60
-    days: int = 30

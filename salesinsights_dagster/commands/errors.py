@@ -33,7 +33,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     # Loaded only when something went wrong: these modules take a second.
     from assets.archive_files import ArchiveFileError
     from assets.bronze_events import OffsetsLostError
-    from assets.csv_files import BrokenFileError
+    from assets.events.csv_header import BrokenFileError
     from resources.duckdb_engine import SqlError
     from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
     from resources.kafka_writer import UndecidedTransactionError

@@ -15,7 +15,7 @@ from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.settings import load_settings
 
 if TYPE_CHECKING:
-    from assets.checks import Figure
+    from assets.runs.verdict import Figure
 
 
 @click.command()

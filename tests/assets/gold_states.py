@@ -9,7 +9,7 @@ from random import Random
 
 import polars as pl
 
-from assets.bronze_events import BATCH
+from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, TableLayout
 

@@ -12,7 +12,7 @@ from assets import archive_months
 from assets.archive_files import ArchiveFileError, find_month
 from assets.archive_months import MonthLoad, load_month
 from assets.audit import audit
-from assets.csv_files import BrokenFileError
+from assets.events.csv_header import BrokenFileError
 from assets.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver_events import rebuild_silver

@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.audit import audit
-from assets.avro_values import keep_schemas, schemas_of
+from assets.bronze.avro_schemas import keep_schemas, schemas_of
 from assets.forget import forget
 from assets.lakehouse import Stream
 from assets.proof import differences

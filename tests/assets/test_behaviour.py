@@ -14,10 +14,10 @@ from assets import behaviour
 from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.catalog import key_of
 from assets.compaction import compact
-from assets.measures import sql_of
 from assets.micro_batch import open_stream
 from assets.silver_events import rebuild_silver
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
+from assets.tables.queries import sql_of
 from resources.lake import Lake, LakeTable
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings

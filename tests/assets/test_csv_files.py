@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.csv_files import BrokenFileError, publish_csv
+from assets.csv_files import publish_csv
+from assets.events.csv_header import BrokenFileError
 from assets.input_folder import Inbox, InputFolder, publish_file
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, TopicMissingError

@@ -10,7 +10,6 @@ from assets.audit import audit
 from assets.behaviour import any_stale
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
-from assets.customers.options import CartRule
 from assets.forget import forget
 from assets.lakehouse import Stream
 from assets.tables import (
@@ -27,6 +26,7 @@ from assets.tables import (
     USER_FEATURES,
 )
 from assets.user_features import make_features
+from assets.visitors.cart_rule import CartRule
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
 from tests.assets.test_behaviour import follow

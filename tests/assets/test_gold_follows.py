@@ -8,9 +8,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets import measures, touched_rows
-from assets.bronze_events import BATCH
 from assets.gold import advance_gold, rebuild_gold
 from assets.measures import measured
+from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_DAYS, DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY, REFINED, SILVER_PURCHASES
 from assets.touched_rows import where_touched
 from resources.lake import Lake, OpenTables, ProgressMovedError

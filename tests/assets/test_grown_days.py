@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from assets import appended_events, behaviour, day_index, slices
 from assets.behaviour import any_stale, follow_silver, stale_days
-from assets.bronze_events import BATCH
+from assets.progress.batches import BATCH
 from assets.sources import rebuilt_again
 from assets.sql_views import sql_session
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS

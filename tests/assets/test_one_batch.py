@@ -1,8 +1,8 @@
 import polars as pl
 
-from assets.bronze_events import BATCH
 from assets.lakehouse import Stream
 from assets.one_batch import tables_of_one_batch
+from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
 from tests.assets.test_micro_batch import run

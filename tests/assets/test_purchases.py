@@ -7,9 +7,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets import micro_batch, purchases
-from assets.bronze_events import BATCH
 from assets.gold import rebuild_gold
 from assets.lakehouse import Stream
+from assets.progress.batches import BATCH
 from assets.purchases import purchases_in, rebuild_purchases
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.kafka_reader import KafkaUnavailableError

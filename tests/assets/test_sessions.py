@@ -13,10 +13,10 @@ import pytest
 from assets import behaviour
 from assets.abandoned_carts import carts_are_behind, refresh_carts
 from assets.behaviour import follow_silver, stale_days
-from assets.customers.options import CartRule
 from assets.day_index import drop_indexes
 from assets.sessions import touched_days
 from assets.tables import ABANDONED_CARTS, SESSIONS, SILVER_EVENTS
+from assets.visitors.cart_rule import CartRule
 from resources.lake import Lake, LakeTable
 from tests.assets.test_behaviour import Event, event_of
 from tests.assets.test_micro_batch import rows

@@ -14,8 +14,8 @@ from polars.testing import assert_frame_equal
 
 from assets.catalog import DAYS
 from assets.columns import MEANINGS
+from assets.runs.clock import Clock
 from assets.tables import USER_DAYS, USER_FEATURES
-from assets.upkeep_assets import Clock
 from assets.user_features import features, make_features, user_features
 from resources.lake import Lake
 from salesinsights_dagster.cli import main

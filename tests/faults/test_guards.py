@@ -19,10 +19,10 @@ from assets import archive_months, bronze_events, copies, day_pieces, micro_batc
 from assets.archive_files import find_month
 from assets.archive_months import load_month
 from assets.audit import audit
-from assets.bronze_events import BATCH
 from assets.checks import no_duplicate_events
 from assets.event_contract import EVENT
 from assets.lakehouse import Stream
+from assets.progress.batches import BATCH
 from assets.silver_events import rebuild_silver
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
 from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict

@@ -16,10 +16,10 @@ from assets.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.bronze_events import OffsetsLostError
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
-from assets.customers.options import CartRule
 from assets.lakehouse import Stream
 from assets.tables import CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
 from assets.upkeep import keep_up
+from assets.visitors.cart_rule import CartRule
 from resources.kafka_reader import KafkaUnavailableError
 from resources.lake import Lake, LakeTable
 from resources.webhook import WebhookError, post_text

@@ -1,0 +1,18 @@
+"""Where the query of a table stands: in a file of the table's name, in the room that computes it.
+
+Add here: nothing else. Not here: a query (the `.sql` files).
+"""
+
+from functools import cache
+from pathlib import Path
+
+from resources.lake import TableLayout
+
+_ROOMS = Path(__file__).parent.parent
+
+
+@cache
+def sql_of(layout: TableLayout) -> str:
+    """The query that computes a table. Raises ValueError where there is none, or more than one."""
+    (found,) = _ROOMS.rglob(f"{layout.name.split('/')[-1]}.sql")
+    return found.read_text()

@@ -1,0 +1,1 @@
+"""What visitors do: sessions, carts, the funnel, user days, cohorts, features; beside a payment's way to gold."""

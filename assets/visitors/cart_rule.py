@@ -1,0 +1,14 @@
+"""When a cart counts as abandoned. It comes from the settings.
+
+Add here: a choice about carts. Not here: what it does (`abandoned_carts`).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CartRule:
+    """An item is abandoned after so many `minutes`; carts that are older than so many `days` are given up."""
+
+    minutes: int = 60
+    days: int = 30
