@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
-from assets.event_parser import parse_events
+from assets.events.message_parser import parse_events
 from assets.progress.batches import BATCH
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import Chunk, KafkaReader, TopicState

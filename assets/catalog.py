@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from assets.columns import MEANINGS
-from assets.event_contract import EARLIEST
+from assets.events.contract import EARLIEST
 from assets.tables import (
     ABANDONED_CARTS,
     BEHAVIOUR,

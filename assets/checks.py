@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 from assets.progress.batches import BATCH
 from assets.runs.verdict import Verdict
 from assets.spans import within

@@ -35,7 +35,7 @@ MEANINGS = {
     "kafka_timestamp": "when Kafka appended the message (UTC); null for an archive line",
     "key": "the message's key, byte for byte; of an archive line the header of its file",
     "value": "the message's value or the archive's line, byte for byte",
-    "reason": "why a message was refused (`assets/event_contract.py`), or a window changed: late, archive, recomputed",
+    "reason": "why a message was refused (`assets/events/contract.py`), or a window changed: late, archive, recomputed",
     "detail": "the field and the text that was refused",
     "ingested_at": "when the batch was read from Kafka, or the month from its file (UTC)",
     "batch": "the number of the micro-batch, counted from 1; 0 for an archive line",

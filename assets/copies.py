@@ -6,7 +6,7 @@ Not here: where they are looked for (`silver_events`), or how many at a time (`d
 
 import polars as pl
 
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 
 BODY = tuple(EVENT)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.avro_values import Schemas
 from assets.bronze.avro_schemas import schemas_of
 from assets.copies import judge_copies
-from assets.csv_lines import parse_lines
-from assets.event_parser import parse_events
+from assets.events.avro_decoder import Schemas
+from assets.events.csv_line_parser import parse_lines
+from assets.events.message_parser import parse_events
 from assets.tables import ARCHIVE, BRONZE_EVENTS, SILVER_EVENTS
 from resources.lake import LakeTable
 from resources.scratch import scratch_folder

@@ -11,7 +11,6 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.avro_values import Schemas, as_text, is_avro
 from assets.behaviour import follow_silver
 from assets.bronze.avro_schemas import schemas_of
 from assets.bronze.forgotten_users import hash_of
@@ -19,6 +18,7 @@ from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.day_index import drop_indexes
 from assets.day_pieces import parse_bronze
+from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold import rebuild_gold
 from assets.kept_parts import drop_parts
 from assets.progress.batches import BATCH

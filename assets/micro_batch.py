@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 import polars as pl
 from confluent_kafka import KafkaException
 
-from assets.avro_values import new_schemas
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.bronze_events import Batch, commit_batch, next_offsets
-from assets.event_parser import parse_events
+from assets.events.avro_decoder import new_schemas
+from assets.events.message_parser import parse_events
 from assets.gold import advance_gold
 from assets.purchases import advance_purchases
 from assets.silver_events import Outcome, advance_silver, unfinished_batch

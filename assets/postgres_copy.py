@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 
 from assets.catalog import OWNERS, key_of
-from assets.event_contract import UTC_MICROSECONDS
+from assets.events.contract import UTC_MICROSECONDS
 from assets.followers import FollowerError
 from assets.gold_changes import KEYS, Mark, changes_since, mark_of
 from assets.serving import SERVED, served_tables

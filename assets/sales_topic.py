@@ -15,7 +15,7 @@ import polars as pl
 from confluent_kafka import KafkaException
 
 from assets.catalog import OWNERS, key_of
-from assets.event_contract import UTC_MICROSECONDS
+from assets.events.contract import UTC_MICROSECONDS
 from assets.followers import FollowerError
 from assets.gold_changes import Mark, changes_since, mark_of
 from assets.tables import PRODUCT_SALES, SALES_TOPIC

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from assets.event_contract import UTC_MICROSECONDS
+from assets.events.contract import UTC_MICROSECONDS
 
 MOST_SPANS = 32
 LEAST_SILENCE = timedelta(minutes=1)

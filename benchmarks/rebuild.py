@@ -17,7 +17,7 @@ import polars as pl
 
 from assets.archive_files import MonthFile, file_stem
 from assets.archive_months import load_month
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 from assets.gold import rebuild_gold
 from assets.proof import differences
 from assets.silver_events import rebuild_silver

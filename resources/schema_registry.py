@@ -1,6 +1,6 @@
 """A Schema Registry, asked for the schema behind a number. Needs the extra `salesinsights[avro]`.
 
-Add here: how a registry is reached. Not here: how a value is read by its schema (`assets.avro_values`).
+Add here: how a registry is reached. Not here: how a value is read by its schema (`assets.events.avro_decoder`).
 """
 
 import importlib.util

@@ -3,7 +3,7 @@
 Add here: how a schema is kept. Not here: how a value is read by it (`events.avro_decoder`).
 """
 
-from assets.avro_values import Schemas
+from assets.events.avro_decoder import Schemas
 from assets.tables import BRONZE_EVENTS
 from resources.lake import LakeTable, OpenTables
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from assets.avro_values import NO_SCHEMAS, as_text
+from assets.events.avro_decoder import NO_SCHEMAS, as_text
 from assets.tables import FORGOTTEN_USERS
 from resources.lake import Tables
 

@@ -3,7 +3,7 @@
 Add here: what a header must say. Not here: how a row is read (`csv_line_parser`).
 """
 
-from assets.event_contract import FIELDS
+from assets.events.contract import FIELDS
 
 REQUIRED = ("event_time", "event_type", "product_id", "price", "user_id")
 

@@ -5,7 +5,7 @@ Add here: a table about buyers. Not here: what they bought on a day (`sales`), o
 
 import polars as pl
 
-from assets.event_contract import UTC_MICROSECONDS
+from assets.events.contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
 from resources.lake import TableLayout
 

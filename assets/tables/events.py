@@ -5,7 +5,7 @@ Add here: a table of events as they came, or of what became of them. Not here: w
 
 import polars as pl
 
-from assets.event_contract import EVENT, EXTRA, UTC_MICROSECONDS
+from assets.events.contract import EVENT, EXTRA, UTC_MICROSECONDS
 from resources.lake import TableLayout
 
 ARCHIVE = "archive"

@@ -5,7 +5,7 @@ Add here: a table that all events of users are read for. Not here: one of buyers
 
 import polars as pl
 
-from assets.event_contract import UTC_MICROSECONDS
+from assets.events.contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
 from resources.lake import TableLayout
 from resources.superseding import Superseding

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assets.event_contract import MONEY
+from assets.events.contract import MONEY
 from salesinsights_dagster.simulator import calibration as real
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 from salesinsights_dagster.simulator import calibration as real
 from salesinsights_dagster.simulator.catalogue import Catalogue, Floats, Ints, build_catalogue
 from salesinsights_dagster.simulator.people import Population, session_ids

@@ -22,11 +22,11 @@ NEWER_RELEASE = """
 import sys, types
 from pathlib import Path
 line, new_line, servers, topic, root = sys.argv[1:]
-source = Path("assets/event_contract.py").read_text()
+source = Path("assets/events/contract.py").read_text()
 assert source.count(line) == 1
-contract = types.ModuleType("assets.event_contract")
+contract = types.ModuleType("assets.events.contract")
 exec(source.replace(line, new_line), contract.__dict__)
-sys.modules["assets.event_contract"] = contract
+sys.modules["assets.events.contract"] = contract
 from datetime import UTC, datetime
 from assets.micro_batch import open_stream, stream
 from resources.kafka_connection import KafkaConnection

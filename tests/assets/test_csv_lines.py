@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from assets import csv_lines
 from assets.archive_files import find_month
-from assets.csv_lines import dates_of, parse_lines
-from assets.event_contract import EVENT, FIELDS, OPTIONAL
-from assets.event_parser import parse_events
+from assets.events.contract import EVENT, FIELDS, OPTIONAL
+from assets.events.csv_line_parser import dates_of, parse_lines
+from assets.events.message_parser import parse_events
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
 

@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 from assets import day_pieces, proof
 from assets.archive_files import find_month
 from assets.archive_months import load_month
-from assets.avro_values import NO_SCHEMAS
 from assets.copies import judge_copies
 from assets.day_pieces import ARRIVAL, judge_days, parse_bronze
+from assets.events.avro_decoder import NO_SCHEMAS
 from assets.lakehouse import Stream
 from assets.proof import differences
 from assets.silver_events import rebuild_silver

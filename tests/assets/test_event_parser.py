@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from assets.event_contract import FIELDS, REASONS, UTC_MICROSECONDS
-from assets.event_parser import parse_events
+from assets.events.contract import FIELDS, REASONS, UTC_MICROSECONDS
+from assets.events.message_parser import parse_events
 from tests.assets.event_cases import numbers, object_members, order_of_reasons, texts, times
 from tests.assets.event_cases.every_case import CASES
 from tests.assets.event_cases.good_event import EVENT, GOOD, KAFKA_TIMESTAMP, MEMBERS, Case, accepted, joined, message

@@ -5,7 +5,7 @@ import pytest
 
 from assets import event_parser, quarantine
 from assets.audit import audit
-from assets.event_contract import EVENT_TYPES
+from assets.events.contract import EVENT_TYPES
 from assets.lakehouse import Stream
 from assets.quarantine import replay
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE

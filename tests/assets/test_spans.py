@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets import spans as spans_module
-from assets.event_contract import UTC_MICROSECONDS
+from assets.events.contract import UTC_MICROSECONDS
 from assets.spans import in_whole_windows, spans_of, spans_of_days, within
 
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)

@@ -20,7 +20,7 @@ from assets.archive_files import find_month
 from assets.archive_months import load_month
 from assets.audit import audit
 from assets.checks import no_duplicate_events
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 from assets.lakehouse import Stream
 from assets.progress.batches import BATCH
 from assets.silver_events import rebuild_silver

@@ -5,7 +5,7 @@ import dagster as dg
 import pytest
 
 from assets.catalog import key_of
-from assets.event_contract import EARLIEST
+from assets.events.contract import EARLIEST
 from assets.lakehouse import Stream
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_EVENTS, USER_FEATURES
 from resources.lake import Lake

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 from salesinsights_dagster.simulator import calibration
 from salesinsights_dagster.simulator.live import CATCH_UP, LONGEST_SLICE, encode, run_live
 from salesinsights_dagster.simulator.shop import Shop

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.event_contract import EVENT
+from assets.events.contract import EVENT
 from salesinsights_dagster.simulator.month_file import TIME_FORMAT, write_month
 from salesinsights_dagster.simulator.shop import Shop
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.event_contract import (
+from assets.events.contract import (
     AHEAD_OF_KAFKA,
     EARLIEST,
     EVENT,
@@ -24,8 +24,8 @@ from assets.event_contract import (
     OPTIONAL,
     TEXTS,
 )
-from assets.event_parser import TOKENS, decode, judge_tokens
-from assets.json_tokens import Tokens, tokens_of
+from assets.events.json_tokens import Tokens, tokens_of
+from assets.events.message_parser import TOKENS, decode, judge_tokens
 
 _UNUSUAL = r'["\\\x00-\x1f\x7f]'
 """What makes a line one for the slow way: quotes, and whatever JSON would write with a backslash."""

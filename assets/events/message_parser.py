@@ -15,8 +15,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from assets.avro_values import NO_SCHEMAS, Schemas, is_avro, to_json
-from assets.event_contract import (
+from assets.events.avro_decoder import NO_SCHEMAS, Schemas, is_avro, to_json
+from assets.events.contract import (
     AHEAD_OF_KAFKA,
     EARLIEST,
     EVENT_TYPES,
@@ -29,7 +29,7 @@ from assets.event_contract import (
     TEXTS,
     UTC_MICROSECONDS,
 )
-from assets.json_tokens import tokens_of, unescape
+from assets.events.json_tokens import tokens_of, unescape
 
 _WS = r"[ \t\r\n]*"
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'

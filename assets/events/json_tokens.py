@@ -7,7 +7,7 @@ Add here: a structural reason. Not here: what a field's token must look like (`e
 import json
 from typing import NoReturn
 
-from assets.event_contract import FIELDS
+from assets.events.contract import FIELDS
 
 Tokens = tuple[str | None, ...]
 """Problem, its detail, and a JSON token (or None) for each field of the contract."""
