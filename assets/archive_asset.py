@@ -12,7 +12,6 @@ import dagster as dg
 
 from assets.archive_files import find_month
 from assets.archive_months import Heard, MonthLoad, load_month
-from assets.catalog import key_of, spec_of
 from assets.changed_days import rows_per_day
 from assets.niceness import yield_to_stream
 from assets.tables import (
@@ -23,6 +22,7 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
+from assets.tables.asset_specs import key_of, spec_of
 from resources.lake import Lake
 
 

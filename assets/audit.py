@@ -12,8 +12,8 @@ import polars as pl
 
 from assets.day_pieces import judge_days
 from assets.progress.batches import BATCH
-from assets.sql_views import open_tables, sql_session
 from assets.tables import SILVER_EVENTS
+from assets.tables.sql_views import open_tables, sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake, LakeTable
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from assets.events.csv_header import BrokenFileError, checked_header
-from assets.topics import events_topic, files_topic
+from assets.tables.topics import events_topic, files_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import Message, OnceWriter

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.catalog import SHOP_EVENTS
 from assets.csv_files import Publication, publish_csv
 from assets.events.csv_header import BrokenFileError
+from assets.tables.asset_specs import SHOP_EVENTS
 from resources.kafka_connection import KafkaConnection
 
 QUIET_SECONDS = 5.0

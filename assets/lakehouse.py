@@ -13,7 +13,6 @@ import dagster as dg
 from assets import checks, pictures
 from assets.bronze_events import next_offsets
 from assets.by_hand import is_by_hand
-from assets.catalog import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
@@ -35,6 +34,7 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
+from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake, LakeTable, ProgressMovedError, TableLayout, Tables
 

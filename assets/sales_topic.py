@@ -14,12 +14,12 @@ import dagster as dg
 import polars as pl
 from confluent_kafka import KafkaException
 
-from assets.catalog import OWNERS, key_of
 from assets.events.contract import UTC_MICROSECONDS
 from assets.followers import FollowerError
 from assets.gold_changes import Mark, changes_since, mark_of
 from assets.tables import PRODUCT_SALES, SALES_TOPIC
-from assets.topics import sales_topic
+from assets.tables.asset_specs import OWNERS, key_of
+from assets.tables.topics import sales_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.kafka_topics import ensure_topic

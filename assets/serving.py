@@ -11,10 +11,10 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from assets.catalog import OWNERS, key_of
 from assets.one_batch import tables_of_one_batch
-from assets.sql_views import sql_session
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS
+from assets.tables.asset_specs import OWNERS, key_of
+from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake, LakeTable
 

@@ -5,9 +5,9 @@ Add here: a chore's page in the UI. Not here: the chores (`upkeep`, `run_history
 
 import dagster as dg
 
-from assets.catalog import OWNERS
 from assets.run_history import prune_runs
 from assets.runs.clock import Clock
+from assets.tables.asset_specs import OWNERS
 from assets.upkeep import keep_up
 from resources.lake import Lake
 

@@ -24,7 +24,7 @@ import dagster as dg
 
 from assets.restatements import record_restatements
 from assets.serving import publish_serving
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from benchmarks.alone import peak_mb
 from benchmarks.busy_day import BusyDay, load_day
 from benchmarks.system import COMMAND, fresh_system, run_measured

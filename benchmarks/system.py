@@ -18,7 +18,7 @@ from typing import Any
 
 from assets.bronze_events import next_offsets
 from assets.tables import BRONZE_EVENTS
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

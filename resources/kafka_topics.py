@@ -1,6 +1,6 @@
 """Creating topics.
 
-Add here: what concerns a topic as such. Not here: which topics there are (`assets.topics`).
+Add here: what concerns a topic as such. Not here: which topics there are (`assets.tables.topics`).
 """
 
 from collections.abc import Mapping

@@ -1,16 +1,16 @@
 """Where the days begin in Dagster's UI: with the month of the oldest event, so that no empty years fill the calendar.
 
 Found once, when Dagster is started, and handed down to all of its processes: a run that knew other days than the web
-server would refuse what the UI offers. Add here: what begins the calendar. Not here: the days (`assets.catalog`).
+server would refuse what the UI offers. Add here: what begins the calendar. Not here: the days (`assets.tables.asset_specs`).
 """
 
 from collections.abc import Iterator
 from datetime import date
 
 from assets.archive_files import SUFFIXES, file_stem
-from assets.catalog import MONTHS
 from assets.changed_days import rows_per_day
 from assets.tables import BRONZE_EVENTS
+from assets.tables.asset_specs import MONTHS
 from resources.lake import Lake, LakeError
 from salesinsights_dagster.settings import Settings
 

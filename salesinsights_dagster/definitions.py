@@ -9,7 +9,6 @@ import dagster as dg
 
 from assets.archive_asset import Archive, archive_months
 from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
-from assets.catalog import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
 from assets.customers.customer_assets import customer_value
 from assets.followers import Follower
 from assets.input_folder import Inbox, InputFolder
@@ -20,6 +19,7 @@ from assets.restatements_asset import restatements
 from assets.runs.clock import Clock
 from assets.sales_topic import SalesTopic
 from assets.serving import ServingFile, serving
+from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
 from assets.upkeep_assets import lake_files, run_history
 from assets.user_features import user_features
 from resources.lake import Lake

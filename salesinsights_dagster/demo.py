@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from assets.sql_views import sql_session
-from assets.topics import events_topic
+from assets.tables.sql_views import sql_session
+from assets.tables.topics import events_topic
 from resources.duckdb_engine import query
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake

@@ -8,10 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.catalog import key_of
 from assets.customers.customer_assets import CUSTOMER_ASSETS
 from assets.serving import SERVING
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, RESTATEMENTS
+from assets.tables.asset_specs import key_of
 
 LOOK_SECONDS = 300
 """How often the conditions are looked at; so it is the shortest time between two runs."""

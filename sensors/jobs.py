@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
 from assets.input_folder import publish_input_files
 from assets.lakehouse import CHECKS, STREAMED
 from assets.proof_checks import REBUILD_PROOF
 from assets.tables import BRONZE_ARCHIVE_MONTHS
+from assets.tables.asset_specs import key_of
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
 from resources.lake import TableLayout
 from sensors.customer_automation import CADENCES

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.by_hand import is_by_hand
-from assets.catalog import key_of, spec_of
 from assets.customers.clv_checks import CHECKS
 from assets.customers.clv_model import MODEL, newest_model, refit
 from assets.customers.clv_pictures import draw_holdout
@@ -20,6 +19,7 @@ from assets.niceness import yield_to_stream
 from assets.pictures import inline
 from assets.runs.clock import Clock
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from assets.tables.asset_specs import key_of, spec_of
 from resources.lake import Lake
 
 CUSTOMER_ASSETS = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS)

@@ -80,8 +80,8 @@ def _run(settings: Settings, month: date) -> dict[str, Any]:
     import dagster as dg
 
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    from assets.catalog import key_of
     from assets.tables import BRONZE_ARCHIVE_MONTHS
+    from assets.tables.asset_specs import key_of
     from salesinsights_dagster.dagster_process import prepare_home
     from salesinsights_dagster.definitions import archive_of, build_definitions
     from sensors.jobs import ARCHIVE

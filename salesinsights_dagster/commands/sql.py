@@ -39,7 +39,7 @@ def sql(statement: str | None, form: str) -> None:
 
 
 def _answer(lake: "Lake", statement: str, form: str) -> None:
-    from assets.sql_views import sql_session
+    from assets.tables.sql_views import sql_session
     from resources.duckdb_engine import query
 
     with sql_session(lake, statement=statement) as connection:

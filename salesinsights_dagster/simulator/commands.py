@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException, Producer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_topics import ensure_topic
 from salesinsights_dagster.settings import SettingsError, load_settings
 from salesinsights_dagster.simulator.calibration import OPENED

@@ -18,7 +18,7 @@ from assets.csv_files import publish_csv
 from assets.input_folder import Inbox, InputFolder, publish_file
 from assets.lakehouse import Stream
 from assets.tables import PRODUCT_SALES_DAILY, SILVER_BATCHES, SILVER_EVENTS
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

@@ -12,8 +12,8 @@ from assets import appended_events, behaviour, day_index, slices
 from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.progress.batches import BATCH
 from assets.sources import rebuilt_again
-from assets.sql_views import sql_session
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
+from assets.tables.sql_views import sql_session
 from assets.whole_days import whole_days
 from resources.duckdb_engine import query
 from resources.lake import Lake, LakeTable, TableLayout

@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from assets.archive_asset import archive_months
-from assets.catalog import DAYS, MONTHS, key_of
 from assets.followers import FollowerError
 from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch, told_batch
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables.asset_specs import DAYS, MONTHS, key_of
 from resources.lake import Lake, ProgressMovedError
 from sensors.jobs import STREAM
 from tests.assets.test_micro_batch import rows, run

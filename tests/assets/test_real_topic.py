@@ -12,7 +12,7 @@ from assets.audit import audit
 from assets.bronze_events import OffsetsLostError
 from assets.lakehouse import Stream
 from assets.tables import SILVER_BATCHES
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 
-from assets.catalog import DAYS
-from assets.columns import MEANINGS
 from assets.runs.clock import Clock
 from assets.tables import USER_DAYS, USER_FEATURES
+from assets.tables.asset_specs import DAYS
+from assets.tables.column_descriptions import MEANINGS
 from assets.user_features import features, make_features, user_features
 from resources.lake import Lake
 from salesinsights_dagster.cli import main

@@ -14,7 +14,7 @@ from assets import micro_batch
 from assets.bronze_events import OffsetsLostError
 from assets.lakehouse import Stream
 from assets.tables import BRONZE_EVENTS
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

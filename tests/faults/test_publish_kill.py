@@ -12,7 +12,7 @@ import pytest
 
 from assets.csv_files import Publication, publish_csv
 from assets.input_folder import Inbox, InputFolder, publish_file
-from assets.topics import files_topic
+from assets.tables.topics import files_topic
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader

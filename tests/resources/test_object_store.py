@@ -9,8 +9,8 @@ from moto.server import ThreadedMotoServer
 
 from assets.audit import audit
 from assets.lakehouse import Stream
-from assets.sql_views import sql_session
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
+from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import ConcurrentCommitError, Lake
 from tests.assets.test_micro_batch import rows, run

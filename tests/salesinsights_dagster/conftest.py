@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import ensure_topic
 from salesinsights_dagster.dagster_process import DagsterProcess

@@ -4,10 +4,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.catalog import key_of
 from assets.events.contract import EARLIEST
 from assets.lakehouse import Stream
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_EVENTS, USER_FEATURES
+from assets.tables.asset_specs import key_of
 from resources.lake import Lake
 from salesinsights_dagster.calendar_start import calendar_start
 from salesinsights_dagster.definitions import build_definitions

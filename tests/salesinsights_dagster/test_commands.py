@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from assets.customers.customer_value import refresh_customer_value
 from assets.tables import CUSTOMER_DAYS, TABLES
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake

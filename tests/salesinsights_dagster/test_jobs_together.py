@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from assets.audit import audit
-from assets.catalog import key_of
 from assets.lakehouse import DAYS_OF_STREAM, Stream
 from assets.tables import SILVER_EVENTS, USER_FEATURES
+from assets.tables.asset_specs import key_of
 from resources.lake import Lake, TableLayout
 from salesinsights_dagster import definitions
 from salesinsights_dagster.definitions import build_definitions

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.catalog import key_of
 from assets.tables import COHORT_RETENTION, CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
+from assets.tables.asset_specs import key_of
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from sensors.customer_automation import CADENCES

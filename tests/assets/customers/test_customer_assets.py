@@ -4,9 +4,9 @@ import dagster as dg
 import pytest
 
 from assets.by_hand import AUTOMATED
-from assets.catalog import key_of
 from assets.customers.clv_checks import CHECKS
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from assets.tables.asset_specs import key_of
 from resources.lake import Lake
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings

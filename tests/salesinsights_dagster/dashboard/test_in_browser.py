@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from playwright.sync_api import Page, expect
 
 from assets.lakehouse import Stream
-from assets.topics import events_topic
+from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

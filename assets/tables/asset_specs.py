@@ -8,7 +8,6 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from assets.columns import MEANINGS
 from assets.events.contract import EARLIEST
 from assets.tables import (
     ABANDONED_CARTS,
@@ -35,6 +34,7 @@ from assets.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
+from assets.tables.column_descriptions import MEANINGS
 from resources.lake import TableLayout
 
 OWNERS = ["team:data-platform"]
