@@ -12,9 +12,9 @@ import polars as pl
 
 from assets.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
 from assets.day_index import drop_indexes
+from assets.progress.source_fingerprints import FollowedDays, day_rows
 from assets.sessions import touched_days
 from assets.slices import slices_of
-from assets.sources import FollowedDays, day_rows
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
 from assets.tables.queries import sql_of
 from assets.whole_days import whole_days

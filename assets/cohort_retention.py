@@ -14,7 +14,7 @@ import polars as pl
 
 from assets.kept_parts import kept_part
 from assets.measures import gold_queries
-from assets.sources import day_rows, has_changed, has_moved, seen
+from assets.progress.source_fingerprints import day_rows, has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict

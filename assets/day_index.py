@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assets.sources import day_rows, hash_of, rebuilds_of
+from assets.progress.source_fingerprints import day_rows, hash_of, rebuilds_of
 from assets.tables import SILVER_EVENTS
 from resources.lake import Lake, LakeTable
 from resources.record_runs import Keys, RecordRuns, Records

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import polars as pl
 
+from assets.progress.source_fingerprints import day_rows, hash_of
 from assets.slices import slices_of
-from assets.sources import day_rows, hash_of
 from resources.lake import Lake, LakeTable
 
 Compute = Callable[[pl.DataFrame], pl.DataFrame]

@@ -13,12 +13,12 @@ import dagster as dg
 from assets import checks, pictures
 from assets.bronze_events import next_offsets
 from assets.by_hand import is_by_hand
-from assets.changed_days import changed_days, rows_per_day
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
 from assets.gold import rebuild_gold, whole_batches
 from assets.last_results import Happened, with_last_results
 from assets.micro_batch import Receipt, open_stream, stream
+from assets.progress.changed_days import changed_days, rows_per_day
 from assets.purchases import rebuild_purchases
 from assets.quarantine import replay
 from assets.run_summary import RunSummary

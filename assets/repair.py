@@ -15,8 +15,8 @@ import polars as pl
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold import rebuild_gold
 from assets.progress.batches import BATCH
+from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver_events import rebuild_silver
-from assets.sources import rebuilt_again
 from assets.tables import (
     BRONZE_EVENTS,
     DAILY,

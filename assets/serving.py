@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from assets.one_batch import tables_of_one_batch
+from assets.progress.batch_snapshot import tables_of_one_batch
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS
 from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.sql_views import sql_session

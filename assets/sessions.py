@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from assets.progress.source_fingerprints import day_rows
 from assets.slices import slices_of
-from assets.sources import day_rows
 from assets.tables import SILVER_EVENTS
 from resources.lake import LakeTable
 

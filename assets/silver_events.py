@@ -16,8 +16,8 @@ from assets.bronze_events import Batch, last_batch
 from assets.copies import BODY, judge_copies
 from assets.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.progress.batches import BATCH
+from assets.progress.source_fingerprints import rebuilt_again
 from assets.purchases import rebuild_purchases
-from assets.sources import rebuilt_again
 from assets.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import (

@@ -13,9 +13,9 @@ from assets import slices
 from assets.day_index import READ
 from assets.funnel import added_up, events_counted, first_times
 from assets.measures import gold_queries
+from assets.progress.source_fingerprints import day_rows
 from assets.sessions import sessions_of
 from assets.slices import slices_of
-from assets.sources import day_rows
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS
 from resources.lake import LakeTable, TableLayout
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from assets.one_batch import tables_of_one_batch
+from assets.progress.batch_snapshot import tables_of_one_batch
 from benchmarks.flatness import Bench
 from salesinsights_dagster.dashboard.figures import sales_figures
 from salesinsights_dagster.dashboard.spans import SPANS

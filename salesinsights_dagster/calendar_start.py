@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from assets.archive_files import SUFFIXES, file_stem
-from assets.changed_days import rows_per_day
+from assets.progress.changed_days import rows_per_day
 from assets.tables import BRONZE_EVENTS
 from assets.tables.asset_specs import MONTHS
 from resources.lake import Lake, LakeError

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import polars as pl
 
-from assets.changed_days import rows_per_day
 from assets.customers.customer_value import scored
 from assets.customers.lifetime_model import fit_lifetime
 from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
+from assets.progress.changed_days import rows_per_day
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
 from resources.lake import Lake
 

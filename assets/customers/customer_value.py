@@ -16,7 +16,7 @@ from assets.customers.clv_model import MODEL, newest_model
 from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
-from assets.sources import has_changed, seen
+from assets.progress.source_fingerprints import has_changed, seen
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake, LakeTable, again_on_conflict
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.kept_parts import kept_part
-from assets.sources import day_rows
+from assets.progress.source_fingerprints import day_rows
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable
 

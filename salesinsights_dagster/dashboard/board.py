@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from assets.one_batch import OneBatch, tables_of_one_batch
+from assets.progress.batch_snapshot import OneBatch, tables_of_one_batch
 from assets.tables import DAILY, PRODUCT_SALES
 from resources.lake import Lake, LakeError
 from salesinsights_dagster.dashboard.customers import Customers, customers_now

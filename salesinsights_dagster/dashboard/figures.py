@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.one_batch import OneBatch
+from assets.progress.batch_snapshot import OneBatch
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_PURCHASES
 from resources.duckdb_engine import duckdb_session, query
 from salesinsights_dagster.dashboard.spans import Span

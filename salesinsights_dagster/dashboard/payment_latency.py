@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from assets.checks import percentiles
-from assets.one_batch import OneBatch
+from assets.progress.batch_snapshot import OneBatch
 from assets.tables import SILVER_PURCHASES
 
 KEPT = timedelta(hours=1)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from assets.one_batch import OneBatch
+from assets.progress.batch_snapshot import OneBatch
 from assets.tables import FUNNEL_DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake

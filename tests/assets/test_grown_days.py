@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from assets import appended_events, behaviour, day_index, slices
 from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.progress.batches import BATCH
-from assets.sources import rebuilt_again
+from assets.progress.source_fingerprints import rebuilt_again
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
 from assets.tables.sql_views import sql_session
 from assets.whole_days import whole_days

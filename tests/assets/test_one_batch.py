@@ -1,7 +1,7 @@
 import polars as pl
 
 from assets.lakehouse import Stream
-from assets.one_batch import tables_of_one_batch
+from assets.progress.batch_snapshot import tables_of_one_batch
 from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from assets.sources import FollowedDays, rebuilt_again
+from assets.progress.source_fingerprints import FollowedDays, rebuilt_again
 from assets.tables import SILVER_EVENTS, USER_DAYS
 from resources.lake import Lake, LakeTable, TableLayout
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from assets.lakehouse import Stream
-from assets.one_batch import tables_of_one_batch
+from assets.progress.batch_snapshot import tables_of_one_batch
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
