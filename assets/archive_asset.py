@@ -12,8 +12,8 @@ import dagster as dg
 
 from assets.archive_files import find_month
 from assets.archive_months import Heard, MonthLoad, load_month
-from assets.niceness import yield_to_stream
 from assets.progress.changed_days import rows_per_day
+from assets.runs.process_priority import yield_to_stream
 from assets.tables import (
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,

@@ -12,7 +12,7 @@ import dagster as dg
 from assets.abandoned_carts import refresh_carts
 from assets.behaviour import follow_silver
 from assets.cohort_retention import refresh_cohorts
-from assets.niceness import yield_to_stream
+from assets.runs.process_priority import yield_to_stream
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION
 from assets.tables.asset_specs import key_of, spec_of
 from assets.visitors.cart_rule import CartRule

@@ -10,18 +10,19 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from assets import checks, pictures
+from assets import checks
 from assets.bronze_events import next_offsets
-from assets.by_hand import is_by_hand
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
 from assets.gold import rebuild_gold, whole_batches
-from assets.last_results import Happened, with_last_results
 from assets.micro_batch import Receipt, open_stream, stream
 from assets.progress.changed_days import changed_days, rows_per_day
 from assets.purchases import rebuild_purchases
 from assets.quarantine import replay
 from assets.run_summary import RunSummary
+from assets.runs import charts
+from assets.runs.last_results import Happened, with_last_results
+from assets.runs.launched_by_hand import is_by_hand
 from assets.silver_events import rebuild_silver
 from assets.spans import in_whole_windows, spans_of_days, within
 from assets.tables import (
@@ -184,8 +185,8 @@ def _materializations(
 
 def _picture(sold: LakeTable, day: date) -> dict[str, dg.MetadataValue]:
     sales = sold.read(PRODUCT_SALES_DAILY.on_days([day]), ["product_id", "brand", "revenue", "units"])
-    drawn = pictures.draw_top_products(sales, day, day)
-    return {"top_products": dg.MetadataValue.md(pictures.inline(drawn, "top products"))}
+    drawn = charts.draw_top_products(sales, day, day)
+    return {"top_products": dg.MetadataValue.md(charts.inline(drawn, "top products"))}
 
 
 def _check_results(

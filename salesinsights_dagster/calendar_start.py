@@ -1,7 +1,8 @@
 """Where the days begin in Dagster's UI: with the month of the oldest event, so that no empty years fill the calendar.
 
 Found once, when Dagster is started, and handed down to all of its processes: a run that knew other days than the web
-server would refuse what the UI offers. Add here: what begins the calendar. Not here: the days (`assets.tables.asset_specs`).
+server would refuse what the UI offers.
+Add here: what begins the calendar. Not here: the days (`assets.tables.asset_specs`).
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ Add here: a picture of a fit. Not here: the figures behind it (`holdout`).
 import polars as pl
 
 from assets.customers.holdout import BY_FREQUENCY, BY_WEEK, MOST_FREQUENT
-from assets.pictures import png_of
+from assets.runs.charts import png_of
 
 ACTUAL, PREDICTED = "#9a97b0", "#4f43dd"
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.by_hand import is_by_hand
 from assets.customers.clv_checks import CHECKS
 from assets.customers.clv_model import MODEL, newest_model, refit
 from assets.customers.clv_pictures import draw_holdout
 from assets.customers.customer_value import Refreshed, refresh_customer_value
 from assets.customers.options import ClvOptions
-from assets.niceness import yield_to_stream
-from assets.pictures import inline
+from assets.runs.charts import inline
 from assets.runs.clock import Clock
+from assets.runs.launched_by_hand import is_by_hand
+from assets.runs.process_priority import yield_to_stream
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
 from assets.tables.asset_specs import key_of, spec_of
 from resources.lake import Lake

@@ -1,6 +1,6 @@
 """`salesinsights snapshot`: the top products as a picture file, without a browser.
 
-Add here: an option of the picture. Not here: how it is drawn (`assets.pictures`).
+Add here: an option of the picture. Not here: how it is drawn (`assets.runs.charts`).
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--top", type=click.IntRange(1, 100), default=20, show_default=True, help="How many products.")
 def snapshot(out: Path, first: datetime | None, last: datetime | None, top: int) -> None:
     """Draw the products with the most revenue of some days, as gold has them now."""
-    from assets.pictures import draw_top_products, newest_day_of_sales, sales_between
+    from assets.runs.charts import draw_top_products, newest_day_of_sales, sales_between
     from resources.lake import Lake
 
     if last and not first:

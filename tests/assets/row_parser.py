@@ -1,6 +1,6 @@
 """The event contract once more, from docs/events.md alone: one message at a time, in plain Python.
 
-The tests compare `assets.events.message_parser` with it. Add here: a rule of docs/events.md. Not here: anything for speed.
+The tests compare `assets.events.message_parser` with it. Add here: a rule of docs/events.md. Not here: speed.
 """
 
 from datetime import UTC, datetime, timedelta

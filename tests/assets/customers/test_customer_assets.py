@@ -3,8 +3,8 @@
 import dagster as dg
 import pytest
 
-from assets.by_hand import AUTOMATED
 from assets.customers.clv_checks import CHECKS
+from assets.runs.launched_by_hand import AUTOMATED
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
 from assets.tables.asset_specs import key_of
 from resources.lake import Lake

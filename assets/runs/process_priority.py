@@ -7,7 +7,7 @@ import os
 
 import dagster as dg
 
-from assets.by_hand import AUTOMATED
+from assets.runs.launched_by_hand import AUTOMATED
 
 NICENESS = 10
 
