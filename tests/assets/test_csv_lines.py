@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets import csv_lines
+from assets.events import csv_line_parser
 from assets.archive_files import find_month
 from assets.events.contract import EVENT, FIELDS, OPTIONAL
 from assets.events.csv_line_parser import dates_of, parse_lines
@@ -127,7 +127,7 @@ def test_lines_of_a_shop_are_all_read_at_once(tmp_path: Path, monkeypatch: pytes
     """So a month is loaded in a quarter of the time; what the answer is, the other tests say."""
     write_month(Shop(seed=1), 2019, 10, 2_000, tmp_path)
     month = pl.concat(find_month(tmp_path, date(2019, 10, 1)).lines())
-    monkeypatch.setattr(csv_lines, "judge_tokens", None)
+    monkeypatch.setattr(csv_line_parser, "judge_tokens", None)
 
     read = parse_lines(lines([*month["value"]]))
     from_windows = parse_lines(lines([value + b"\r" for value in month["value"]]))

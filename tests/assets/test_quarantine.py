@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from assets import event_parser, quarantine
+from assets import quarantine
+from assets.events import message_parser
 from assets.audit import audit
 from assets.events.contract import EVENT_TYPES
 from assets.lakehouse import Stream
@@ -30,7 +31,7 @@ def refused(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> list
 @pytest.fixture
 def new_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on `bought` is another name of a purchase."""
-    monkeypatch.setattr(event_parser, "EVENT_TYPES", {**EVENT_TYPES, "bought": "purchase"})
+    monkeypatch.setattr(message_parser, "EVENT_TYPES", {**EVENT_TYPES, "bought": "purchase"})
 
 
 def test_without_a_new_rule_a_replay_changes_nothing(lake: Lake, refused: list[date]) -> None:
@@ -86,7 +87,7 @@ def test_a_won_back_row_that_contradicts_another_stays_with_a_new_reason(
     lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, new_rule: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as old_rule:
-        old_rule.setattr(event_parser, "EVENT_TYPES", EVENT_TYPES)
+        old_rule.setattr(message_parser, "EVENT_TYPES", EVENT_TYPES)
         mock_kafka.publish(topic, [event(event_id="a"), event(event_id="a", event_type="bought", price=9)], partition=0)
         run(lake, shop)
 
@@ -101,7 +102,7 @@ def test_a_line_of_the_archive_comes_home_too(
     lake: Lake, tmp_path: Path, new_rule: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as old_rule:
-        old_rule.setattr(event_parser, "EVENT_TYPES", EVENT_TYPES)
+        old_rule.setattr(message_parser, "EVENT_TYPES", EVENT_TYPES)
         put(tmp_path, [PURCHASE.replace("purchase", "bought"), PURCHASE.replace("5773203", "x")], header=HEADER)
         load(lake, tmp_path)
 
