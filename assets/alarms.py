@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from assets.bronze_events import OffsetsLostError
+from assets.bronze.bronze import OffsetsLostError
 from assets.progress.batches import BATCH
 from assets.tables import SILVER_BATCHES, SILVER_EVENTS
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError

@@ -11,7 +11,7 @@ from datetime import date, datetime
 import dagster as dg
 
 from assets import checks
-from assets.bronze_events import next_offsets
+from assets.bronze.bronze import next_offsets
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
 from assets.gold import rebuild_gold, whole_batches

@@ -14,8 +14,8 @@ import polars as pl
 from confluent_kafka import KafkaException
 
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
+from assets.bronze.bronze import Batch, commit_batch, next_offsets
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
-from assets.bronze_events import Batch, commit_batch, next_offsets
 from assets.events.avro_decoder import new_schemas
 from assets.events.message_parser import parse_events
 from assets.gold import advance_gold

@@ -12,7 +12,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.bronze_events import Batch, last_batch
+from assets.bronze.bronze import Batch, last_batch
 from assets.copies import BODY, judge_copies
 from assets.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.progress.batches import BATCH

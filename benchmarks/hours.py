@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from assets.bronze_events import next_offsets
+from assets.bronze.bronze import next_offsets
 from assets.checks import percentiles
 from assets.tables import BRONZE_EVENTS
 from benchmarks.busy_day import load_day

@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assets.bronze_events import next_offsets
+from assets.bronze.bronze import next_offsets
 from assets.tables import BRONZE_EVENTS
 from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection

@@ -3,7 +3,7 @@
 A range is fixed before it is read and read to its end, whatever arrives meanwhile. Nothing is committed to Kafka and
 nothing is skipped: an offset that Kafka no longer has raises.
 
-Add here: what a reader must know of a topic. Not here: where a range starts (`assets.bronze_events`).
+Add here: what a reader must know of a topic. Not here: where a range starts (`assets.bronze.bronze`).
 """
 
 import time

@@ -16,7 +16,7 @@ from dagster import AssetCheckKey
 from assets.abandoned_carts import carts_are_behind
 from assets.alarms import Alarms, newest_batches, stream_alarms
 from assets.behaviour import is_stale
-from assets.bronze_events import unread_offsets
+from assets.bronze.bronze import unread_offsets
 from assets.cohort_retention import cohorts_are_behind
 from assets.customers.customer_value import customer_value_is_behind
 from assets.gold import gold_is_behind

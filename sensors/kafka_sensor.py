@@ -1,14 +1,14 @@
 """The sensor that polls Kafka and starts a pass of the stream when there is something to read.
 
 It decides and nothing more: the lake is the cursor, so a request carries no offsets and needs no run key.
-Add here: what decides whether the stream runs. Not here: what a run reads (`assets.bronze_events`).
+Add here: what decides whether the stream runs. Not here: what a run reads (`assets.bronze.bronze`).
 """
 
 from collections.abc import Callable
 
 import dagster as dg
 
-from assets.bronze_events import unread_offsets
+from assets.bronze.bronze import unread_offsets
 from assets.followers import any_behind
 from assets.gold import gold_is_behind, whole_batches
 from assets.lakehouse import Stream, told_batch

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 def ingest(as_json: bool) -> None:
     """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
-    from assets.bronze_events import unread_offsets
+    from assets.bronze.bronze import unread_offsets
     from assets.compaction import compact
     from assets.customers.clv_model import refit
     from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value

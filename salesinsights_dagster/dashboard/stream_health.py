@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 from confluent_kafka import KafkaException
 
-from assets.bronze_events import OffsetsLostError, next_offsets
+from assets.bronze.bronze import OffsetsLostError, next_offsets
 from assets.progress.batches import BATCH
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
 from resources.duckdb_engine import duckdb_session, query

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.events import csv_line_parser
 from assets.archive_files import find_month
+from assets.events import csv_line_parser
 from assets.events.contract import EVENT, FIELDS, OPTIONAL
 from assets.events.csv_line_parser import dates_of, parse_lines
 from assets.events.message_parser import parse_events

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.bronze_events import OffsetsLostError
+from assets.bronze.bronze import OffsetsLostError
 from assets.lakehouse import Stream
 from assets.micro_batch import Receipt, open_stream, stream
 from assets.tables import (

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from assets import quarantine
-from assets.events import message_parser
 from assets.audit import audit
+from assets.events import message_parser
 from assets.events.contract import EVENT_TYPES
 from assets.lakehouse import Stream
 from assets.quarantine import replay

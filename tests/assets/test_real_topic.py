@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from assets.audit import audit
-from assets.bronze_events import OffsetsLostError
+from assets.bronze.bronze import OffsetsLostError
 from assets.lakehouse import Stream
 from assets.tables import SILVER_BATCHES
 from assets.tables.topics import events_topic

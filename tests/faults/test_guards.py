@@ -15,10 +15,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets import archive_months, bronze_events, copies, day_pieces, micro_batch, silver_events
+from assets import archive_months, copies, day_pieces, micro_batch, silver_events
 from assets.archive_files import find_month
 from assets.archive_months import load_month
 from assets.audit import audit
+from assets.bronze import bronze as bronze_events
 from assets.checks import no_duplicate_events
 from assets.events.contract import EVENT
 from assets.lakehouse import Stream

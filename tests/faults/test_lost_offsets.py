@@ -11,7 +11,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from assets import micro_batch
-from assets.bronze_events import OffsetsLostError
+from assets.bronze.bronze import OffsetsLostError
 from assets.lakehouse import Stream
 from assets.tables import BRONZE_EVENTS
 from assets.tables.topics import events_topic

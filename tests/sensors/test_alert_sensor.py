@@ -13,7 +13,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from assets import micro_batch
 from assets.abandoned_carts import refresh_carts
 from assets.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
-from assets.bronze_events import OffsetsLostError
+from assets.bronze.bronze import OffsetsLostError
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.lakehouse import Stream

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from assets import micro_batch
-from assets.bronze_events import OffsetsLostError, unread_offsets
+from assets.bronze.bronze import OffsetsLostError, unread_offsets
 from assets.lakehouse import Stream
 from assets.postgres_copy import PostgresCopy
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
