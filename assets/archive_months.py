@@ -13,13 +13,13 @@ import polars as pl
 
 from assets.archive_files import MonthFile
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
-from assets.day_pieces import DayPieces, day_pieces
 from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines
 from assets.gold import rebuild_gold
 from assets.progress.changed_days import rows_per_day
-from assets.purchases import rebuild_purchases
-from assets.silver_events import put_in_silver, rebuild_silver
+from assets.silver.day_pieces import DayPieces, day_pieces
+from assets.silver.purchases import rebuild_purchases
+from assets.silver.silver import put_in_silver, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, again_on_conflict

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.day_pieces import judge_days
 from assets.progress.batches import BATCH
+from assets.silver.day_pieces import judge_days
 from assets.tables import SILVER_EVENTS
 from assets.tables.sql_views import open_tables, sql_session
 from resources.duckdb_engine import query

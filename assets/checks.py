@@ -11,7 +11,7 @@ import polars as pl
 from assets.events.contract import EVENT
 from assets.progress.batches import BATCH
 from assets.runs.verdict import Verdict
-from assets.spans import within
+from assets.silver.spans import within
 from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Tables
 

@@ -17,12 +17,12 @@ from assets.bronze.forgotten_users import hash_of
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.day_index import drop_indexes
-from assets.day_pieces import parse_bronze
 from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold import rebuild_gold
 from assets.kept_parts import drop_parts
 from assets.progress.batches import BATCH
-from assets.silver_events import PLACE, near, rebuild_silver
+from assets.silver.day_pieces import parse_bronze
+from assets.silver.silver import PLACE, near, rebuild_silver
 from assets.tables import (
     ABANDONED_CARTS,
     ARCHIVE,

@@ -16,7 +16,7 @@ import polars as pl
 
 from assets.measures import KEYS, added, measured, taken_off
 from assets.progress.batches import BATCH
-from assets.purchases import MEASURED, purchases_of
+from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from assets.touched_rows import where_touched
 from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, TableLayout, Tables, again_on_conflict

@@ -19,8 +19,8 @@ from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.avro_decoder import new_schemas
 from assets.events.message_parser import parse_events
 from assets.gold import advance_gold
-from assets.purchases import advance_purchases
-from assets.silver_events import Outcome, advance_silver, unfinished_batch
+from assets.silver.purchases import advance_purchases
+from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
 from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError

@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from assets.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.measures import measured
 from assets.progress.batches import BATCH
-from assets.purchases import purchases_in
-from assets.silver_events import PLACE
+from assets.silver.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
+from assets.silver.purchases import purchases_in
+from assets.silver.silver import PLACE
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Tables
 from resources.scratch import scratch_folder

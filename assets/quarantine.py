@@ -11,10 +11,10 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
-from assets.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.gold import rebuild_gold
 from assets.progress.batches import BATCH
-from assets.silver_events import PLACE, near, quarantine_rows, rebuild_silver
+from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
+from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, again_on_conflict
 

@@ -16,7 +16,7 @@ from assets.customers.customer_value import refresh_customer_value
 from assets.gold import rebuild_gold
 from assets.progress.batches import BATCH
 from assets.progress.source_fingerprints import rebuilt_again
-from assets.silver_events import rebuild_silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import (
     BRONZE_EVENTS,
     DAILY,

@@ -12,7 +12,7 @@ import polars as pl
 from assets.checks import percentiles
 from assets.micro_batch import Receipt
 from assets.runs.verdict import Figure
-from assets.spans import SPANS, spans_of
+from assets.silver.spans import SPANS, spans_of
 
 CHECKED_BATCHES = 3
 """Whose rows the checks look at after a run: the newest batches, so that a long backlog is not read again."""

@@ -20,7 +20,7 @@ from assets.archive_months import load_month
 from assets.events.contract import EVENT
 from assets.gold import rebuild_gold
 from assets.proof import differences
-from assets.silver_events import rebuild_silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from benchmarks.alone import alone, peak_mb
 from resources.lake import Lake, OpenTables

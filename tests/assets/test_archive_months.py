@@ -15,7 +15,7 @@ from assets.audit import audit
 from assets.events.csv_header import BrokenFileError
 from assets.gold import rebuild_gold
 from assets.lakehouse import Stream
-from assets.silver_events import rebuild_silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import (
     ARCHIVE,
     BRONZE_ARCHIVE_MONTHS,

@@ -18,7 +18,7 @@ from assets.forget import forget
 from assets.lakehouse import Stream
 from assets.proof import differences
 from assets.quarantine import replay
-from assets.silver_events import rebuild_silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry

@@ -14,7 +14,7 @@ from assets import behaviour
 from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.compaction import compact
 from assets.micro_batch import open_stream
-from assets.silver_events import rebuild_silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
 from assets.tables.asset_specs import key_of
 from assets.tables.queries import sql_of

@@ -9,15 +9,16 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import day_pieces, proof
+from assets import proof
 from assets.archive_files import find_month
 from assets.archive_months import load_month
-from assets.copies import judge_copies
-from assets.day_pieces import ARRIVAL, judge_days, parse_bronze
 from assets.events.avro_decoder import NO_SCHEMAS
 from assets.lakehouse import Stream
 from assets.proof import differences
-from assets.silver_events import rebuild_silver
+from assets.silver import day_pieces
+from assets.silver.copies import judge_copies
+from assets.silver.day_pieces import ARRIVAL, judge_days, parse_bronze
+from assets.silver.silver import rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE
 from resources.lake import Lake, LakeTable, OpenTables
 from tests.assets.test_archive_months import HEADER

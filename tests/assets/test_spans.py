@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets import spans as spans_module
 from assets.events.contract import UTC_MICROSECONDS
-from assets.spans import in_whole_windows, spans_of, spans_of_days, within
+from assets.silver import spans as spans_module
+from assets.silver.spans import in_whole_windows, spans_of, spans_of_days, within
 
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
 FRAME = pl.Schema({"event_date": pl.Date(), "event_time": UTC_MICROSECONDS})

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets import archive_months, copies, day_pieces, micro_batch, silver_events
+from assets import archive_months, micro_batch
 from assets.archive_files import find_month
 from assets.archive_months import load_month
 from assets.audit import audit
@@ -24,7 +24,8 @@ from assets.checks import no_duplicate_events
 from assets.events.contract import EVENT
 from assets.lakehouse import Stream
 from assets.progress.batches import BATCH
-from assets.silver_events import rebuild_silver
+from assets.silver import copies, day_pieces, silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
 from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict
 from tests.assets.test_micro_batch import run
@@ -88,7 +89,7 @@ def another_run_commits_the_same_offsets_first(world: World) -> None:
 def race_at_silver(world: World) -> None:
     world.feed.publish()
     crash_before(world.patch, micro_batch.Layers, "refine", world.run)
-    meet_before(world.patch, silver_events, "_append_once")
+    meet_before(world.patch, silver, "_append_once")
     together(world.run, world.run)
     world.assert_right()
 
@@ -130,7 +131,7 @@ def a_month_with_the_same_events_is_loaded_between_look_and_commit(world: World)
     folder = Path(world.lake.root).parent
     pl.DataFrame([{name: event[name] for name in EVENT} for event in events]).write_csv(folder / "2019-Oct.csv")
     month = find_month(folder, date(2019, 10, 1))
-    once_after(world.patch, silver_events, "split", lambda: load_month(world.lake, month, datetime.now(UTC), 45))
+    once_after(world.patch, silver, "split", lambda: load_month(world.lake, month, datetime.now(UTC), 45))
     world.run()
     assert no_duplicate_events(world.lake, "true").passed, "events are there twice"
     assert audit(world.lake).findings == []
@@ -156,7 +157,7 @@ def another_topic_has_the_name(world: World) -> None:
 def a_message_is_neither_kept_nor_refused(world: World) -> None:
     world.feed.publish()
     judge = copies.judge_copies
-    world.patch.setattr(silver_events, "judge_copies", lambda events, stored: judge(events[1:], stored))
+    world.patch.setattr(silver, "judge_copies", lambda events, stored: judge(events[1:], stored))
     assert world.outcome() == "MessagesUnaccountedError"
     assert world.lake.table(SILVER_BATCHES).version == 0
 
@@ -186,12 +187,12 @@ def append_to_silver_without_looking(world: World) -> None:
     def append(table: LakeTable, rows: pl.DataFrame, number: int) -> None:
         again_on_conflict(lambda: world.lake.table(table.layout).append(rows, {BATCH: number}))
 
-    world.patch.setattr(silver_events, "_append_once", append)
+    world.patch.setattr(silver, "_append_once", append)
 
 
 def forget_what_silver_holds(world: World) -> None:
-    stored = silver_events._stored_copies
-    world.patch.setattr(silver_events, "_stored_copies", lambda *arguments: stored(*arguments).clear())
+    stored = silver._stored_copies
+    world.patch.setattr(silver, "_stored_copies", lambda *arguments: stored(*arguments).clear())
 
 
 def judge_messages_one_by_one(world: World) -> None:
@@ -200,7 +201,7 @@ def judge_messages_one_by_one(world: World) -> None:
     def alone(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([judge(row, stored) for row in events.iter_slices(1)])
 
-    world.patch.setattr(silver_events, "judge_copies", alone)
+    world.patch.setattr(silver, "judge_copies", alone)
 
 
 def add_to_gold(world: World) -> None:
@@ -212,7 +213,7 @@ def add_to_gold(world: World) -> None:
 
 def rebuild_from_all_of_bronze(world: World) -> None:
     whole = day_pieces.pieces_of
-    world.patch.setattr(silver_events, "pieces_of", lambda bronze, days, last: whole(bronze, days, 2**31))
+    world.patch.setattr(silver, "pieces_of", lambda bronze, days, last: whole(bronze, days, 2**31))
 
 
 def take_no_offset_for_lost(world: World) -> None:
@@ -234,11 +235,11 @@ def mutate(world: World, module: ModuleType, function: str, guard: str, without:
 
 def rebuild_silver_without_a_word(world: World) -> None:
     mutate(world, archive_months, "put_in_silver", "BATCH: covered, ", "")
-    mutate(world, silver_events, "put_in_silver", "BATCH: covered, ", "")
+    mutate(world, silver, "put_in_silver", "BATCH: covered, ", "")
 
 
 def let_sums_be_wrong(world: World) -> None:
-    mutate(world, silver_events, "split", "!= batch.events.height", "< 0")
+    mutate(world, silver, "split", "!= batch.events.height", "< 0")
 
 
 def look_at_bronze_late(world: World) -> None:
@@ -253,7 +254,7 @@ def look_at_bronze_late(world: World) -> None:
 
 def look_at_bronze_late_and_pass_over_batches(world: World) -> None:
     look_at_bronze_late(world)
-    mutate(world, silver_events, "_advance", "batch.number != covered + 1", "False")
+    mutate(world, silver, "_advance", "batch.number != covered + 1", "False")
 
 
 GUARDS: list[tuple[Deed, Deed, str]] = [

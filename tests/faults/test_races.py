@@ -7,11 +7,12 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from assets import compaction, gold, micro_batch, silver_events
+from assets import compaction, gold, micro_batch
 from assets.audit import audit
 from assets.gold import rebuild_gold
 from assets.lakehouse import Stream
-from assets.silver_events import rebuild_silver
+from assets.silver import silver
+from assets.silver.silver import rebuild_silver
 from assets.tables import DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_lakehouse import execute, partitions
@@ -64,7 +65,7 @@ def test_of_two_runs_that_finish_the_same_batch_one_brings_it_to_silver(
 ) -> None:
     feed.publish()
     crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
-    meet_before(monkeypatch, silver_events, "_append_once")
+    meet_before(monkeypatch, silver, "_append_once")
 
     outcomes = together(lambda: run(lake, shop), lambda: run(lake, shop))
 

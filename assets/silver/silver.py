@@ -13,12 +13,12 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.bronze import Batch, last_batch
-from assets.copies import BODY, judge_copies
-from assets.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.progress.batches import BATCH
 from assets.progress.source_fingerprints import rebuilt_again
-from assets.purchases import rebuild_purchases
-from assets.spans import spans_of, within
+from assets.silver.copies import BODY, judge_copies
+from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
+from assets.silver.purchases import rebuild_purchases
+from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import (
     Lake,

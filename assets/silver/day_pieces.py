@@ -15,10 +15,10 @@ from pathlib import Path
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
-from assets.copies import judge_copies
 from assets.events.avro_decoder import Schemas
 from assets.events.csv_line_parser import parse_lines
 from assets.events.message_parser import parse_events
+from assets.silver.copies import judge_copies
 from assets.tables import ARCHIVE, BRONZE_EVENTS, SILVER_EVENTS
 from resources.lake import LakeTable
 from resources.scratch import scratch_folder
