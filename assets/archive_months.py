@@ -15,7 +15,7 @@ from assets.archive_files import MonthFile
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.progress.changed_days import rows_per_day
 from assets.silver.day_pieces import DayPieces, day_pieces
 from assets.silver.purchases import rebuild_purchases

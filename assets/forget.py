@@ -18,7 +18,7 @@ from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.day_index import drop_indexes
 from assets.events.avro_decoder import Schemas, as_text, is_avro
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.kept_parts import drop_parts
 from assets.progress.batches import BATCH
 from assets.silver.day_pieces import parse_bronze

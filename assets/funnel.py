@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from assets.measures import gold_queries
+from assets.gold.measures import gold_queries
 from assets.tables import FUNNEL_DAILY
 
 _KEY = ("event_date", "level", "product_id", "key_category", "key_brand")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets import measures
+from assets.gold import measures
 from assets.tables import CUSTOMER_VALUE, RESTATEMENTS
 from resources.lake import Lake, LakeTable, TableLayout, VersionGoneError
 from resources.table_files import rows_that_differ

@@ -14,7 +14,7 @@ from assets import checks
 from assets.bronze.bronze import next_offsets
 from assets.compaction import compact
 from assets.followers import Follower, catch_up
-from assets.gold import rebuild_gold, whole_batches
+from assets.gold.gold import rebuild_gold, whole_batches
 from assets.micro_batch import Receipt, open_stream, stream
 from assets.progress.changed_days import changed_days, rows_per_day
 from assets.quarantine import replay

@@ -18,7 +18,7 @@ from assets.bronze.bronze import Batch, commit_batch, next_offsets
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.avro_decoder import new_schemas
 from assets.events.message_parser import parse_events
-from assets.gold import advance_gold
+from assets.gold.gold import advance_gold
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED

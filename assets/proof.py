@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from assets.measures import measured
+from assets.gold.measures import measured
 from assets.progress.batches import BATCH
 from assets.silver.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.silver.purchases import purchases_in

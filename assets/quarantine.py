@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.customers.customer_value import refresh_customer_value
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver.silver import rebuild_silver

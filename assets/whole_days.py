@@ -12,7 +12,7 @@ import polars as pl
 from assets import slices
 from assets.day_index import READ
 from assets.funnel import added_up, events_counted, first_times
-from assets.measures import gold_queries
+from assets.gold.measures import gold_queries
 from assets.progress.source_fingerprints import day_rows
 from assets.sessions import sessions_of
 from assets.slices import slices_of

@@ -22,7 +22,7 @@ from threading import Event
 
 import dagster as dg
 
-from assets.restatements import record_restatements
+from assets.gold.restatements import record_restatements
 from assets.serving import publish_serving
 from assets.tables.topics import events_topic
 from benchmarks.alone import peak_mb

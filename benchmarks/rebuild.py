@@ -18,7 +18,7 @@ import polars as pl
 from assets.archive_files import MonthFile, file_stem
 from assets.archive_months import load_month
 from assets.events.contract import EVENT
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.proof import differences
 from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES

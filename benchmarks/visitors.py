@@ -18,7 +18,7 @@ from assets.cohort_retention import refresh_cohorts
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH as BATCH_NUMBER
 from assets.tables import (
     ABANDONED_CARTS,

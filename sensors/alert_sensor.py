@@ -19,7 +19,7 @@ from assets.behaviour import is_stale
 from assets.bronze.bronze import unread_offsets
 from assets.cohort_retention import cohorts_are_behind
 from assets.customers.customer_value import customer_value_is_behind
-from assets.gold import gold_is_behind
+from assets.gold.gold import gold_is_behind
 from assets.lakehouse import Stream
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, CUSTOMER_VALUE, DAILY
 from assets.visitors.cart_rule import CartRule

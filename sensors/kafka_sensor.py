@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.bronze.bronze import unread_offsets
 from assets.followers import any_behind
-from assets.gold import gold_is_behind, whole_batches
+from assets.gold.gold import gold_is_behind, whole_batches
 from assets.lakehouse import Stream, told_batch
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake

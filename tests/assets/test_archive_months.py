@@ -13,7 +13,7 @@ from assets.archive_files import ArchiveFileError, find_month
 from assets.archive_months import MonthLoad, load_month
 from assets.audit import audit
 from assets.events.csv_header import BrokenFileError
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver.silver import rebuild_silver
 from assets.tables import (

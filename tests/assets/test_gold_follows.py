@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import measures, touched_rows
-from assets.gold import advance_gold, rebuild_gold
-from assets.measures import measured
+from assets.gold import measures, touched_rows
+from assets.gold.gold import advance_gold, rebuild_gold
+from assets.gold.measures import measured
+from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_DAYS, DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY, REFINED, SILVER_PURCHASES
-from assets.touched_rows import where_touched
 from resources.lake import Lake, OpenTables, ProgressMovedError
 from tests.assets.test_micro_batch import rows
 

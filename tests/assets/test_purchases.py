@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets import micro_batch
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.progress.batches import BATCH
 from assets.silver import purchases

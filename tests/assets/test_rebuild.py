@@ -4,7 +4,7 @@ from datetime import date
 from polars.testing import assert_frame_equal
 
 from assets.customers.customer_value import refresh_customer_value
-from assets.gold import rebuild_gold
+from assets.gold.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver.silver import rebuild_silver
 from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_EVENTS

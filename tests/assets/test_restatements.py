@@ -5,8 +5,8 @@ import pytest
 
 from assets.archive_files import find_month
 from assets.archive_months import load_month
+from assets.gold.restatements import record_restatements
 from assets.lakehouse import Stream
-from assets.restatements import record_restatements
 from assets.tables import PRODUCT_SALES, RESTATEMENTS
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, put

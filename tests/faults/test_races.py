@@ -7,9 +7,10 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from assets import compaction, gold, micro_batch
+from assets import compaction, micro_batch
 from assets.audit import audit
-from assets.gold import rebuild_gold
+from assets.gold import gold
+from assets.gold.gold import rebuild_gold
 from assets.lakehouse import Stream
 from assets.silver import silver
 from assets.silver.silver import rebuild_silver

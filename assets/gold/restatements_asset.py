@@ -5,7 +5,7 @@ Add here: what Dagster is told about a look. Not here: what counts as a restatem
 
 import dagster as dg
 
-from assets.restatements import record_restatements
+from assets.gold.restatements import record_restatements
 from assets.runs.clock import Clock
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import RESTATEMENTS

@@ -14,11 +14,11 @@ from itertools import groupby
 
 import polars as pl
 
-from assets.measures import KEYS, added, measured, taken_off
+from assets.gold.measures import KEYS, added, measured, taken_off
+from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH
 from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
-from assets.touched_rows import where_touched
 from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, TableLayout, Tables, again_on_conflict
 from resources.table_files import rows_of
 
