@@ -12,7 +12,7 @@ from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
 from assets.customers.customer_assets import customer_value
 from assets.followers import Follower
 from assets.gold.restatements_asset import restatements
-from assets.input_folder import Inbox, InputFolder
+from assets.intake.input_folder import Inbox, InputFolder
 from assets.lakehouse import Stream, micro_batch
 from assets.postgres_copy import PostgresCopy
 from assets.proof_checks import proof

@@ -1,13 +1,13 @@
 """The sensor that watches the input folder.
 
-Add here: what decides whether files are published. Not here: publishing (`assets.input_folder`).
+Add here: what decides whether files are published. Not here: publishing (`assets.intake.input_folder`).
 """
 
 import time
 
 import dagster as dg
 
-from assets.input_folder import Inbox
+from assets.intake.input_folder import Inbox
 from sensors.in_flight import run_in_flight
 from sensors.jobs import PUBLISH
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
-from assets.input_folder import publish_input_files
+from assets.intake.input_folder import publish_input_files
 from assets.lakehouse import CHECKS, STREAMED
 from assets.proof_checks import REBUILD_PROOF
 from assets.tables import BRONZE_ARCHIVE_MONTHS

@@ -1,6 +1,6 @@
 """`salesinsights produce`: CSV files into Kafka, each exactly once.
 
-Add here: options and output. Not here: publishing (`assets.csv_files`).
+Add here: options and output. Not here: publishing (`assets.intake.csv_publisher`).
 """
 
 import json
@@ -27,7 +27,7 @@ def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
     Each file, known by its name and content, is published exactly once and whole: a kill in the middle leaves nothing
     visible, and a repeat sends nothing.
     """
-    from assets.csv_files import publish_csv
+    from assets.intake.csv_publisher import publish_csv
     from salesinsights_dagster.broker import find_kafka
     from salesinsights_dagster.topic import utc_now
 

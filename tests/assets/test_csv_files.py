@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.csv_files import publish_csv
 from assets.events.csv_header import BrokenFileError
-from assets.input_folder import Inbox, InputFolder, publish_file
+from assets.intake.csv_publisher import publish_csv
+from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, TopicMissingError
 

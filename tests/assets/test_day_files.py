@@ -14,8 +14,8 @@ import pytest
 from confluent_kafka import Producer
 
 from assets.audit import audit
-from assets.csv_files import publish_csv
-from assets.input_folder import Inbox, InputFolder, publish_file
+from assets.intake.csv_publisher import publish_csv
+from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from assets.lakehouse import Stream
 from assets.tables import PRODUCT_SALES_DAILY, SILVER_BATCHES, SILVER_EVENTS
 from assets.tables.topics import events_topic

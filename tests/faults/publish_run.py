@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from assets import csv_files, input_folder
-from assets.input_folder import Inbox, InputFolder, publish_file
+from assets.intake import csv_publisher, input_folder
+from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
 from tests.faults.interleaving import CrashError
@@ -75,7 +75,7 @@ def arm(kafka: KafkaConnection, topic: str, killed: str) -> None:
     if killed == "before the move":
         setattr(InputFolder, "put_away", die)  # noqa: B010
     if killed == "in the middle":
-        publish = partial(csv_files.publish_csv, on_row=die_halfway(kafka, topic))
+        publish = partial(csv_publisher.publish_csv, on_row=die_halfway(kafka, topic))
         setattr(input_folder, "publish_csv", publish)  # noqa: B010
 
 

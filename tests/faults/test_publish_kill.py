@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.csv_files import Publication, publish_csv
-from assets.input_folder import Inbox, InputFolder, publish_file
+from assets.intake.csv_publisher import Publication, publish_csv
+from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from assets.tables.topics import files_topic
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.csv_files import Publication, publish_csv
 from assets.events.csv_header import BrokenFileError
+from assets.intake.csv_publisher import Publication, publish_csv
 from assets.tables.asset_specs import SHOP_EVENTS
 from resources.kafka_connection import KafkaConnection
 

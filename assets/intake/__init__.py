@@ -1,0 +1,1 @@
+"""Files that a shop drops: checked, and published to Kafka, each once."""
