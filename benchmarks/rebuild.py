@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assets.archive_files import MonthFile, file_stem
-from assets.archive_months import load_month
+from assets.archive.month_files import MonthFile, file_stem
+from assets.archive.month_loader import load_month
 from assets.events.contract import EVENT
 from assets.gold.gold import rebuild_gold
 from assets.proof import differences

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.archive_files import MonthFile, find_month
-from assets.archive_months import load_month
+from assets.archive.month_files import MonthFile, find_month
+from assets.archive.month_loader import load_month
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS
 from assets.tables.queries import sql_of
 from benchmarks.alone import alone, peak_mb

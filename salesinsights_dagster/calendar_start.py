@@ -8,7 +8,7 @@ Add here: what begins the calendar. Not here: the days (`assets.tables.asset_spe
 from collections.abc import Iterator
 from datetime import date
 
-from assets.archive_files import SUFFIXES, file_stem
+from assets.archive.month_files import SUFFIXES, file_stem
 from assets.progress.changed_days import rows_per_day
 from assets.tables import BRONZE_EVENTS
 from assets.tables.asset_specs import MONTHS

@@ -7,7 +7,7 @@ from functools import partial
 
 import dagster as dg
 
-from assets.archive_asset import Archive, archive_months
+from assets.archive.archive_asset import Archive, archive_months
 from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
 from assets.customers.customer_assets import customer_value
 from assets.followers import Follower

@@ -1,6 +1,6 @@
 """`salesinsights backfill`: months of history from their files, one Dagster run a month, in this process.
 
-Add here: options and output. Not here: how a month is loaded (`assets.archive_months`).
+Add here: options and output. Not here: how a month is loaded (`assets.archive.month_loader`).
 """
 
 import json
@@ -18,7 +18,7 @@ from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from assets.archive_files import MonthFile
+    from assets.archive.month_files import MonthFile
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -50,7 +50,7 @@ def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None
     The folder is $SALESINSIGHTS_HOME/archive, a file is named like 2019-Oct.csv, .csv.gz or .parquet. A month is one
     Dagster run, and shows in the UI. After a kill, the same command goes on with the month that was cut short.
     """
-    from assets.archive_files import find_month
+    from assets.archive.month_files import find_month
 
     settings = load_settings()
     files = [find_month(settings.archive_folder, month) for month in _months(first, last or first)]

@@ -31,7 +31,7 @@ def exit_with_remedy() -> Iterator[None]:
 
 def _foreseen() -> tuple[type[Exception], ...]:
     # Loaded only when something went wrong: these modules take a second.
-    from assets.archive_files import ArchiveFileError
+    from assets.archive.month_files import ArchiveFileError
     from assets.bronze.bronze import OffsetsLostError
     from assets.events.csv_header import BrokenFileError
     from resources.duckdb_engine import SqlError

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import archive_months
-from assets.archive_files import ArchiveFileError, find_month
-from assets.archive_months import MonthLoad, load_month
+from assets.archive import month_loader
+from assets.archive.month_files import ArchiveFileError, find_month
+from assets.archive.month_loader import MonthLoad, load_month
 from assets.audit import audit
 from assets.events.csv_header import BrokenFileError
 from assets.gold.gold import rebuild_gold
@@ -162,7 +162,7 @@ def test_the_lines_of_a_month_are_not_read_back_from_bronze(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So a month is loaded in less time; what the answer is, the other tests say."""
-    monkeypatch.setattr(archive_months, "rebuild_silver", None)
+    monkeypatch.setattr(month_loader, "rebuild_silver", None)
     for price in ("2.62", "5.00"):
         put(
             folder, [PURCHASE.replace("2.62", price), PURCHASE.replace("2.62", "x"), PURCHASE.replace("10-01", "10-07")]
@@ -240,7 +240,7 @@ def test_a_load_that_was_cut_short_is_made_whole_by_the_next(
     put(folder, [PURCHASE, PURCHASE.replace("2.62", "x"), PURCHASE.replace("2019-10-01", "2019-10-02")])
     load(lake, folder)
     put(folder, [PURCHASE.replace("2.62", "5.00"), PURCHASE.replace("2.62", "y")])
-    crash_before(monkeypatch, archive_months, step, lambda: load(lake, folder))
+    crash_before(monkeypatch, month_loader, step, lambda: load(lake, folder))
 
     done = load(lake, folder)
 
@@ -252,7 +252,7 @@ def test_a_load_that_was_cut_short_is_made_whole_by_the_next(
 
 def test_the_audit_sees_a_month_that_was_cut_short(lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(folder, [PURCHASE])
-    crash_before(monkeypatch, archive_months, "put_in_silver", lambda: load(lake, folder))
+    crash_before(monkeypatch, month_loader, "put_in_silver", lambda: load(lake, folder))
 
     (finding,) = audit(lake).findings
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.archive_files import find_month
+from assets.archive.month_files import find_month
 from assets.events import csv_line_parser
 from assets.events.contract import EVENT, FIELDS, OPTIONAL
 from assets.events.csv_line_parser import dates_of, parse_lines

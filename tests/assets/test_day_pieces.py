@@ -10,8 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets import proof
-from assets.archive_files import find_month
-from assets.archive_months import load_month
+from assets.archive.month_files import find_month
+from assets.archive.month_loader import load_month
 from assets.events.avro_decoder import NO_SCHEMAS
 from assets.lakehouse import Stream
 from assets.proof import differences

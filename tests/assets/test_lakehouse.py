@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.archive_asset import archive_months
+from assets.archive.archive_asset import archive_months
 from assets.followers import FollowerError
 from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch, told_batch
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE

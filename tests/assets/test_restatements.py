@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.archive_files import find_month
-from assets.archive_months import load_month
+from assets.archive.month_files import find_month
+from assets.archive.month_loader import load_month
 from assets.gold.restatements import record_restatements
 from assets.lakehouse import Stream
 from assets.tables import PRODUCT_SALES, RESTATEMENTS

@@ -15,9 +15,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets import archive_months, micro_batch
-from assets.archive_files import find_month
-from assets.archive_months import load_month
+from assets import micro_batch
+from assets.archive import month_loader
+from assets.archive.month_files import find_month
+from assets.archive.month_loader import load_month
 from assets.audit import audit
 from assets.bronze import bronze as bronze_events
 from assets.checks import no_duplicate_events
@@ -234,7 +235,7 @@ def mutate(world: World, module: ModuleType, function: str, guard: str, without:
 
 
 def rebuild_silver_without_a_word(world: World) -> None:
-    mutate(world, archive_months, "put_in_silver", "BATCH: covered, ", "")
+    mutate(world, month_loader, "put_in_silver", "BATCH: covered, ", "")
     mutate(world, silver, "put_in_silver", "BATCH: covered, ", "")
 
 

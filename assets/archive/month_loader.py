@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.archive_files import MonthFile
+from assets.archive.month_files import MonthFile
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.archive_files import find_month
-from assets.archive_months import Heard, MonthLoad, load_month
+from assets.archive.month_files import find_month
+from assets.archive.month_loader import Heard, MonthLoad, load_month
 from assets.progress.changed_days import rows_per_day
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import (

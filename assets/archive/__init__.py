@@ -1,0 +1,1 @@
+"""Months of history, from their files to gold."""
