@@ -13,9 +13,9 @@ import dagster as dg
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.followers import FollowerError
 from assets.gold_changes import KEYS, Mark, changes_since, mark_of
 from assets.serving import SERVED, served_tables
+from assets.stream.replicas import FollowerError
 from assets.tables.asset_specs import OWNERS, key_of
 from resources.lake import Lake, LakeError, LakeTable
 from resources.postgres import PostgresError, PostgresTables, postgres_tables

@@ -11,8 +11,8 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.lakehouse import Stream
 from assets.proof import DIFFERENCES, differences, recently_changed
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from assets.tables.asset_specs import OWNERS, key_of
 from resources.lake import Lake, OpenTables, TableLayout

@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 import psutil  # type: ignore[import-untyped]
 
-from assets.checks import percentiles
+from assets.stream.checks import percentiles
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES
 from benchmarks.latency import observed, waits
 from benchmarks.system import fresh_system, generate_months, prove_live, selling

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.checks import percentiles
+from assets.stream.checks import percentiles
 from assets.tables import CUSTOMER_VALUE
 from benchmarks.latency import observed, waits
 from benchmarks.system import COMMAND, System, fresh_system, generate_months, prove_live, selling

@@ -19,9 +19,9 @@ from unittest.mock import patch
 import polars as pl
 from rich.progress import track
 
-from assets.compaction import compact
-from assets.micro_batch import open_stream, stream
-from assets.run_summary import RunSummary
+from assets.stream.compaction import compact
+from assets.stream.micro_batch import open_stream, stream
+from assets.stream.run_summary import RunSummary
 from assets.tables import BRONZE_EVENTS
 from assets.upkeep import keep_up
 from resources.kafka_connection import KafkaConnection

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from assets.bronze.bronze import next_offsets
-from assets.checks import percentiles
+from assets.stream.checks import percentiles
 from assets.tables import BRONZE_EVENTS
 from benchmarks.busy_day import load_day
 from benchmarks.latency import observed, waits

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from assets.checks import percentiles
 from assets.progress.batches import BATCH
+from assets.stream.checks import percentiles
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from benchmarks.system import COMMAND, System, fresh_system, prove_live, run_measured
 from resources.lake import Lake

@@ -13,8 +13,8 @@ import dagster as dg
 from dagster._core.events import StepMaterializationData
 from rich.progress import track
 
-from assets.lakehouse import STREAMED
 from assets.run_history import KEPT, prune_runs
+from assets.stream.stream_assets import STREAMED
 from assets.tables.asset_specs import key_of
 from benchmarks.flatness import BATCHES_AN_HOUR, MARKS
 from salesinsights_dagster.commands.terminal import terminal

@@ -1,6 +1,6 @@
 """Sending a few words to a web address, such as an incoming webhook of Slack.
 
-Add here: how a message is sent. Not here: when, and what it says (`assets.alarms`, `sensors.alert_sensor`).
+Add here: how a message is sent. Not here: when, and what it says (`assets.stream.alarms`, `sensors.alert_sensor`).
 """
 
 import json

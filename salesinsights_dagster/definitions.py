@@ -10,15 +10,15 @@ import dagster as dg
 from assets.archive.archive_asset import Archive, archive_months
 from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
 from assets.customers.customer_assets import customer_value
-from assets.followers import Follower
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
-from assets.lakehouse import Stream, micro_batch
 from assets.postgres_copy import PostgresCopy
 from assets.proof_checks import proof
 from assets.runs.clock import Clock
 from assets.sales_topic import SalesTopic
 from assets.serving import ServingFile, serving
+from assets.stream.replicas import Follower
+from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
 from assets.upkeep_assets import lake_files, run_history
 from assets.user_features import user_features

@@ -2,7 +2,7 @@
 
 It tells Dagster's log, and a webhook where one is set. What it has told is its cursor; what could not be delivered is
 told again at the next tick.
-Add here: an alarm about runs or checks. Not here: alarms about the stream (`assets.alarms`).
+Add here: an alarm about runs or checks. Not here: alarms about the stream (`assets.stream.alarms`).
 """
 
 import json
@@ -14,13 +14,13 @@ import dagster as dg
 from dagster import AssetCheckKey
 
 from assets.abandoned_carts import carts_are_behind
-from assets.alarms import Alarms, newest_batches, stream_alarms
 from assets.behaviour import is_stale
 from assets.bronze.bronze import unread_offsets
 from assets.cohort_retention import cohorts_are_behind
 from assets.customers.customer_value import customer_value_is_behind
 from assets.gold.gold import gold_is_behind
-from assets.lakehouse import Stream
+from assets.stream.alarms import Alarms, newest_batches, stream_alarms
+from assets.stream.stream_assets import Stream
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, CUSTOMER_VALUE, DAILY
 from assets.visitors.cart_rule import CartRule
 from resources.lake import Lake

@@ -9,8 +9,8 @@ import dagster as dg
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
 from assets.intake.input_folder import publish_input_files
-from assets.lakehouse import CHECKS, STREAMED
 from assets.proof_checks import REBUILD_PROOF
+from assets.stream.stream_assets import CHECKS, STREAMED
 from assets.tables import BRONZE_ARCHIVE_MONTHS
 from assets.tables.asset_specs import key_of
 from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import dagster as dg
 
 from assets.bronze.bronze import unread_offsets
-from assets.followers import any_behind
 from assets.gold.gold import gold_is_behind, whole_batches
-from assets.lakehouse import Stream, told_batch
+from assets.stream.replicas import any_behind
+from assets.stream.stream_assets import Stream, told_batch
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight

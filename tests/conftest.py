@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from salesinsights_dagster.broker import LocalBroker

@@ -1,6 +1,6 @@
 """`salesinsights ingest`: micro-batches until the lag is zero, in this process.
 
-Add here: what the receipt shows. Not here: the batches (`assets.micro_batch`).
+Add here: what the receipt shows. Not here: the batches (`assets.stream.micro_batch`).
 """
 
 import json
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def ingest(as_json: bool) -> None:
     """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
     from assets.bronze.bronze import unread_offsets
-    from assets.compaction import compact
     from assets.customers.clv_model import refit
     from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
-    from assets.micro_batch import open_stream, stream
-    from assets.run_summary import RunSummary
+    from assets.stream.compaction import compact
+    from assets.stream.micro_batch import open_stream, stream
+    from assets.stream.run_summary import RunSummary
     from resources.lake import Lake, ProgressMovedError
     from salesinsights_dagster.topic import open_reader, utc_now
 

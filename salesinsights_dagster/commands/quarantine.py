@@ -1,6 +1,6 @@
 """`salesinsights quarantine`: what was refused, why, and trying it again.
 
-Add here: how refused rows are shown. Not here: what a replay does (`assets.quarantine`).
+Add here: how refused rows are shown. Not here: what a replay does (`assets.stream.quarantine_replay`).
 """
 
 import json
@@ -54,7 +54,7 @@ def show(day: datetime | None, reason: str | None, limit: int, as_json: bool) ->
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def replay(days: tuple[datetime, ...], as_json: bool) -> None:
     """Try refused rows again, after a rule changed. What passes becomes a row of silver and counts in gold, once."""
-    from assets.quarantine import replay as replay_days
+    from assets.stream.quarantine_replay import replay as replay_days
     from resources.lake import Lake
 
     settings = load_settings()

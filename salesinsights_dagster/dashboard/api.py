@@ -11,7 +11,7 @@ import polars as pl
 from fastapi import APIRouter, HTTPException, Path, Response
 from pydantic import BaseModel
 
-from assets.checks import LATENCY_LIMIT
+from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import as_csv
 from salesinsights_dagster.dashboard.figures import Figures

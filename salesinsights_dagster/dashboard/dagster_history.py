@@ -16,8 +16,8 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
-from assets.lakehouse import CHECKS
 from assets.proof_checks import PROVED, proof_check
+from assets.stream.stream_assets import CHECKS
 from assets.tables import SILVER_BATCHES
 from assets.tables.asset_specs import key_of
 from salesinsights_dagster.settings import Settings

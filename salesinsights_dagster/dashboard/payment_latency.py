@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from assets.checks import percentiles
 from assets.progress.batch_snapshot import OneBatch
+from assets.stream.checks import percentiles
 from assets.tables import SILVER_PURCHASES
 
 KEPT = timedelta(hours=1)

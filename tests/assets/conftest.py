@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from tests.assets.test_micro_batch import run
 from tests.conftest import event

@@ -14,8 +14,8 @@ from assets.archive.month_loader import MonthLoad, load_month
 from assets.audit import audit
 from assets.events.csv_header import BrokenFileError
 from assets.gold.gold import rebuild_gold
-from assets.lakehouse import Stream
 from assets.silver.silver import rebuild_silver
+from assets.stream.stream_assets import Stream
 from assets.tables import (
     ARCHIVE,
     BRONZE_ARCHIVE_MONTHS,

@@ -15,10 +15,10 @@ from polars.testing import assert_frame_equal
 from assets.audit import audit
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
 from assets.forget import forget
-from assets.lakehouse import Stream
 from assets.proof import differences
-from assets.quarantine import replay
 from assets.silver.silver import rebuild_silver
+from assets.stream.quarantine_replay import replay
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry
@@ -278,11 +278,11 @@ def test_a_new_schema_does_not_move_the_handle_past_a_batch_of_another_run(
     publish(encoded(registry.register(text), text))
 
     def beaten(*arguments: Any) -> None:
-        monkeypatch.setattr("assets.micro_batch.keep_schemas", keep_schemas)
+        monkeypatch.setattr("assets.stream.micro_batch.keep_schemas", keep_schemas)
         run(lake, avro_shop)
         keep_schemas(*arguments)
 
-    monkeypatch.setattr("assets.micro_batch.keep_schemas", beaten)
+    monkeypatch.setattr("assets.stream.micro_batch.keep_schemas", beaten)
     with pytest.raises(ProgressMovedError):
         run(lake, avro_shop)
 

@@ -12,9 +12,9 @@ import pytest
 
 from assets import behaviour
 from assets.behaviour import any_stale, follow_silver, stale_days
-from assets.compaction import compact
-from assets.micro_batch import open_stream
 from assets.silver.silver import rebuild_silver
+from assets.stream.compaction import compact
+from assets.stream.micro_batch import open_stream
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
 from assets.tables.asset_specs import key_of
 from assets.tables.queries import sql_of
@@ -163,7 +163,7 @@ def test_files_that_were_only_merged_make_no_day_stale(
     for seed in range(3):
         publish(some_events(seed, 30))
     follow(lake)
-    monkeypatch.setattr("assets.compaction.MOST_SMALL_FILES", 2)
+    monkeypatch.setattr("assets.stream.compaction.MOST_SMALL_FILES", 2)
     assert compact(open_stream(lake)) > 0
 
     assert not any_stale(lake)

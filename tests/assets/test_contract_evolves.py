@@ -7,7 +7,7 @@ import sys
 import polars as pl
 from deltalake import DeltaTable
 
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import SILVER_EVENTS
 from resources.lake import Lake
 from tests.assets.test_micro_batch import run
@@ -28,7 +28,7 @@ contract = types.ModuleType("assets.events.contract")
 exec(source.replace(line, new_line), contract.__dict__)
 sys.modules["assets.events.contract"] = contract
 from datetime import UTC, datetime
-from assets.micro_batch import open_stream, stream
+from assets.stream.micro_batch import open_stream, stream
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from tests.resources.mock_kafka import MockTopicReader

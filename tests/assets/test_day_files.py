@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from assets.audit import audit
 from assets.intake.csv_publisher import publish_csv
 from assets.intake.input_folder import Inbox, InputFolder, publish_file
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES_DAILY, SILVER_BATCHES, SILVER_EVENTS
 from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection

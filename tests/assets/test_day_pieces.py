@@ -13,12 +13,12 @@ from assets import proof
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
 from assets.events.avro_decoder import NO_SCHEMAS
-from assets.lakehouse import Stream
 from assets.proof import differences
 from assets.silver import day_pieces
 from assets.silver.copies import judge_copies
 from assets.silver.day_pieces import ARRIVAL, judge_days, parse_bronze
 from assets.silver.silver import rebuild_silver
+from assets.stream.stream_assets import Stream
 from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE
 from resources.lake import Lake, LakeTable, OpenTables
 from tests.assets.test_archive_months import HEADER

@@ -11,7 +11,7 @@ from assets.behaviour import any_stale
 from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.forget import forget
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import (
     ABANDONED_CARTS,
     BRONZE_EVENTS,

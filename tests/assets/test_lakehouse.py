@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from assets.archive.archive_asset import archive_months
-from assets.followers import FollowerError
-from assets.lakehouse import CHECKS, DAYS_OF_STREAM, Stream, micro_batch, told_batch
+from assets.stream.replicas import FollowerError
+from assets.stream.stream_assets import CHECKS, DAYS_OF_STREAM, Stream, micro_batch, told_batch
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.tables.asset_specs import DAYS, MONTHS, key_of
 from resources.lake import Lake, ProgressMovedError
@@ -158,7 +158,7 @@ def test_a_run_that_lost_the_race_does_nothing(
         raise ProgressMovedError("another run has committed batch 1")
 
     mock_kafka.publish(topic, TWO_DAYS)
-    monkeypatch.setattr("assets.micro_batch.commit_batch", beaten)
+    monkeypatch.setattr("assets.stream.micro_batch.commit_batch", beaten)
 
     result = execute(lake, shop, instance)
 

@@ -3,8 +3,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.bronze.bronze import OffsetsLostError
-from assets.lakehouse import Stream
-from assets.micro_batch import Receipt, open_stream, stream
+from assets.stream.micro_batch import Receipt, open_stream, stream
+from assets.stream.stream_assets import Stream
 from assets.tables import (
     BRONZE_EVENTS,
     CUSTOMER_DAYS,

@@ -1,8 +1,8 @@
 import polars as pl
 
-from assets.lakehouse import Stream
 from assets.progress.batch_snapshot import tables_of_one_batch
 from assets.progress.batches import BATCH
+from assets.stream.stream_assets import Stream
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
 from tests.assets.test_micro_batch import run

@@ -8,10 +8,10 @@ from decimal import Decimal
 import psycopg2
 import pytest
 
-from assets.followers import FollowerError
 from assets.gold_changes import KEYS
 from assets.postgres_copy import PostgresCopy
 from assets.serving import served_tables
+from assets.stream.replicas import FollowerError
 from assets.tables import PRODUCT_SALES
 from resources.lake import Lake
 from tests.assets.gold_states import GoldStates

@@ -4,9 +4,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.lakehouse import Stream, micro_batch
 from assets.proof import differences, recently_changed
 from assets.proof_checks import PROVED, proof, proof_check
+from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables
 from sensors.jobs import PROOF

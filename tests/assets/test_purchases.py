@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import micro_batch
 from assets.gold.gold import rebuild_gold
-from assets.lakehouse import Stream
 from assets.progress.batches import BATCH
 from assets.silver import purchases
 from assets.silver.purchases import purchases_in, rebuild_purchases
+from assets.stream import micro_batch
+from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.kafka_reader import KafkaUnavailableError
 from resources.lake import Lake

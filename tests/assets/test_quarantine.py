@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from assets import quarantine
 from assets.audit import audit
 from assets.events import message_parser
 from assets.events.contract import EVENT_TYPES
-from assets.lakehouse import Stream
-from assets.quarantine import replay
+from assets.stream import quarantine_replay
+from assets.stream.quarantine_replay import replay
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
@@ -74,7 +74,7 @@ def test_a_replay_never_doubles_an_event(
 def test_a_replay_that_was_cut_short_is_made_whole_by_the_next(
     lake: Lake, refused: list[date], new_rule: None, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    crash_before(monkeypatch, quarantine, step, lambda: replay(lake, refused, 45))
+    crash_before(monkeypatch, quarantine_replay, step, lambda: replay(lake, refused, 45))
 
     done = replay(lake, refused, 45)
 

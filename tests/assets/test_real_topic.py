@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from assets.audit import audit
 from assets.bronze.bronze import OffsetsLostError
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import SILVER_BATCHES
 from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection

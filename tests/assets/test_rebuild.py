@@ -5,8 +5,8 @@ from polars.testing import assert_frame_equal
 
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
-from assets.lakehouse import Stream
 from assets.silver.silver import rebuild_silver
+from assets.stream.stream_assets import Stream
 from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_EVENTS
 from resources.lake import Lake
 from tests.assets.test_micro_batch import rows, run

@@ -6,7 +6,7 @@ import pytest
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
 from assets.gold.restatements import record_restatements
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES, RESTATEMENTS
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, put

@@ -7,9 +7,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets import upkeep
-from assets.lakehouse import Stream
 from assets.run_history import prune_runs
 from assets.runs.clock import Clock
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, TABLES
 from assets.upkeep import keep_up
 from assets.upkeep_assets import LAKE_FILES, lake_files, run_history

@@ -16,9 +16,9 @@ from typing import Any
 from confluent_kafka import Producer
 
 from assets import sales_topic
-from assets.followers import Follower
 from assets.postgres_copy import PostgresCopy
 from assets.sales_topic import SalesTopic
+from assets.stream.replicas import Follower
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake, LakeTable

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assets import micro_batch
-from assets.micro_batch import open_stream, stream
+from assets.stream import micro_batch
+from assets.stream.micro_batch import open_stream, stream
 from assets.tables import (
     BRONZE_EVENTS,
     CUSTOMER_DAYS,

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from assets.audit import audit
-from assets.lakehouse import Stream
-from assets.micro_batch import open_stream, stream
+from assets.stream.micro_batch import open_stream, stream
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, SILVER_EVENTS
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError

@@ -15,18 +15,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets import micro_batch
 from assets.archive import month_loader
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
 from assets.audit import audit
 from assets.bronze import bronze as bronze_events
-from assets.checks import no_duplicate_events
 from assets.events.contract import EVENT
-from assets.lakehouse import Stream
 from assets.progress.batches import BATCH
 from assets.silver import copies, day_pieces, silver
 from assets.silver.silver import rebuild_silver
+from assets.stream import micro_batch
+from assets.stream.checks import no_duplicate_events
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
 from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict
 from tests.assets.test_micro_batch import run

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from assets import compaction
-from assets.lakehouse import Stream
-from assets.micro_batch import open_stream, stream
+from assets.stream import compaction
+from assets.stream.micro_batch import open_stream, stream
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable
 from tests.assets.test_lakehouse import execute, partitions

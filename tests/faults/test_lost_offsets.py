@@ -10,9 +10,9 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from assets import micro_batch
 from assets.bronze.bronze import OffsetsLostError
-from assets.lakehouse import Stream
+from assets.stream import micro_batch
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS
 from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection

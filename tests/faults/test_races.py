@@ -7,13 +7,13 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from assets import compaction, micro_batch
 from assets.audit import audit
 from assets.gold import gold
 from assets.gold.gold import rebuild_gold
-from assets.lakehouse import Stream
 from assets.silver import silver
 from assets.silver.silver import rebuild_silver
+from assets.stream import compaction, micro_batch
+from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_lakehouse import execute, partitions

@@ -8,7 +8,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from assets.audit import audit
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query

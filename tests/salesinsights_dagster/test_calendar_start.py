@@ -5,7 +5,7 @@ import dagster as dg
 import pytest
 
 from assets.events.contract import EARLIEST
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_EVENTS, USER_FEATURES
 from assets.tables.asset_specs import key_of
 from resources.lake import Lake

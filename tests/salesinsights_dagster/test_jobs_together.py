@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.audit import audit
-from assets.lakehouse import DAYS_OF_STREAM, Stream
+from assets.stream.stream_assets import DAYS_OF_STREAM, Stream
 from assets.tables import SILVER_EVENTS, USER_FEATURES
 from assets.tables.asset_specs import key_of
 from resources.lake import Lake, TableLayout

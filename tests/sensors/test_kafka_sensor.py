@@ -3,10 +3,10 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from assets import micro_batch
 from assets.bronze.bronze import OffsetsLostError, unread_offsets
-from assets.lakehouse import Stream
 from assets.postgres_copy import PostgresCopy
+from assets.stream import micro_batch
+from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight

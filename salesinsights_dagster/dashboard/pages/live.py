@@ -10,7 +10,7 @@ from decimal import Decimal
 import polars as pl
 from nicegui import run, ui
 
-from assets.checks import LATENCY_LIMIT
+from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.parts import (

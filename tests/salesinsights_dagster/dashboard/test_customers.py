@@ -6,7 +6,7 @@ import polars as pl
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.customers import customers_now

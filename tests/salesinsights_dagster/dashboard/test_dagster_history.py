@@ -3,7 +3,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import prepare_home
 from salesinsights_dagster.dashboard.dagster_history import KEYS, history_reader, read_history

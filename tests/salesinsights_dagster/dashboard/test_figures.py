@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from assets.lakehouse import Stream
 from assets.progress.batch_snapshot import tables_of_one_batch
+from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures

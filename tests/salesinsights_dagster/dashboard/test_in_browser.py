@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from playwright.sync_api import Page, expect
 
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader

@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from assets.lakehouse import Stream
 from assets.progress.batch_snapshot import OneBatch, tables_of_one_batch
+from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.pages.product import bar_labels
 from salesinsights_dagster.dashboard.products import find_products, funnel_of_product, sales_of_product

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from prometheus_client import generate_latest
 
-from assets.lakehouse import Stream
+from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board

@@ -9,10 +9,10 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.checks import percentiles
-from assets.micro_batch import Receipt
 from assets.runs.verdict import Figure
 from assets.silver.spans import SPANS, spans_of
+from assets.stream.checks import percentiles
+from assets.stream.micro_batch import Receipt
 
 CHECKED_BATCHES = 3
 """Whose rows the checks look at after a run: the newest batches, so that a long backlog is not read again."""

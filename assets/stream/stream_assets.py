@@ -10,21 +10,21 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from assets import checks
 from assets.bronze.bronze import next_offsets
-from assets.compaction import compact
-from assets.followers import Follower, catch_up
 from assets.gold.gold import rebuild_gold, whole_batches
-from assets.micro_batch import Receipt, open_stream, stream
 from assets.progress.changed_days import changed_days, rows_per_day
-from assets.quarantine import replay
-from assets.run_summary import RunSummary
 from assets.runs import charts
 from assets.runs.last_results import Happened, with_last_results
 from assets.runs.launched_by_hand import is_by_hand
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import rebuild_silver
 from assets.silver.spans import in_whole_windows, spans_of_days, within
+from assets.stream import checks
+from assets.stream.compaction import compact
+from assets.stream.micro_batch import Receipt, open_stream, stream
+from assets.stream.quarantine_replay import replay
+from assets.stream.replicas import Follower, catch_up
+from assets.stream.run_summary import RunSummary
 from assets.tables import (
     BRONZE_EVENTS,
     DAILY,
