@@ -11,15 +11,11 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.behaviour import follow_silver
 from assets.bronze.avro_schemas import schemas_of
 from assets.bronze.forgotten_users import hash_of
-from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
-from assets.day_index import drop_indexes
 from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold.gold import rebuild_gold
-from assets.kept_parts import drop_parts
 from assets.progress.batches import BATCH
 from assets.silver.day_pieces import parse_bronze
 from assets.silver.silver import PLACE, near, rebuild_silver
@@ -38,6 +34,10 @@ from assets.tables import (
     TABLES,
     USER_FEATURES,
 )
+from assets.visitors.cohort_retention import refresh_cohorts
+from assets.visitors.daily_tables import follow_silver
+from assets.visitors.day_index import drop_indexes
+from assets.visitors.kept_parts import drop_parts
 from resources.lake import Lake, TableLayout, again_on_conflict
 
 KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS, USER_FEATURES)

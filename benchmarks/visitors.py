@@ -12,9 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.abandoned_carts import refresh_carts
-from assets.behaviour import follow_silver
-from assets.cohort_retention import refresh_cohorts
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
@@ -32,8 +29,11 @@ from assets.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
-from assets.user_features import make_features
+from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
+from assets.visitors.cohort_retention import refresh_cohorts
+from assets.visitors.daily_tables import follow_silver
+from assets.visitors.user_features import make_features
 from benchmarks.alone import alone, peak_mb
 from benchmarks.flatness import BATCH, Bench
 from benchmarks.visitor_days import DAY, BusyDay

@@ -1,6 +1,6 @@
 """Rows that are replaced by appending others, where to rewrite the files that hold them would cost too much.
 
-Add here: how to tell which rows count. Not here: when the others are taken out (`assets.behaviour`).
+Add here: how to tell which rows count. Not here: when the others are taken out (`assets.visitors.daily_tables`).
 """
 
 from dataclasses import dataclass

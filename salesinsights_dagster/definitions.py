@@ -8,7 +8,6 @@ from functools import partial
 import dagster as dg
 
 from assets.archive.archive_asset import Archive, archive_months
-from assets.behaviour_assets import abandoned_carts, behaviour, cohort_retention
 from assets.customers.customer_assets import customer_value
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
@@ -21,7 +20,8 @@ from assets.stream.replicas import Follower
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
 from assets.upkeep_assets import lake_files, run_history
-from assets.user_features import user_features
+from assets.visitors.user_features import user_features
+from assets.visitors.visitor_assets import abandoned_carts, behaviour, cohort_retention
 from resources.lake import Lake
 from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka

@@ -13,16 +13,16 @@ from functools import partial
 import dagster as dg
 from dagster import AssetCheckKey
 
-from assets.abandoned_carts import carts_are_behind
-from assets.behaviour import is_stale
 from assets.bronze.bronze import unread_offsets
-from assets.cohort_retention import cohorts_are_behind
 from assets.customers.customer_value import customer_value_is_behind
 from assets.gold.gold import gold_is_behind
 from assets.stream.alarms import Alarms, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, CUSTOMER_VALUE, DAILY
+from assets.visitors.abandoned_carts import carts_are_behind
 from assets.visitors.cart_rule import CartRule
+from assets.visitors.cohort_retention import cohorts_are_behind
+from assets.visitors.daily_tables import is_stale
 from resources.lake import Lake
 from resources.webhook import WebhookError
 

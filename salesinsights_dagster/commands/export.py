@@ -26,9 +26,9 @@ def features(day: datetime, out: Path) -> None:
     The features are computed anew from user_days, as it stands, and kept in gold/user_features too. A file of the same
     day is replaced.
     """
-    from assets.behaviour import follow_silver
     from assets.tables import USER_DAYS
-    from assets.user_features import make_features
+    from assets.visitors.daily_tables import follow_silver
+    from assets.visitors.user_features import make_features
     from resources.lake import Lake
 
     lake, as_of = Lake(load_settings().lake), day.date()

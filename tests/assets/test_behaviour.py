@@ -10,14 +10,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets import behaviour
-from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.silver.silver import rebuild_silver
 from assets.stream.compaction import compact
 from assets.stream.micro_batch import open_stream
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
 from assets.tables.asset_specs import key_of
 from assets.tables.queries import sql_of
+from assets.visitors import daily_tables
+from assets.visitors.daily_tables import any_stale, follow_silver, stale_days
 from resources.lake import Lake, LakeTable
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -196,7 +196,7 @@ def test_another_query_makes_every_day_stale(
     publish(some_events(4, 60))
     follow(lake)
     query = sql_of
-    monkeypatch.setattr(behaviour, "sql_of", lambda layout: f"{query(layout)} -- as of the next release")
+    monkeypatch.setattr(daily_tables, "sql_of", lambda layout: f"{query(layout)} -- as of the next release")
 
     assert len(stale_days(lake, FUNNEL_DAILY)) == 3
 
@@ -206,7 +206,7 @@ def test_a_kill_between_commits_leaves_days_that_the_next_run_computes(
 ) -> None:
     events = some_events(5, 120)
     publish(events)
-    monkeypatch.setattr(behaviour, "COMMITTED_DAYS", 1)
+    monkeypatch.setattr(daily_tables, "COMMITTED_DAYS", 1)
     steps = follow_silver(lake, USER_DAYS)
     next(steps)
     crash_before(monkeypatch, LakeTable, "replace", lambda: next(steps))

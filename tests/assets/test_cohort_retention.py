@@ -6,9 +6,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.behaviour import follow_silver
-from assets.cohort_retention import cohorts_are_behind, refresh_cohorts
 from assets.tables import COHORT_RETENTION, USER_DAYS
+from assets.visitors.cohort_retention import cohorts_are_behind, refresh_cohorts
+from assets.visitors.daily_tables import follow_silver
 from resources.lake import Lake
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop

@@ -5,10 +5,7 @@ import polars as pl
 import pytest
 
 from assets import forget as forgetting
-from assets.abandoned_carts import refresh_carts
 from assets.audit import audit
-from assets.behaviour import any_stale
-from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.forget import forget
 from assets.stream.stream_assets import Stream
@@ -25,8 +22,11 @@ from assets.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
-from assets.user_features import make_features
+from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
+from assets.visitors.cohort_retention import refresh_cohorts
+from assets.visitors.daily_tables import any_stale
+from assets.visitors.user_features import make_features
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
 from tests.assets.test_behaviour import follow

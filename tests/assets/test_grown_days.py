@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import appended_events, behaviour, day_index, slices
-from assets.behaviour import any_stale, follow_silver, stale_days
 from assets.progress.batches import BATCH
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
 from assets.tables.sql_views import sql_session
-from assets.whole_days import whole_days
+from assets.visitors import appended_events, daily_tables, day_index, slices
+from assets.visitors.daily_tables import any_stale, follow_silver, stale_days
+from assets.visitors.whole_days import whole_days
 from resources.duckdb_engine import query
 from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_micro_batch import rows
@@ -103,7 +103,7 @@ def wholes(monkeypatch: pytest.MonkeyPatch) -> list[list[date]]:
         seen.append(list(days))
         return made(silver, layout, days)
 
-    monkeypatch.setattr(behaviour, "whole_days", heard)
+    monkeypatch.setattr(daily_tables, "whole_days", heard)
     return seen
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets import behaviour
-from assets.abandoned_carts import carts_are_behind, refresh_carts
-from assets.behaviour import follow_silver, stale_days
-from assets.day_index import drop_indexes
-from assets.sessions import touched_days
 from assets.tables import ABANDONED_CARTS, SESSIONS, SILVER_EVENTS
+from assets.visitors import daily_tables
+from assets.visitors.abandoned_carts import carts_are_behind, refresh_carts
 from assets.visitors.cart_rule import CartRule
+from assets.visitors.daily_tables import follow_silver, stale_days
+from assets.visitors.day_index import drop_indexes
+from assets.visitors.sessions import touched_days
 from resources.lake import Lake, LakeTable
 from tests.assets.test_behaviour import Event, event_of
 from tests.assets.test_micro_batch import rows
@@ -118,7 +118,7 @@ def test_whatever_the_order_of_arrival_they_are_those_of_one_batch(
     lake: Lake, publish: Publish, seed: int, committed_days: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shuffled, with copies, late ones among them, in six batches; the tables follow after each."""
-    monkeypatch.setattr(behaviour, "COMMITTED_DAYS", committed_days)
+    monkeypatch.setattr(daily_tables, "COMMITTED_DAYS", committed_days)
     events, chance = restless(seed), random.Random(seed)
     arriving = [*events, *chance.sample(events, len(events) // 5)]
     chance.shuffle(arriving)

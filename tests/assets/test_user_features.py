@@ -16,7 +16,7 @@ from assets.runs.clock import Clock
 from assets.tables import USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS
 from assets.tables.column_descriptions import MEANINGS
-from assets.user_features import features, make_features, user_features
+from assets.visitors.user_features import features, make_features, user_features
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.definitions import build_definitions
@@ -118,7 +118,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for user, all_of in regular_shop(400, 120).items()
         for day, _ in all_of
     ]
-    monkeypatch.setattr("assets.behaviour.follow_silver", lambda lake, layout: iter(()))
+    monkeypatch.setattr("assets.visitors.daily_tables.follow_silver", lambda lake, layout: iter(()))
     Lake(load_settings().lake).table(USER_DAYS).append(days(*lived), {})
     return tmp_path
 

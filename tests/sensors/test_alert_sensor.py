@@ -10,16 +10,16 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
-from assets.abandoned_carts import refresh_carts
 from assets.bronze.bronze import OffsetsLostError
-from assets.cohort_retention import refresh_cohorts
 from assets.customers.customer_value import refresh_customer_value
 from assets.stream import micro_batch
 from assets.stream.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
 from assets.tables import CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
 from assets.upkeep import keep_up
+from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
+from assets.visitors.cohort_retention import refresh_cohorts
 from resources.kafka_reader import KafkaUnavailableError
 from resources.lake import Lake, LakeTable
 from resources.webhook import WebhookError, post_text

@@ -9,14 +9,14 @@ from datetime import date
 
 import polars as pl
 
-from assets import slices
-from assets.day_index import READ
-from assets.funnel import added_up, events_counted, first_times
 from assets.gold.measures import gold_queries
 from assets.progress.source_fingerprints import day_rows
-from assets.sessions import sessions_of
-from assets.slices import slices_of
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS
+from assets.visitors import slices
+from assets.visitors.day_index import READ
+from assets.visitors.funnel import added_up, events_counted, first_times
+from assets.visitors.sessions import sessions_of
+from assets.visitors.slices import slices_of
 from resources.lake import LakeTable, TableLayout
 
 

@@ -8,11 +8,11 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.behaviour import follow_silver
 from assets.runs.clock import Clock
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, spec_of
+from assets.visitors.daily_tables import follow_silver
 from resources.lake import Lake, again_on_conflict
 
 

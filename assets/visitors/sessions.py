@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from assets.progress.source_fingerprints import day_rows
-from assets.slices import slices_of
 from assets.tables import SILVER_EVENTS
+from assets.visitors.slices import slices_of
 from resources.lake import LakeTable
 
 SILENCE = timedelta(minutes=30)

@@ -15,7 +15,7 @@ from uuid import uuid4
 import polars as pl
 
 from assets.progress.source_fingerprints import day_rows, hash_of
-from assets.slices import slices_of
+from assets.visitors.slices import slices_of
 from resources.lake import Lake, LakeTable
 
 Compute = Callable[[pl.DataFrame], pl.DataFrame]

@@ -10,14 +10,14 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
-from assets.day_index import drop_indexes
 from assets.progress.source_fingerprints import FollowedDays, day_rows
-from assets.sessions import touched_days
-from assets.slices import slices_of
 from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
 from assets.tables.queries import sql_of
-from assets.whole_days import whole_days
+from assets.visitors.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
+from assets.visitors.day_index import drop_indexes
+from assets.visitors.sessions import touched_days
+from assets.visitors.slices import slices_of
+from assets.visitors.whole_days import whole_days
 from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
 from resources.superseding import SUPERSEDED_FROM

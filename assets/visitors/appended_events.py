@@ -10,13 +10,13 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.day_index import CODED, PIECE, READ, STEP, coded, codes_of, index_of
-from assets.funnel import added_up, events_counted, first_times
 from assets.progress.batches import BATCH
 from assets.progress.source_fingerprints import day_rows, hash_of, rebuilds_of, recent_slot_of
-from assets.sessions import SILENCE
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
-from assets.whole_days import computed
+from assets.visitors.day_index import CODED, PIECE, READ, STEP, coded, codes_of, index_of
+from assets.visitors.funnel import added_up, events_counted, first_times
+from assets.visitors.sessions import SILENCE
+from assets.visitors.whole_days import computed
 from resources.lake import Lake, LakeTable
 from resources.superseding import SUPERSEDED_FROM, Superseding
 

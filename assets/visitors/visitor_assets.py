@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.abandoned_carts import refresh_carts
-from assets.behaviour import follow_silver
-from assets.cohort_retention import refresh_cohorts
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION
 from assets.tables.asset_specs import key_of, spec_of
+from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
+from assets.visitors.cohort_retention import refresh_cohorts
+from assets.visitors.daily_tables import follow_silver
 from resources.lake import Lake
 
 
