@@ -23,7 +23,7 @@ from threading import Event
 import dagster as dg
 
 from assets.gold.restatements import record_restatements
-from assets.serving import publish_serving
+from assets.serving.duckdb_file import publish_serving
 from assets.tables.topics import events_topic
 from benchmarks.alone import peak_mb
 from benchmarks.busy_day import BusyDay, load_day

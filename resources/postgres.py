@@ -1,6 +1,6 @@
 """Writing frames to PostgreSQL: tables with a key, rows put in by it, and several tables in one transaction.
 
-Add here: how rows reach the server. Not here: which tables (`assets.postgres_copy`).
+Add here: how rows reach the server. Not here: which tables (`assets.serving.postgres_replica`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

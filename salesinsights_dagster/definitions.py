@@ -11,11 +11,11 @@ from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.customer_assets import customer_value
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
-from assets.postgres_copy import PostgresCopy
 from assets.proof_checks import proof
 from assets.runs.clock import Clock
-from assets.sales_topic import SalesTopic
-from assets.serving import ServingFile, serving
+from assets.serving.duckdb_file import ServingFile, serving
+from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import Follower
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar

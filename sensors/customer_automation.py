@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from assets.customers.customer_assets import CUSTOMER_ASSETS
-from assets.serving import SERVING
+from assets.serving.duckdb_file import SERVING
 from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, RESTATEMENTS
 from assets.tables.asset_specs import key_of
 

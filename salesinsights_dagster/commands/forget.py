@@ -22,7 +22,7 @@ def forget(user_id: int, yes: bool, as_json: bool) -> None:
     Kafka keeps its own messages for as long as its retention says, and so do files in the archive folder.
     """
     from assets.forget import forget as forget_user
-    from assets.serving import publish_serving
+    from assets.serving.duckdb_file import publish_serving
     from resources.lake import Lake
     from salesinsights_dagster.topic import utc_now
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.gold_changes import KEYS, changes_since, mark_of
+from assets.serving.table_diff import KEYS, changes_since, mark_of
 from assets.tables import CUSTOMER_VALUE, PRODUCT_SALES
 from resources.lake import Lake, TableLayout
 from tests.assets.gold_states import GoldStates

@@ -8,9 +8,9 @@ from decimal import Decimal
 import psycopg2
 import pytest
 
-from assets.gold_changes import KEYS
-from assets.postgres_copy import PostgresCopy
-from assets.serving import served_tables
+from assets.serving.duckdb_file import served_tables
+from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.table_diff import KEYS
 from assets.stream.replicas import FollowerError
 from assets.tables import PRODUCT_SALES
 from resources.lake import Lake

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
-from assets.sales_topic import SalesTopic
+from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import FollowerError
 from assets.tables import PRODUCT_SALES
 from resources.kafka_connection import KafkaConnection

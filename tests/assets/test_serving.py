@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from assets.customers.customer_value import refresh_customer_value
-from assets.serving import SERVED, publish_serving
+from assets.serving.duckdb_file import SERVED, publish_serving
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake, LakeError
 from salesinsights_dagster.commands.forget import forget

@@ -15,9 +15,9 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from assets import sales_topic
-from assets.postgres_copy import PostgresCopy
-from assets.sales_topic import SalesTopic
+from assets.serving import sales_topic
+from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import Follower
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection

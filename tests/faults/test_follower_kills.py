@@ -8,8 +8,8 @@ from itertools import cycle, islice
 
 import pytest
 
-from assets.postgres_copy import PostgresCopy
-from assets.sales_topic import SalesTopic
+from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.sales_topic import SalesTopic
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from tests.assets import test_postgres_copy, test_sales_topic

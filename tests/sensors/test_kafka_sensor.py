@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from assets.bronze.bronze import OffsetsLostError, unread_offsets
-from assets.postgres_copy import PostgresCopy
+from assets.serving.postgres_replica import PostgresCopy
 from assets.stream import micro_batch
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError

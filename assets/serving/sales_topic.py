@@ -15,7 +15,7 @@ import polars as pl
 from confluent_kafka import KafkaException
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.gold_changes import Mark, changes_since, mark_of
+from assets.serving.table_diff import Mark, changes_since, mark_of
 from assets.stream.replicas import FollowerError
 from assets.tables import PRODUCT_SALES, SALES_TOPIC
 from assets.tables.asset_specs import OWNERS, key_of

@@ -13,8 +13,8 @@ import dagster as dg
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.gold_changes import KEYS, Mark, changes_since, mark_of
-from assets.serving import SERVED, served_tables
+from assets.serving.duckdb_file import SERVED, served_tables
+from assets.serving.table_diff import KEYS, Mark, changes_since, mark_of
 from assets.stream.replicas import FollowerError
 from assets.tables.asset_specs import OWNERS, key_of
 from resources.lake import Lake, LakeError, LakeTable

@@ -1,0 +1,1 @@
+"""Copies of gold for other tools: a Kafka topic, PostgreSQL, a DuckDB file."""
