@@ -23,7 +23,7 @@ from assets.stream.compaction import compact
 from assets.stream.micro_batch import open_stream, stream
 from assets.stream.run_summary import RunSummary
 from assets.tables import BRONZE_EVENTS
-from assets.upkeep import keep_up
+from assets.upkeep.lake_files import keep_up
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import PROPERTIES, Lake

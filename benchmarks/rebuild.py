@@ -19,9 +19,9 @@ from assets.archive.month_files import MonthFile, file_stem
 from assets.archive.month_loader import load_month
 from assets.events.contract import EVENT
 from assets.gold.gold import rebuild_gold
-from assets.proof import differences
 from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
+from assets.upkeep.proof import differences
 from benchmarks.alone import alone, peak_mb
 from resources.lake import Lake, OpenTables
 

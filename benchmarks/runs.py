@@ -13,9 +13,9 @@ import dagster as dg
 from dagster._core.events import StepMaterializationData
 from rich.progress import track
 
-from assets.run_history import KEPT, prune_runs
 from assets.stream.stream_assets import STREAMED
 from assets.tables.asset_specs import key_of
+from assets.upkeep.run_history import KEPT, prune_runs
 from benchmarks.flatness import BATCHES_AN_HOUR, MARKS
 from salesinsights_dagster.commands.terminal import terminal
 from sensors.in_flight import run_in_flight

@@ -1,6 +1,6 @@
 """The log folder of a Delta table on a local disk, where a power cut can leave a file without its content.
 
-Add here: a fault of the log that can be seen in its files. Not here: what a lost commit means (`assets.repair`).
+Add here: a fault of the log that can be seen in its files. Not here: what a lost commit means (`assets.upkeep.repair`).
 """
 
 import json

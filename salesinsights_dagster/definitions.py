@@ -11,7 +11,6 @@ from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.customer_assets import customer_value
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
-from assets.proof_checks import proof
 from assets.runs.clock import Clock
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresCopy
@@ -19,7 +18,8 @@ from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import Follower
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
-from assets.upkeep_assets import lake_files, run_history
+from assets.upkeep.proof_checks import proof
+from assets.upkeep.upkeep_assets import lake_files, run_history
 from assets.visitors.user_features import user_features
 from assets.visitors.visitor_assets import abandoned_carts, behaviour, cohort_retention
 from resources.lake import Lake

@@ -9,11 +9,11 @@ import dagster as dg
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
 from assets.intake.input_folder import publish_input_files
-from assets.proof_checks import REBUILD_PROOF
 from assets.stream.stream_assets import CHECKS, STREAMED
 from assets.tables import BRONZE_ARCHIVE_MONTHS
 from assets.tables.asset_specs import key_of
-from assets.upkeep_assets import LAKE_FILES, RUN_HISTORY
+from assets.upkeep.proof_checks import REBUILD_PROOF
+from assets.upkeep.upkeep_assets import LAKE_FILES, RUN_HISTORY
 from resources.lake import TableLayout
 from sensors.customer_automation import CADENCES
 

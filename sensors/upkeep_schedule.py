@@ -1,6 +1,6 @@
 """The schedules of upkeep: chores every hour, the proof every night.
 
-Add here: when a chore is done. Not here: the chore (`assets.upkeep_assets`).
+Add here: when a chore is done. Not here: the chore (`assets.upkeep.upkeep_assets`).
 """
 
 import dagster as dg

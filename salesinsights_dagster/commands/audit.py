@@ -1,6 +1,6 @@
 """`salesinsights audit`: the proof that nothing was lost or counted twice.
 
-Add here: how the proof is shown. Not here: what is proved (`assets.audit`).
+Add here: how the proof is shown. Not here: what is proved (`assets.upkeep.audit`).
 """
 
 import json
@@ -18,8 +18,8 @@ def audit(ctx: click.Context, as_json: bool) -> None:
 
     Exit code 0 if so, 1 if not; then each gap, overlap and difference is named.
     """
-    from assets.audit import Audit
-    from assets.audit import audit as audit_lake
+    from assets.upkeep.audit import Audit
+    from assets.upkeep.audit import audit as audit_lake
     from resources.lake import Lake
 
     found: Audit = audit_lake(Lake(load_settings().lake))

@@ -1,6 +1,6 @@
 """`salesinsights forget`: everything about one user leaves the lake.
 
-Add here: options and output. Not here: what is removed (`assets.forget`).
+Add here: options and output. Not here: what is removed (`assets.upkeep.forget_user`).
 """
 
 import json
@@ -21,8 +21,8 @@ def forget(user_id: int, yes: bool, as_json: bool) -> None:
     serving.duckdb is written anew; a copy in PostgreSQL follows when Dagster runs again.
     Kafka keeps its own messages for as long as its retention says, and so do files in the archive folder.
     """
-    from assets.forget import forget as forget_user
     from assets.serving.duckdb_file import publish_serving
+    from assets.upkeep.forget_user import forget as forget_user
     from resources.lake import Lake
     from salesinsights_dagster.topic import utc_now
 

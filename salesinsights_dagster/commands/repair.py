@@ -1,6 +1,6 @@
 """`salesinsights repair`: what a power cut left, found and healed.
 
-Add here: how a finding is shown. Not here: what is looked for (`assets.repair`).
+Add here: how a finding is shown. Not here: what is looked for (`assets.upkeep.repair`).
 """
 
 import json
@@ -20,8 +20,8 @@ def repair(ctx: click.Context, check: bool, as_json: bool) -> None:
     Stop Dagster first. The tables are taken back to the last batch that all of them hold; the stream, or
     `salesinsights ingest`, does the rest again from Kafka. Then `salesinsights audit` proves that nothing is missing.
     """
-    from assets.repair import Finding, find_faults
-    from assets.repair import repair as repair_lake
+    from assets.upkeep.repair import Finding, find_faults
+    from assets.upkeep.repair import repair as repair_lake
     from resources.lake import Lake
 
     settings = load_settings()

@@ -16,10 +16,10 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
-from assets.proof_checks import PROVED, proof_check
 from assets.stream.stream_assets import CHECKS
 from assets.tables import SILVER_BATCHES
 from assets.tables.asset_specs import key_of
+from assets.upkeep.proof_checks import PROVED, proof_check
 from salesinsights_dagster.settings import Settings
 
 KEYS = [

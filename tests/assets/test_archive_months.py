@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 from assets.archive import month_loader
 from assets.archive.month_files import ArchiveFileError, find_month
 from assets.archive.month_loader import MonthLoad, load_month
-from assets.audit import audit
 from assets.events.csv_header import BrokenFileError
 from assets.gold.gold import rebuild_gold
 from assets.silver.silver import rebuild_silver
@@ -25,6 +24,7 @@ from assets.tables import (
     SILVER_EVENTS,
     SILVER_QUARANTINE,
 )
+from assets.upkeep.audit import audit
 from resources.lake import Lake
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop

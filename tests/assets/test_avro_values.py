@@ -12,14 +12,14 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.audit import audit
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
-from assets.forget import forget
-from assets.proof import differences
 from assets.silver.silver import rebuild_silver
 from assets.stream.quarantine_replay import replay
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.upkeep.audit import audit
+from assets.upkeep.forget_user import forget
+from assets.upkeep.proof import differences
 from resources.lake import Lake, ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry
 from tests.assets.test_micro_batch import rows, run

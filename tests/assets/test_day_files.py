@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 from confluent_kafka import Producer
 
-from assets.audit import audit
 from assets.intake.csv_publisher import publish_csv
 from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES_DAILY, SILVER_BATCHES, SILVER_EVENTS
 from assets.tables.topics import events_topic
+from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

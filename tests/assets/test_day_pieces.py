@@ -9,17 +9,17 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import proof
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
 from assets.events.avro_decoder import NO_SCHEMAS
-from assets.proof import differences
 from assets.silver import day_pieces
 from assets.silver.copies import judge_copies
 from assets.silver.day_pieces import ARRIVAL, judge_days, parse_bronze
 from assets.silver.silver import rebuild_silver
 from assets.stream.stream_assets import Stream
 from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE
+from assets.upkeep import proof
+from assets.upkeep.proof import differences
 from resources.lake import Lake, LakeTable, OpenTables
 from tests.assets.test_archive_months import HEADER
 from tests.assets.test_micro_batch import rows, run

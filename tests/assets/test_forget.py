@@ -4,10 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets import forget as forgetting
-from assets.audit import audit
 from assets.customers.customer_value import refresh_customer_value
-from assets.forget import forget
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     ABANDONED_CARTS,
@@ -22,6 +19,9 @@ from assets.tables import (
     USER_DAYS,
     USER_FEATURES,
 )
+from assets.upkeep import forget_user as forgetting
+from assets.upkeep.audit import audit
+from assets.upkeep.forget_user import forget
 from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import refresh_cohorts

@@ -4,10 +4,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.proof import differences, recently_changed
-from assets.proof_checks import PROVED, proof, proof_check
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
+from assets.upkeep.proof import differences, recently_changed
+from assets.upkeep.proof_checks import PROVED, proof, proof_check
 from resources.lake import Lake, OpenTables
 from sensors.jobs import PROOF
 from tests.assets.test_micro_batch import rows, run

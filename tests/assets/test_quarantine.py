@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from assets.audit import audit
 from assets.events import message_parser
 from assets.events.contract import EVENT_TYPES
 from assets.stream import quarantine_replay
 from assets.stream.quarantine_replay import replay
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.upkeep.audit import audit
 from resources.lake import Lake
 from tests.assets.test_archive_months import HEADER, PURCHASE, load, put
 from tests.assets.test_micro_batch import rows, run, snapshot

@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from assets.audit import audit
 from assets.bronze.bronze import OffsetsLostError
 from assets.stream.stream_assets import Stream
 from assets.tables import SILVER_BATCHES
 from assets.tables.topics import events_topic
+from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic

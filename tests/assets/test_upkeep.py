@@ -6,13 +6,13 @@ import dagster as dg
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets import upkeep
-from assets.run_history import prune_runs
 from assets.runs.clock import Clock
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, TABLES
-from assets.upkeep import keep_up
-from assets.upkeep_assets import LAKE_FILES, lake_files, run_history
+from assets.upkeep import lake_files as upkeep
+from assets.upkeep.lake_files import keep_up
+from assets.upkeep.run_history import prune_runs
+from assets.upkeep.upkeep_assets import LAKE_FILES, lake_files, run_history
 from resources.lake import ConcurrentCommitError, Lake, LakeTable
 from tests.assets.test_micro_batch import rows, run, snapshot
 from tests.conftest import event

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from assets.audit import audit
 from assets.tables import (
     BRONZE_EVENTS,
     CUSTOMER_DAYS,
@@ -22,6 +21,7 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
+from assets.upkeep.audit import audit
 from resources.lake import Lake, TableLayout
 from tests.faults.feed import PARTITIONS, Event, Stored
 

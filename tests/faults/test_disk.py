@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.audit import audit
 from assets.stream.micro_batch import open_stream, stream
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, SILVER_EVENTS
+from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import PROPERTIES, Lake, LakeError, TableLayout

@@ -18,7 +18,6 @@ import pytest
 from assets.archive import month_loader
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
-from assets.audit import audit
 from assets.bronze import bronze as bronze_events
 from assets.events.contract import EVENT
 from assets.progress.batches import BATCH
@@ -28,6 +27,7 @@ from assets.stream import micro_batch
 from assets.stream.checks import no_duplicate_events
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
+from assets.upkeep.audit import audit
 from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict
 from tests.assets.test_micro_batch import run
 from tests.faults.feed import DAYS, Feed

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.repair import find_faults, repair
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.upkeep.repair import find_faults, repair
 from resources.lake import Lake, LakeError, TableLayout
 from tests.assets.test_micro_batch import run
 from tests.faults.feed import Feed

@@ -7,7 +7,6 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from assets.audit import audit
 from assets.gold import gold
 from assets.gold.gold import rebuild_gold
 from assets.silver import silver
@@ -15,6 +14,7 @@ from assets.silver.silver import rebuild_silver
 from assets.stream import compaction, micro_batch
 from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, SILVER_EVENTS
+from assets.upkeep.audit import audit
 from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_lakehouse import execute, partitions
 from tests.assets.test_micro_batch import ALL, run

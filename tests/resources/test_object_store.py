@@ -7,10 +7,10 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from moto.server import ThreadedMotoServer
 
-from assets.audit import audit
 from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from assets.tables.sql_views import sql_session
+from assets.upkeep.audit import audit
 from resources.duckdb_engine import query
 from resources.lake import ConcurrentCommitError, Lake
 from tests.assets.test_micro_batch import rows, run

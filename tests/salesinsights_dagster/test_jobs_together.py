@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.audit import audit
 from assets.stream.stream_assets import DAYS_OF_STREAM, Stream
 from assets.tables import SILVER_EVENTS, USER_FEATURES
 from assets.tables.asset_specs import key_of
+from assets.upkeep.audit import audit
 from resources.lake import Lake, TableLayout
 from salesinsights_dagster import definitions
 from salesinsights_dagster.definitions import build_definitions

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from assets.audit import audit
 from assets.tables import PRODUCT_SALES
+from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess

@@ -16,7 +16,7 @@ from assets.stream import micro_batch
 from assets.stream.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
 from assets.tables import CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
-from assets.upkeep import keep_up
+from assets.upkeep.lake_files import keep_up
 from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import refresh_cohorts

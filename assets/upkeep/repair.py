@@ -26,7 +26,7 @@ from assets.tables import (
     SILVER_QUARANTINE,
     TABLES,
 )
-from assets.upkeep import READER_HOURS
+from assets.upkeep.lake_files import READER_HOURS
 from resources.lake import Lake, LakeTable
 from resources.table_log import LogFault, log_faults
 

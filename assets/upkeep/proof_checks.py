@@ -11,10 +11,10 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from assets.proof import DIFFERENCES, differences, recently_changed
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from assets.tables.asset_specs import OWNERS, key_of
+from assets.upkeep.proof import DIFFERENCES, differences, recently_changed
 from resources.lake import Lake, OpenTables, TableLayout
 
 PROVED = (SILVER_EVENTS, SILVER_PURCHASES, *DAILY)

@@ -5,10 +5,10 @@ Add here: a chore's page in the UI. Not here: the chores (`upkeep`, `run_history
 
 import dagster as dg
 
-from assets.run_history import prune_runs
 from assets.runs.clock import Clock
 from assets.tables.asset_specs import OWNERS
-from assets.upkeep import keep_up
+from assets.upkeep.lake_files import keep_up
+from assets.upkeep.run_history import prune_runs
 from resources.lake import Lake
 
 RUNS_AT_ONCE = 2_000

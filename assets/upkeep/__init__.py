@@ -1,0 +1,1 @@
+"""What keeps a system whole for years: small files, short history, audit, proof, repair, forgetting."""
