@@ -24,7 +24,7 @@ COMMANDS = {
     "produce": "salesinsights_dagster.commands.produce:produce",
     "quarantine": "salesinsights_dagster.commands.quarantine:quarantine",
     "repair": "salesinsights_dagster.commands.repair:repair",
-    "replay": "salesinsights_dagster.replayer:replay_command",
+    "replay": "salesinsights_dagster.simulator.replayer:replay_command",
     "simulate": "salesinsights_dagster.simulator.commands:simulate",
     "snapshot": "salesinsights_dagster.commands.snapshot:snapshot",
     "sql": "salesinsights_dagster.commands.sql:sql",

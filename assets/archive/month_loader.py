@@ -21,8 +21,8 @@ from assets.silver.day_pieces import DayPieces, day_pieces
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import put_in_silver, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, again_on_conflict
+from resources.prefetch import one_ahead
 
 ROWS_AT_ONCE = 1_000_000
 """About so many rows of bronze are refined at once; it bounds the memory of a backfill."""

@@ -12,8 +12,8 @@ import polars as pl
 
 from assets.progress.batches import BATCH
 from assets.tables import REFINED, SILVER_EVENTS, SILVER_PURCHASES
-from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, again_on_conflict
+from resources.prefetch import one_ahead
 
 MEASURED = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 """The columns that gold's queries need."""

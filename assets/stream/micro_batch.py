@@ -22,9 +22,9 @@ from assets.gold.gold import advance_gold
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
-from resources.ahead import one_ahead
 from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError
 from resources.lake import Lake, OpenTables
+from resources.prefetch import one_ahead
 from resources.schema_registry import SchemaRegistry
 
 Clock = Callable[[], datetime]

@@ -63,7 +63,7 @@ FRESH_MODELS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=2), fai
 _ONCE_A_DAY = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE_DAYS)
 
 _IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *BEHAVIOUR, *_ONCE_A_DAY)
-"""The tables that no micro-batch writes. In Dagster they have no partitions: `assets.visitors.visitor_assets` says why."""
+"""The tables that no micro-batch writes. In Dagster they have no partitions: `visitor_assets` says why."""
 
 _ALWAYS_MADE = (
     CUSTOMER_VALUE,

@@ -18,9 +18,9 @@ from assets.tables.queries import sql_of
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.kept_parts import kept_part
 from assets.visitors.slices import SLICE
-from resources.ahead import one_ahead
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict
+from resources.prefetch import one_ahead
 
 OPEN_DAYS = 2
 """So many of the newest days are looked at each time."""

@@ -18,8 +18,8 @@ from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
 from assets.visitors.slices import slices_of
 from assets.visitors.whole_days import whole_days
-from resources.ahead import one_ahead
 from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
+from resources.prefetch import one_ahead
 from resources.superseding import SUPERSEDED_FROM
 
 COMMITTED_DAYS = 7

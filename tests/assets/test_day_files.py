@@ -23,10 +23,10 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
-from salesinsights_dagster.replayer import replay
 from salesinsights_dagster.simulator.live import run_live
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.publisher import Publisher, open_producer
+from salesinsights_dagster.simulator.replayer import replay
 from salesinsights_dagster.simulator.shop import Shop
 from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from salesinsights_dagster.replayer import ReplayError, replay, replay_command
+from salesinsights_dagster.simulator.replayer import ReplayError, replay, replay_command
 
 HEADER = b"event_time,event_type,product_id\n"
 

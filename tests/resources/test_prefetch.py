@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resources.ahead import one_ahead
+from resources.prefetch import one_ahead
 
 
 def test_items_keep_their_order() -> None:
