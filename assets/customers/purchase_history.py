@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows
-from assets.visitors.kept_parts import kept_part
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable
 

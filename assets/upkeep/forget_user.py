@@ -17,6 +17,7 @@ from assets.customers.customer_value import refresh_customer_value
 from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH
+from assets.progress.kept_parts import drop_parts
 from assets.silver.day_pieces import parse_bronze
 from assets.silver.silver import PLACE, near, rebuild_silver
 from assets.tables import (
@@ -37,7 +38,6 @@ from assets.tables import (
 from assets.visitors.cohort_retention import refresh_cohorts
 from assets.visitors.daily_tables import follow_silver
 from assets.visitors.day_index import drop_indexes
-from assets.visitors.kept_parts import drop_parts
 from resources.lake import Lake, TableLayout, again_on_conflict
 
 KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS, USER_FEATURES)

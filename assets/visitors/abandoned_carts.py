@@ -12,15 +12,15 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows, has_changed, has_moved, hash_of, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
 from assets.tables.queries import sql_of
 from assets.visitors.cart_rule import CartRule
-from assets.visitors.kept_parts import kept_part
-from assets.visitors.slices import SLICE
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict
 from resources.prefetch import one_ahead
+from resources.slices import SLICE
 
 OPEN_DAYS = 2
 """So many of the newest days are looked at each time."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from assets.gold.measures import gold_queries
+from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows, has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
-from assets.visitors.kept_parts import kept_part
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake, LakeTable, again_on_conflict
 

@@ -16,10 +16,10 @@ from assets.tables.queries import sql_of
 from assets.visitors.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
 from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
-from assets.visitors.slices import slices_of
 from assets.visitors.whole_days import whole_days
 from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
 from resources.prefetch import one_ahead
+from resources.slices import slices_of
 from resources.superseding import SUPERSEDED_FROM
 
 COMMITTED_DAYS = 7

@@ -11,8 +11,8 @@ import polars as pl
 
 from assets.progress.source_fingerprints import day_rows
 from assets.tables import SILVER_EVENTS
-from assets.visitors.slices import slices_of
 from resources.lake import LakeTable
+from resources.slices import slices_of
 
 SILENCE = timedelta(minutes=30)
 """As in `sessions.sql`."""

@@ -12,12 +12,12 @@ import polars as pl
 from assets.gold.measures import gold_queries
 from assets.progress.source_fingerprints import day_rows
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS
-from assets.visitors import slices
 from assets.visitors.day_index import READ
 from assets.visitors.funnel import added_up, events_counted, first_times
 from assets.visitors.sessions import sessions_of
-from assets.visitors.slices import slices_of
+from resources import slices
 from resources.lake import LakeTable, TableLayout
+from resources.slices import slices_of
 
 
 def computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:

@@ -12,9 +12,10 @@ from assets.progress.batches import BATCH
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
 from assets.tables.sql_views import sql_session
-from assets.visitors import appended_events, daily_tables, day_index, slices
+from assets.visitors import appended_events, daily_tables, day_index
 from assets.visitors.daily_tables import any_stale, follow_silver, stale_days
 from assets.visitors.whole_days import whole_days
+from resources import slices
 from resources.duckdb_engine import query
 from resources.lake import Lake, LakeTable, TableLayout
 from tests.assets.test_micro_batch import rows

@@ -5,9 +5,9 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from assets.progress.kept_parts import drop_parts, kept_part
 from assets.tables import CUSTOMER_DAYS
-from assets.visitors import slices
-from assets.visitors.kept_parts import drop_parts, kept_part
+from resources import slices
 from resources.lake import Lake
 from tests.assets.customers.shoppers import FIRST, customer_days
 

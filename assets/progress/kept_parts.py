@@ -15,8 +15,8 @@ from uuid import uuid4
 import polars as pl
 
 from assets.progress.source_fingerprints import day_rows, hash_of
-from assets.visitors.slices import slices_of
 from resources.lake import Lake, LakeTable
+from resources.slices import slices_of
 
 Compute = Callable[[pl.DataFrame], pl.DataFrame]
 
