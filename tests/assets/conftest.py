@@ -10,8 +10,8 @@ import pytest
 
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
-from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 

@@ -15,10 +15,10 @@ from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import PROPERTIES, Lake, LakeError, TableLayout
-from tests.assets.test_micro_batch import ALL, run
 from tests.faults.feed import Feed
 from tests.faults.killed_run import COMMITS, Ending, Order, Standby
 from tests.faults.oracle import assert_lake_holds
+from tests.lakes import ALL, run
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 DATA_FITS_LOG_DOES_NOT = 4_500

@@ -12,9 +12,9 @@ from assets.serving.postgres_replica import PostgresCopy
 from assets.serving.sales_topic import SalesTopic
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
-from tests.assets import test_postgres_copy, test_sales_topic
-from tests.assets.gold_states import GoldStates
-from tests.assets.test_postgres_copy import copy, server
+from tests.assets.gold.gold_states import GoldStates
+from tests.assets.serving import postgres_copies, sales_messages
+from tests.assets.serving.postgres_copies import copy, server
 from tests.faults.follower_run import NOW, TOPIC_MOMENTS, follow_and_die
 
 __all__ = ["copy", "server"]
@@ -34,7 +34,7 @@ def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, rea
 
         published.catch_up(lake, NOW)
 
-        test_sales_topic.assert_equal(published, lake)
+        sales_messages.assert_equal(published, lake)
 
 
 def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresCopy) -> None:
@@ -49,4 +49,4 @@ def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresCopy) ->
 
         copy.catch_up(lake, NOW)
 
-        test_postgres_copy.assert_equal(copy.url, lake)
+        postgres_copies.assert_equal(copy.url, lake)

@@ -29,10 +29,10 @@ from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
 from assets.upkeep.audit import audit
 from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict
-from tests.assets.test_micro_batch import run
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import CrashError, crash_before, kinds, meet_before, once_after, once_before, together
 from tests.faults.oracle import assert_lake_holds
+from tests.lakes import run
 from tests.resources.mock_kafka import MockTopicReader
 
 

@@ -16,12 +16,12 @@ from assets.stream.micro_batch import open_stream, stream
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY, SILVER_EVENTS
 from resources.lake import Lake, LakeTable
-from tests.assets.test_lakehouse import execute, partitions
-from tests.assets.test_micro_batch import run
+from tests.assets.stream.dagster_runs import execute, partitions
 from tests.faults.feed import Feed
 from tests.faults.interleaving import crash_before
 from tests.faults.killed_run import COMMITS, Order, Standby
 from tests.faults.oracle import assert_lake_holds, held
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 NAMES = [layout.name for layout in COMMITS]

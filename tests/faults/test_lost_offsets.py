@@ -19,9 +19,9 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
-from tests.assets.test_micro_batch import run
 from tests.conftest import event
 from tests.faults.interleaving import kinds, once_after, together
+from tests.lakes import run
 
 pytestmark = pytest.mark.kafka
 

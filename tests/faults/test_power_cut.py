@@ -8,10 +8,10 @@ from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.upkeep.repair import find_faults, repair
 from resources.lake import Lake, LakeError, TableLayout
-from tests.assets.test_micro_batch import run
 from tests.faults.feed import Feed
 from tests.faults.killed_run import COMMITS
 from tests.faults.oracle import assert_lake_holds
+from tests.lakes import run
 
 EVERY = tuple(COMMITS)
 

@@ -17,7 +17,7 @@ from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_writer import OnceWriter, UndecidedTransactionError
-from tests.assets.test_csv_files import a_file, visible
+from tests.assets.intake.published_files import a_file, visible
 from tests.faults.interleaving import kinds, together
 from tests.faults.publish_run import VanishingProducer, publish_in_a_process, sent
 

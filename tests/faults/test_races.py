@@ -16,11 +16,11 @@ from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, SILVER_EVENTS
 from assets.upkeep.audit import audit
 from resources.lake import Lake, LakeTable, TableLayout
-from tests.assets.test_lakehouse import execute, partitions
-from tests.assets.test_micro_batch import ALL, run
+from tests.assets.stream.dagster_runs import execute, partitions
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import crash_before, kinds, meet_before, once_after, together
 from tests.faults.oracle import assert_lake_holds
+from tests.lakes import ALL, run
 
 Neighbour = Callable[[Lake], object]
 

@@ -10,13 +10,7 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from resources.lake import ConcurrentCommitError, Lake, LakeError, TableLayout, again_on_conflict
-
-LAYOUT = TableLayout("bronze/things", pl.Schema({"number": pl.Int64(), "event_date": pl.Date()}), ("event_date",))
-FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)
-
-
-def things(*numbers: int, day: date = FIRST) -> pl.DataFrame:
-    return pl.DataFrame({"number": numbers, "event_date": [day] * len(numbers)}, schema=LAYOUT.schema)
+from tests.resources.lake_rows import FIRST, LAYOUT, SECOND, things
 
 
 def held(lake: Lake) -> pl.DataFrame:

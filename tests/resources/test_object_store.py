@@ -13,10 +13,10 @@ from assets.tables.sql_views import sql_session
 from assets.upkeep.audit import audit
 from resources.duckdb_engine import query
 from resources.lake import ConcurrentCommitError, Lake
-from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
+from tests.lakes import rows, run
+from tests.resources.lake_rows import LAYOUT, things
 from tests.resources.mock_kafka import MockKafka
-from tests.resources.test_lake import LAYOUT, things
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from resources.lake import Lake
 from salesinsights_dagster.calendar_start import calendar_start
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import EARLIEST_DAY, Settings, load_settings
-from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 

@@ -36,11 +36,10 @@ from sensors.alert_sensor import (
     tables_behind,
     tell,
 )
-from tests.assets.test_behaviour import follow
-from tests.assets.test_micro_batch import run
-from tests.assets.test_upkeep import age
+from tests.assets.visitors.visits import follow
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
+from tests.lakes import age, run
 from tests.resources.mock_kafka import MockKafka
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

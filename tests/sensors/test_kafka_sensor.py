@@ -11,10 +11,10 @@ from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight
 from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers
-from tests.assets.test_lakehouse import Recorder
-from tests.assets.test_micro_batch import run
+from tests.assets.stream.dagster_runs import Recorder
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 

@@ -18,8 +18,8 @@ from assets.customers.options import ClvOptions
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake, LakeTable
 from tests.assets.customers.shoppers import FIRST, Bought, customer_days, regular_shop
-from tests.assets.test_micro_batch import rows
 from tests.faults.interleaving import crash_before
+from tests.lakes import rows
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPTIONS = ClvOptions()

@@ -11,8 +11,8 @@ from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.customers import customers_now
 from tests.assets.customers.shoppers import customer_days, regular_shop
-from tests.assets.test_micro_batch import rows, run
 from tests.conftest import event
+from tests.lakes import rows, run
 from tests.resources.mock_kafka import MockKafka
 
 

@@ -9,7 +9,7 @@ from salesinsights_dagster.dagster_process import prepare_home
 from salesinsights_dagster.dashboard.dagster_history import KEYS, history_reader, read_history
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
-from tests.assets.test_lakehouse import execute
+from tests.assets.stream.dagster_runs import execute
 from tests.conftest import event
 from tests.resources.mock_kafka import MockKafka
 

@@ -12,8 +12,8 @@ from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.spans import SPANS
-from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 NOW = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)

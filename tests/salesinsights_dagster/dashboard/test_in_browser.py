@@ -17,8 +17,8 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
-from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 HOSTILE = [

@@ -8,9 +8,9 @@ from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.pages.product import bar_labels
 from salesinsights_dagster.dashboard.products import find_products, funnel_of_product, sales_of_product
-from tests.assets.test_behaviour import follow
-from tests.assets.test_micro_batch import run
+from tests.assets.visitors.visits import follow
 from tests.conftest import event
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 NOW = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)

@@ -12,8 +12,8 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.metrics import registry_of
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
-from tests.assets.test_micro_batch import run
 from tests.conftest import event
+from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 EVENTS = [event(), event(), event(user_id=2), b"not json", b"{}", b"not json"]

@@ -1,0 +1,27 @@
+import polars as pl
+
+from assets.progress.batch_snapshot import tables_of_one_batch
+from assets.progress.batches import BATCH
+from assets.stream.stream_assets import Stream
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
+from resources.lake import Lake
+from tests.conftest import event
+from tests.lakes import run
+from tests.resources.mock_kafka import MockKafka
+
+
+def test_a_table_that_is_ahead_is_read_as_it_was(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [event()])
+    run(lake, shop)
+    ahead = lake.table(PRODUCT_SALES)
+    ahead.replace(pl.DataFrame(schema=PRODUCT_SALES.schema), None, {BATCH: 2})
+    ahead.compact([])
+
+    seen = tables_of_one_batch(lake)
+
+    assert seen.batch == 1
+    assert [seen.table(layout).rows for layout in (PRODUCT_SALES, CUSTOMER_DAYS, SILVER_PURCHASES)] == [1, 1, 1]
+
+
+def test_an_empty_lake_is_batch_zero(lake: Lake) -> None:
+    assert tables_of_one_batch(lake).batch == 0

@@ -1,0 +1,128 @@
+"""The copy of gold in a real PostgreSQL."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import psycopg2
+import pytest
+
+from assets.serving.duckdb_file import served_tables
+from assets.serving.postgres_replica import PostgresCopy
+from assets.stream.replicas import FollowerError
+from assets.tables import PRODUCT_SALES
+from resources.lake import Lake
+from tests.assets.gold.gold_states import GoldStates
+from tests.assets.serving.postgres_copies import ask, assert_equal, copy, server
+
+__all__ = ["copy", "server"]
+
+NOW = datetime(2020, 1, 2, tzinfo=UTC)
+
+
+def test_the_copy_follows_gold_row_for_row(copy: PostgresCopy, lake: Lake) -> None:
+    states = GoldStates(lake, seed=1)
+    for _ in range(12):
+        states.move()
+        assert copy.is_behind(lake)
+        copy.catch_up(lake, NOW)
+        assert not copy.is_behind(lake)
+        assert_equal(copy.url, lake)
+
+    assert any("💅" in str(row) for row in ask(copy.url, "SELECT brand FROM salesinsights.product_sales"))
+
+
+def test_a_second_time_writes_nothing(copy: PostgresCopy, lake: Lake) -> None:
+    GoldStates(lake, seed=2).move()
+    first = copy.catch_up(lake, NOW)
+
+    assert sum(first.values()) > 0
+    assert set(copy.catch_up(lake, NOW).values()) == {0}
+
+
+def test_only_changes_are_written(copy: PostgresCopy, lake: Lake) -> None:
+    states = GoldStates(lake, seed=3)
+    for _ in range(6):
+        states.move()
+    copy.catch_up(lake, NOW)
+    rows = lake.table(PRODUCT_SALES).read()
+    changed = rows.with_columns(revenue=rows["revenue"].scatter(0, Decimal("99.99")))
+    lake.table(PRODUCT_SALES).replace(changed, None, {})
+
+    assert copy.catch_up(lake, NOW)["product_sales"] == 1
+    assert_equal(copy.url, lake)
+
+
+def test_a_copy_whose_version_is_gone_is_made_anew(copy: PostgresCopy, lake: Lake) -> None:
+    states = GoldStates(lake, seed=4)
+    for _ in range(5):
+        states.move()
+    copy.catch_up(lake, NOW)
+    for _ in range(5):
+        states.move()
+    for table in served_tables(lake).values():
+        table.purge()
+
+    copy.catch_up(lake, NOW)
+
+    assert_equal(copy.url, lake)
+
+
+def test_a_table_that_lacks_a_column_gets_it(copy: PostgresCopy, lake: Lake) -> None:
+    GoldStates(lake, seed=5).move()
+    copy.catch_up(lake, NOW)
+    ask(copy.url, "ALTER TABLE salesinsights.product_sales DROP COLUMN refunds")
+    ask(copy.url, "UPDATE salesinsights.copies SET fingerprint = 'of other columns'")
+
+    copy.catch_up(lake, NOW)
+
+    assert_equal(copy.url, lake)
+
+
+def test_a_reader_sees_one_state_however_long_it_reads(copy: PostgresCopy, lake: Lake) -> None:
+    states = GoldStates(lake, seed=6)
+    for _ in range(5):
+        states.move()
+    copy.catch_up(lake, NOW)
+    count = "SELECT (SELECT sum(version) FROM salesinsights.copies), (SELECT count(*) FROM salesinsights.product_sales)"
+    with closing(psycopg2.connect(copy.url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(count)
+        before = cursor.fetchone()
+        states.move()
+        copy.catch_up(lake, NOW)
+        cursor.execute(count)
+        assert cursor.fetchone() == before
+    assert ask(copy.url, count)[0] != before
+
+
+def test_the_writer_may_lose_the_right_to_create_once_the_copy_is_there(copy: PostgresCopy, lake: Lake) -> None:
+    ask(copy.url, "CREATE ROLE writer LOGIN")
+    plain = PostgresCopy(copy.url.replace("//shop:", "//writer:"))
+    states = GoldStates(lake, seed=8)
+    states.move()
+    with pytest.raises(FollowerError, match="permission denied for database"):
+        plain.catch_up(lake, NOW)
+    ask(copy.url, "GRANT CREATE ON DATABASE postgres TO writer")
+    plain.catch_up(lake, NOW)
+    ask(copy.url, "REVOKE CREATE ON DATABASE postgres FROM writer")
+    states.move()
+
+    plain.catch_up(lake, NOW)
+
+    assert_equal(copy.url, lake)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://shop:hunter2@127.0.0.1:1/shop", "Connection refused"),
+        ("postgresql://shop:hunter2%zz@127.0.0.1:5432/shop", "not an address that the driver understands"),
+    ],
+)
+def test_a_database_that_is_away_is_an_error_without_the_password(lake: Lake, url: str, says: str) -> None:
+    copy = PostgresCopy(url)
+    for act in (lambda: copy.is_behind(lake), lambda: copy.catch_up(lake, NOW)):
+        with pytest.raises(FollowerError, match=says) as caught:
+            act()
+        assert "hunter2" not in f"{caught.value}{caught.value.__cause__}{copy!r}"

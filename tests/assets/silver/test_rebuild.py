@@ -1,0 +1,136 @@
+import random
+from datetime import date
+
+from polars.testing import assert_frame_equal
+
+from assets.customers.customer_value import refresh_customer_value
+from assets.gold.gold import rebuild_gold
+from assets.silver.silver import rebuild_silver
+from assets.stream.stream_assets import Stream
+from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_EVENTS
+from resources.lake import Lake
+from tests.conftest import event
+from tests.lakes import rows, run
+from tests.resources.mock_kafka import MockKafka
+
+FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)
+
+
+def shuffled_events(seed: int) -> list[bytes]:
+    """Two days of purchases and views in a random order, with copies, conflicts and bad rows among them."""
+    chance = random.Random(seed)
+    events = [
+        event(
+            event_time=f"2019-10-0{chance.randint(1, 2)} {chance.randint(0, 23):02}:00:{chance.randint(0, 59):02} UTC",
+            event_type=chance.choice(["view", "purchase"]),
+            product_id=chance.randint(1, 20),
+            price=chance.randint(-50, 900) / 100,
+            user_id=chance.randint(1, 9),
+            event_id=chance.choice([None, None, None, "a", "b", "c"]),
+        )
+        for _ in range(300)
+    ]
+    return [*chance.choices(events, k=400), b"{", event(price="x")]
+
+
+def test_a_rebuilt_day_has_the_rows_of_the_stream(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    for seed in range(3):
+        mock_kafka.publish(topic, shuffled_events(seed), partition=seed)
+        run(lake, shop)
+    streamed = {layout.name: rows(lake, layout) for layout in (SILVER_EVENTS, *DAILY)}
+    assert streamed[SILVER_EVENTS.name].height > 300
+
+    for day in (FIRST, SECOND):
+        rebuild_silver(lake, [day])
+        rebuild_gold(lake, DAILY, [day], shop.window_seconds)
+
+    for layout in (SILVER_EVENTS, *DAILY):
+        assert_frame_equal(rows(lake, layout), streamed[layout.name])
+
+
+def test_a_rebuild_leaves_the_stream_where_it_was(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [event()])
+    run(lake, shop)
+    rebuild_silver(lake, [FIRST])
+    mock_kafka.publish(topic, [event(), event(user_id=2)])
+
+    (receipt,) = run(lake, shop)
+
+    assert receipt.outcome.counts == {"messages": 2, "accepted": 1, "quarantined": 0, "duplicates": 1}
+
+
+def test_customer_value_follows_the_literature(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    times = ["2019-10-01 10:00:00", "2019-10-01 10:00:00", "2019-10-05 08:00:00", "2019-10-11 23:59:59"]
+    prices = ["10.00", "5.00", "20.00", "7.00"]
+    mine = [
+        event(event_time=f"{t} UTC", price=p, product_id=n) for n, (t, p) in enumerate(zip(times, prices, strict=True))
+    ]
+    mock_kafka.publish(topic, [*mine, event(event_time="2019-10-21 00:00:00 UTC", user_id=2, price=1)])
+    run(lake, shop)
+
+    assert refresh_customer_value(lake).buyers == 2
+
+    first, second = rows(lake, CUSTOMER_VALUE).sort("user_id", descending=True).to_dicts()
+    measures = ("orders", "units", "tenure_days", "recency", "frequency")
+    assert [first[name] for name in measures] == [3, 4, 20, 10, 2]
+    assert [str(first[name]) for name in ("revenue", "average_order_value", "monetary_value")] == [
+        "42.00",
+        "14.00",
+        "13.50",
+    ]
+    assert (second["frequency"], second["recency"], second["monetary_value"]) == (0, 0, None)
+    assert rows(lake, CUSTOMER_VALUE)["as_of"].unique().to_list() == [date(2019, 10, 21)]
+
+
+SEGMENTS = {
+    "champions": {(5, 4), (5, 5)},
+    "loyal": {(3, 4), (3, 5), (4, 4), (4, 5)},
+    "potential loyalists": {(4, 2), (4, 3), (5, 2), (5, 3)},
+    "new": {(5, 1)},
+    "promising": {(4, 1)},
+    "need attention": {(3, 3)},
+    "about to sleep": {(3, 1), (3, 2)},
+    "can't lose": {(1, 5), (2, 5)},
+    "at risk": {(1, 3), (1, 4), (2, 3), (2, 4)},
+    "hibernating": {(1, 1), (1, 2), (2, 1), (2, 2)},
+}
+
+
+def test_buyers_are_scored_in_fifths_and_named(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    # Buyer 10 * n + k bought last on day n of November, and on k more days of October.
+    bought = [(10 * n + k, f"2019-11-{n:02} 10:00:00") for n in range(1, 6) for k in range(5)]
+    bought += [
+        (10 * n + k, f"2019-10-{day:02} 10:00:00") for n in range(1, 6) for k in range(5) for day in range(1, k + 1)
+    ]
+    mock_kafka.publish(topic, [event(user_id=user, event_time=f"{time} UTC", price=user) for user, time in bought])
+    mock_kafka.publish(topic, [event(user_id=54, event_time="2019-11-05 11:00:00 UTC", price=-4)])
+    run(lake, shop)
+    refresh_customer_value(lake)
+
+    buyers = {row["user_id"]: row for row in rows(lake, CUSTOMER_VALUE).to_dicts()}
+
+    assert len(buyers) == 25
+    for user, row in buyers.items():
+        scores = (row["recency_score"], row["frequency_score"])
+        assert scores == (user // 10, user % 10 + 1)
+        assert scores in SEGMENTS[row["segment"]]
+        assert row["cohort"] == date(2019, 10 if user % 10 else 11, 1)
+    assert [buyers[user]["monetary_score"] for user in (10, 54)] == [1, 5]
+    assert (str(buyers[54]["refunds"]), str(buyers[53]["refunds"])) == ("4.00", "0.00")
+
+
+def test_equal_buyers_have_equal_scores(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [event(user_id=user) for user in range(1, 8)])
+    run(lake, shop)
+    refresh_customer_value(lake)
+
+    scores = rows(lake, CUSTOMER_VALUE).select("recency_score", "frequency_score", "monetary_score", "segment")
+
+    assert scores.unique().rows() == [(5, 1, 1, "new")]
+
+
+def test_an_empty_day_rebuilds_to_nothing(lake: Lake) -> None:
+    rebuild_silver(lake, [FIRST])
+    rebuild_gold(lake, DAILY, [FIRST], 45)
+
+    assert [rows(lake, layout).height for layout in (SILVER_EVENTS, DAILY[0])] == [0, 0]

@@ -1,0 +1,49 @@
+"""The stream's step in a Dagster of the test's own, and what it tells.
+
+Add here: how tests run it. Not here: what should happen.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from assets.archive.archive_asset import archive_months
+from assets.stream.replicas import FollowerError
+from assets.stream.stream_assets import Stream, micro_batch
+from assets.tables import PRODUCT_SALES
+from resources.lake import Lake
+from sensors.jobs import STREAM
+
+
+def execute(lake: Lake, shop: Stream, instance: dg.DagsterInstance, **arguments: Any) -> dg.ExecuteInProcessResult:
+    defs = dg.Definitions(
+        assets=[*archive_months.specs, micro_batch], jobs=[STREAM], resources={"lake": lake, "shop": shop}
+    )
+    return defs.resolve_job_def(STREAM.name).execute_in_process(instance=instance, **arguments)
+
+
+def partitions(result: dg.ExecuteInProcessResult) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = {}
+    for happened in result.all_events:
+        if happened.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            materialization = happened.step_materialization_data.materialization
+            found.setdefault(materialization.asset_key.to_user_string(), []).append(materialization.partition)
+    return found
+
+
+class Recorder:
+    """A follower that notes what it is asked, and fails if it is told to."""
+
+    def __init__(self, name: str, fails: bool = False) -> None:
+        self.spec = dg.AssetSpec(["serving", name])
+        self.behind, self.fails = True, fails
+
+    def is_behind(self, lake: Lake) -> bool:
+        return self.behind
+
+    def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
+        if self.fails:
+            raise FollowerError(f"{self.spec.key.path[-1]} is away")
+        self.behind = False
+        return {"rows": lake.table(PRODUCT_SALES).rows}

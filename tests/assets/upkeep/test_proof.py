@@ -1,0 +1,97 @@
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.stream.stream_assets import Stream, micro_batch
+from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
+from assets.upkeep.proof import differences, recently_changed
+from assets.upkeep.proof_checks import PROVED, proof, proof_check
+from resources.lake import Lake, OpenTables
+from sensors.jobs import PROOF
+from tests.conftest import event
+from tests.faults.feed import DAYS, Feed
+from tests.lakes import rows, run
+from tests.resources.mock_kafka import MockKafka
+
+DAY = date(2019, 10, 1)
+
+
+def opened(lake: Lake) -> OpenTables:
+    return OpenTables(lake, (*DAILY, SILVER_PURCHASES, SILVER_EVENTS, BRONZE_EVENTS))
+
+
+@pytest.fixture
+def streamed(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    """Three batches with copies, conflicts, late and refused messages."""
+    feed = Feed(mock_kafka.connection, topic)
+    for _ in range(3):
+        feed.publish()
+        run(lake, shop)
+
+
+def test_what_the_stream_left_is_what_bronze_amounts_to(lake: Lake, streamed: None) -> None:
+    for day in map(date.fromisoformat, DAYS):
+        assert differences(opened(lake), day, 45).is_empty()
+
+
+def test_a_row_that_changed_is_shown_from_both_sides(lake: Lake, streamed: None) -> None:
+    gold = rows(lake, PRODUCT_SALES)
+    wrong = gold.with_columns(units=pl.when(pl.int_range(pl.len()) == 0).then(99).otherwise("units"))
+    lake.table(PRODUCT_SALES).replace(wrong, None, {"batch": 3})
+
+    found = differences(opened(lake), gold["event_date"][0], 45)
+
+    assert found["table"].to_list() == ["gold/product_sales"] * 2
+    assert found["held_by"].to_list() == ["table", "rebuild"]
+    assert '"units":99' in found["row"][0]
+
+
+def test_a_lost_event_is_found_in_silver_and_in_gold(lake: Lake, streamed: None) -> None:
+    silver = lake.table(SILVER_EVENTS)
+    bought = silver.read(f"event_type = 'purchase' AND {SILVER_EVENTS.on_days([DAY])}").sort("offset")
+    place = f'partition = {bought["partition"][0]} AND "offset" = {bought["offset"][0]}'
+    silver.replace(silver.read().clear(), place, {"batch": 3})
+
+    found = differences(opened(lake), DAY, 45)
+
+    assert set(found["table"]) >= {"silver/events"}
+    assert found.filter(pl.col("table") == "silver/events")["held_by"].to_list() == ["rebuild"]
+
+
+def test_an_event_that_silver_has_twice_is_found(lake: Lake, streamed: None) -> None:
+    silver = lake.table(SILVER_EVENTS)
+    viewed = silver.read(f"event_type = 'view' AND {SILVER_EVENTS.on_days([DAY])}").sort("offset")
+    silver.append(viewed.head(1), {"batch": 3})
+
+    found = differences(opened(lake), DAY, 45)
+
+    assert found.select("table", "held_by").rows() == [("silver/events", "table")]
+
+
+def test_only_closed_days_that_changed_lately_are_proved(
+    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    now = datetime.now(UTC)
+    mock_kafka.publish(topic, [event(), event(event_time=now.isoformat())])
+    run(lake, shop)
+
+    assert recently_changed(opened(lake), now) == [DAY]
+    assert recently_changed(opened(lake), now + timedelta(hours=30)) == []
+
+
+def test_the_check_fails_and_shows_the_rows(lake: Lake, shop: Stream, streamed: None) -> None:
+    resources = {"lake": lake, "shop": shop}
+    defs = dg.Definitions(assets=[micro_batch, proof], jobs=[PROOF], resources=resources)
+    lake.table(PRODUCT_SALES).replace(rows(lake, PRODUCT_SALES).head(0), None, {"batch": 3})
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def(PROOF.name).execute_in_process(instance=instance)
+
+    verdicts = {check.asset_check_key: check for check in result.get_asset_check_evaluations()}
+    passed = {layout.name: verdicts[proof_check(layout)].passed for layout in PROVED}
+    assert passed == {layout.name: layout is not PRODUCT_SALES for layout in PROVED}
+    table = verdicts[proof_check(PRODUCT_SALES)].metadata["rows"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert {record.data["held_by"] for record in table.records} == {"rebuild"}

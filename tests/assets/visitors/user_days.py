@@ -1,0 +1,23 @@
+"""Rows of user_days, written by hand.
+
+Add here: how tests write them. Not here: what is made of them.
+"""
+
+from datetime import date
+
+import polars as pl
+
+from assets.tables import USER_DAYS
+
+
+def days(*lived: tuple[int, date, str]) -> pl.DataFrame:
+    """Per user and day, what they did: letters for view, cart and purchase (of 2.50)."""
+    shape = USER_DAYS.schema
+    wanted = [{"user_id": user, "event_date": day, **counted(did)} for user, day, did in lived]
+    missing = [pl.lit(None, kind).alias(name) for name, kind in shape.items() if name not in wanted[0]]
+    return pl.DataFrame(wanted).with_columns(missing).select(shape.names()).cast(shape)
+
+
+def counted(did: str) -> dict[str, float]:
+    done = {name: did.count(letter) for name, letter in (("views", "v"), ("carts", "c"), ("purchases", "p"))}
+    return {**done, "revenue": 2.5 * done["purchases"]}

@@ -1,0 +1,49 @@
+"""A lake brought up to date, and what its tables then hold.
+
+Add here: how tests look at several tables. Not here: what should be in them.
+"""
+
+import polars as pl
+
+from assets.stream.micro_batch import Receipt, open_stream, stream
+from assets.stream.stream_assets import Stream
+from assets.tables import (
+    BRONZE_EVENTS,
+    CUSTOMER_DAYS,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_PURCHASES,
+    SILVER_QUARANTINE,
+)
+from resources.lake import Lake, LakeTable, TableLayout
+
+ALL = (
+    BRONZE_EVENTS,
+    SILVER_EVENTS,
+    SILVER_PURCHASES,
+    SILVER_QUARANTINE,
+    SILVER_BATCHES,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+    CUSTOMER_DAYS,
+)
+
+
+def run(lake: Lake, shop: Stream) -> list[Receipt]:
+    return list(stream(open_stream(lake), shop.open_reader(), shop.clock, shop.batch_rows, shop.window_seconds))
+
+
+def rows(lake: Lake, layout: TableLayout) -> pl.DataFrame:
+    frame = lake.table(layout).read()
+    return frame.sort([name for name, kind in frame.schema.items() if not isinstance(kind, pl.List)])
+
+
+def snapshot(lake: Lake) -> dict[str, pl.DataFrame]:
+    return {layout.name: rows(lake, layout) for layout in ALL}
+
+
+def age(table: LakeTable, hours: int, vacuum: object) -> list[str]:
+    """What `vacuum` would do if all files were as old as it waits for."""
+    return table._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False)
