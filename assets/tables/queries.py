@@ -11,8 +11,12 @@ from resources.lake import TableLayout
 _ROOMS = Path(__file__).parent.parent
 
 
-@cache
 def sql_of(layout: TableLayout) -> str:
     """The query that computes a table. Raises ValueError where there is none, or more than one."""
-    (found,) = _ROOMS.rglob(f"{layout.name.split('/')[-1]}.sql")
+    return _read(layout.name.split("/")[-1])
+
+
+@cache
+def _read(name: str) -> str:
+    (found,) = _ROOMS.rglob(f"{name}.sql")
     return found.read_text()
