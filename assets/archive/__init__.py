@@ -1,1 +1,4 @@
-"""Months of history, from their files to gold."""
+"""Months of history, from their files to gold.
+
+Add here: what a month's load does. Not here: what a line means (`events`), or how rows are judged (`silver`).
+"""

@@ -1,6 +1,6 @@
 """A month of events as a file, `2019-Oct.csv`, also `.csv.gz` and `.parquet`: found by its name, read line by line.
 
-Add here: a file format. Not here: what a line means (`csv_lines`), or where it is kept (`archive_months`).
+Add here: a file format. Not here: what a line means (`events.csv_line_parser`), or where it is kept (`month_loader`).
 """
 
 import csv

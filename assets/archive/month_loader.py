@@ -1,7 +1,7 @@
 """Months of history from files: their lines into bronze as source `archive`, then silver and gold of their days.
 
 A month is loaded whole, in one commit, and a corrected file takes the place of exactly that month's lines. Loading the
-same file again changes nothing. Add here: how a month reaches the lake. Not here: file formats (`archive_files`).
+same file again changes nothing. Add here: how a month reaches the lake. Not here: file formats (`month_files`).
 """
 
 import itertools

@@ -3,7 +3,7 @@
 The lake is the only cursor: where the next batch starts, which topic it came from and the number of the last batch are
 kept as progress in the commit that holds the rows.
 
-Add here: what decides which offsets a batch covers. Not here: what the messages mean (`event_parser`).
+Add here: what decides which offsets a batch covers. Not here: what the messages mean (`events.message_parser`).
 """
 
 import hashlib

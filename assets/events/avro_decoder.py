@@ -4,7 +4,7 @@ Such a value begins with a zero byte, which no JSON text does, and the number of
 are kept with bronze's rows, in the properties of the table: a day can be rebuilt when no registry is left.
 
 A record becomes the JSON object of its fields, and from there on meets the contract like any other message.
-Add here: what of Avro the contract can take. Not here: the contract (`event_contract`), the registry (`resources`).
+Add here: what of Avro the contract can take. Not here: the contract (`contract`), the registry (`resources`).
 """
 
 import json

@@ -1,7 +1,7 @@
 """What an event is: its fields, their types, and the reasons for which one is refused.
 
 Add here: a field or a reason code. Everything that depends on the contract takes it from here.
-Not here: how the text of a message becomes these columns (`event_parser`).
+Not here: how the text of a message becomes these columns (`message_parser`).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,7 @@
 """Lines of an archive's CSV by the event contract: each is cut into the fields' tokens, and then read like a message.
 
 A field's text stands for a JSON string of the same text, an empty one for null, so that one set of rules judges both.
-Add here: how a line is cut. Not here: what a field must look like (`event_parser`).
+Add here: how a line is cut. Not here: what a field must look like (`message_parser`).
 """
 
 import csv

@@ -1,7 +1,7 @@
 """One JSON value, strictly, into the tokens of the contract's fields: the way for values of an unusual shape.
 
 Nested or escaped keys, and everything that is not a flat JSON object, come here one by one (about 100,000 a second).
-Add here: a structural reason. Not here: what a field's token must look like (`event_parser`).
+Add here: a structural reason. Not here: what a field's token must look like (`message_parser`).
 """
 
 import json

@@ -7,7 +7,7 @@ one by one. From the tokens on, all take the same way.
 Why expressions may find the fields: in a flat object whose keys hold no backslash, the text `"price":` can only be a
 key, since a quote inside a string is always written with a backslash before it.
 
-Add here: how a field's token is read. Not here: which fields and reasons there are (`event_contract`).
+Add here: how a field's token is read. Not here: which fields and reasons there are (`contract`).
 """
 
 import re

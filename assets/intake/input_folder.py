@@ -1,6 +1,6 @@
 """The watched folder: each CSV file that is whole is published and moved away.
 
-Add here: what happens to a file in the folder. Not here: how a file is published (`csv_files`).
+Add here: what happens to a file in the folder. Not here: how a file is published (`csv_publisher`).
 """
 
 import os

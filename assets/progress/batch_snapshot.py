@@ -1,6 +1,6 @@
 """Tables that tell of the same events, whatever is being committed meanwhile: what a page or a report reads.
 
-Add here: how a reader gets such a set. Not here: SQL over all tables of one moment (`sql_views`).
+Add here: how a reader gets such a set. Not here: SQL over all tables of one moment (`tables.sql_views`).
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Which days of which table changed since a batch, read from the lake: whoever tells of them need not have made them.
 
-Add here: what the lake knows of its days. Not here: who is told (`lakehouse`).
+Add here: what the lake knows of its days. Not here: who is told (`stream.stream_assets`).
 """
 
 from collections.abc import Mapping

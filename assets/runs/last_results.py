@@ -1,7 +1,7 @@
 """What a run planned and has nothing to say of: a check keeps its last result, the ledger its last word.
 
 Dagster's UI plans every check of what it is asked to make, and shows one that is planned and then skipped as if it had
-never come out. Add here: what stands in for a result. Not here: a check (`checks`).
+never come out. Add here: what stands in for a result. Not here: a check (`stream.checks`).
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 The key is product_id and window_start, the value the row with the version of the table that it was read from; a window
 that has no sales any more is a tombstone. Published at least once, by one writer at a time, in the order of versions:
 so the newest message of each key is the row as it is, whatever was killed or sent again.
-Add here: what a message says. Not here: how gold's changes are found (`gold_changes`).
+Add here: what a message says. Not here: how gold's changes are found (`table_diff`).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """What changed in a gold table since a copy of it was made: rows that are new or different, and keys that are gone.
 
-Add here: how a change is found. Not here: where the copy is kept (`sales_topic`, `postgres_copy`).
+Add here: how a change is found. Not here: where the copy is kept (`sales_topic`, `postgres_replica`).
 """
 
 import hashlib

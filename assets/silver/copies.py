@@ -1,7 +1,7 @@
 """Copies: which of several messages is the event, and which are the same event again.
 
 Identity: the nine fields, or the event_id within its UTC day. Add here: what makes two messages the same event.
-Not here: where they are looked for (`silver_events`), or how many at a time (`day_pieces`).
+Not here: where they are looked for (`silver`), or how many at a time (`day_pieces`).
 """
 
 import polars as pl

@@ -3,7 +3,7 @@
 Identity: the nine fields, or the event_id within its UTC day. The first copy is kept, in the order of batch, partition
 and offset, so that a rebuilt day holds the very rows that the live stream kept.
 
-Add here: what makes two messages the same event. Not here: what makes one unacceptable (`event_contract`).
+Add here: what makes two messages the same event. Not here: what makes one unacceptable (`events.contract`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Quarantine that heals: refused rows read again by the rules of today, and those that pass brought home.
 
-Add here: what happens to refused rows after their batch. Not here: why they are refused (`event_contract`).
+Add here: what happens to refused rows after their batch. Not here: why they are refused (`events.contract`).
 """
 
 import itertools

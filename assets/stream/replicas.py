@@ -1,7 +1,7 @@
 """What keeps a copy of gold outside the lake, and is brought up to date at the end of each run of the stream.
 
 Each follower remembers which version of gold its copy is of, so that a run after a failure or a kill just goes on.
-Add here: what holds for all of them. Not here: one of them (`sales_topic`, `postgres_copy`).
+Add here: what holds for all of them. Not here: one of them (`sales_topic`, `serving.postgres_replica`).
 """
 
 from collections.abc import Iterator, Sequence

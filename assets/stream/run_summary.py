@@ -1,6 +1,6 @@
 """The micro-batches of one run, added up for the people who look at it.
 
-Add here: a figure about a run. Not here: how Dagster shows it (`lakehouse`).
+Add here: a figure about a run. Not here: how Dagster shows it (`stream_assets`).
 """
 
 from collections import Counter, deque

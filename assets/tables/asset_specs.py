@@ -1,6 +1,6 @@
 """The tables as Dagster sees them: keys, lineage, groups, owners, schemas, freshness.
 
-Add here: what holds for the assets as such. Not here: how they are made (`lakehouse`, `customer_value`).
+Add here: what holds for the assets as such. Not here: how they are made (`stream.stream_assets`, `customer_value`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Which Kafka topics there are, and how they are created where they are missing.
 
-Add here: a topic. Not here: what its messages mean (`event_contract`).
+Add here: a topic. Not here: what its messages mean (`events.contract`).
 """
 
 from resources.kafka_topics import Topic

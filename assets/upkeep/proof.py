@@ -1,6 +1,6 @@
 """The nightly proof that the stream is the batch: closed days computed anew from bronze, and compared row by row.
 
-Add here: what a rebuild is held against. Not here: a rebuild that changes a table (`silver_events`, `gold`).
+Add here: what a rebuild is held against. Not here: a rebuild that changes a table (`silver.silver`, `gold`).
 """
 
 from collections.abc import Iterator, Sequence

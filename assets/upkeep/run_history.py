@@ -1,6 +1,6 @@
 """Dagster's own history: runs pile up at 2,880 a day, and each has a database file of its own under SQLite.
 
-Add here: what of Dagster's history may go. Not here: the lake's files (`upkeep`).
+Add here: what of Dagster's history may go. Not here: the lake's files (`lake_files`).
 """
 
 from collections.abc import Sequence

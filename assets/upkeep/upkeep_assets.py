@@ -1,6 +1,6 @@
 """The upkeep assets: what keeps a system small that runs for years, each with what it saved.
 
-Add here: a chore's page in the UI. Not here: the chores (`upkeep`, `run_history`), or when they are done (`sensors`).
+Add here: a chore's page in the UI. Not here: the chores (`lake_files`, `run_history`), or when they run (`sensors`).
 """
 
 import dagster as dg

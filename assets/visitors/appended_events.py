@@ -2,7 +2,7 @@
 
 What the new events' users, and whoever shares a visit with them, did earlier that day comes from `day_index`. A user's
 row, and a session, are computed of all of their events by the same query that computes a whole day.
-Add here: how a table takes in new events. Not here: a whole day (`whole_days`), or when (`behaviour`).
+Add here: how a table takes in new events. Not here: a whole day (`whole_days`), or when (`daily_tables`).
 """
 
 from dataclasses import dataclass

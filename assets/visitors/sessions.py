@@ -1,7 +1,7 @@
 """Sessions: what a user did without half an hour of silence. They cross midnight, so that a day is not computed alone.
 
 Add here: which days have to be computed, and which events they need. Not here: what a session is (`sessions.sql`), or
-when the table follows silver (`behaviour`).
+when the table follows silver (`daily_tables`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
