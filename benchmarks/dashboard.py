@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from assets.progress.batch_snapshot import tables_of_one_batch
+from assets.progress.batch_snapshot import batch_snapshot
 from benchmarks.flatness import Bench
 from salesinsights_dagster.dashboard.figures import sales_figures
 from salesinsights_dagster.dashboard.spans import SPANS
@@ -27,14 +27,14 @@ def run(rows: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         bench = Bench(Path(folder) / "full")
         bench.load_history(rows)
-        gold = tables_of_one_batch(bench.lake)
+        gold = batch_snapshot(bench.lake)
         lines: list[dict[str, object]] = []
         for span in SPANS.values():
             compute = partial(sales_figures, gold, span, NOW, 45)
             totals = compute().totals
             line = {"page": span.title, "ms": _milliseconds(compute), "allowed": ALLOWED_MS}
             lines.append({**line, "units": totals.get("units"), "orders": totals.get("orders")})
-        look = _milliseconds(lambda: tables_of_one_batch(bench.lake))
+        look = _milliseconds(lambda: batch_snapshot(bench.lake))
         return [*lines, {"page": "a look that finds nothing new", "ms": look, "allowed": "", "units": "", "orders": ""}]
 
 

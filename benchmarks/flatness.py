@@ -20,13 +20,14 @@ import polars as pl
 from rich.progress import track
 
 from assets.stream.compaction import compact
-from assets.stream.micro_batch import open_stream, stream
+from assets.stream.micro_batch import micro_batches, open_stream
 from assets.stream.run_summary import RunSummary
 from assets.tables import BRONZE_EVENTS
 from assets.upkeep.lake_files import keep_up
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
-from resources.lake import PROPERTIES, Lake
+from resources.lake import Lake
+from resources.lake_table import PROPERTIES
 from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.simulator.live import encode
 from salesinsights_dagster.simulator.shop import Shop
@@ -116,7 +117,7 @@ class Bench:
         summary = RunSummary()
         begun, begun_wall = time.process_time(), time.perf_counter()
         tables = open_stream(self.lake)
-        for receipt in stream(tables, self._reader, lambda: now, 10**9, 45):
+        for receipt in micro_batches(tables, self._reader, lambda: now, 10**9, 45):
             summary.add(receipt)
         compact(tables)
         return Spent(time.process_time() - begun, time.perf_counter() - begun_wall)

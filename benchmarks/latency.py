@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.stream.checks import percentiles
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from benchmarks.system import COMMAND, System, fresh_system, prove_live, run_measured
@@ -37,7 +37,7 @@ class Observer(threading.Thread):
     def run(self) -> None:
         last = 0
         while not self._over.wait(LOOK_SECONDS):
-            now_at = self._lake.table(PRODUCT_SALES).progress(BATCH) or 0
+            now_at = batch_of(self._lake.table(PRODUCT_SALES))
             self.seen.update({batch: datetime.now(UTC) for batch in range(last + 1, now_at + 1)})
             last = now_at
 

@@ -32,12 +32,13 @@ from assets.tables import (
 from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import refresh_cohorts
-from assets.visitors.daily_tables import follow_silver
+from assets.visitors.daily_tables import refresh_days
 from assets.visitors.user_features import make_features
 from benchmarks.alone import alone, peak_mb
 from benchmarks.flatness import BATCH, Bench
 from benchmarks.visitor_days import DAY, BusyDay
-from resources.lake import Lake, TableLayout
+from resources.lake import Lake
+from resources.lake_table import TableLayout
 
 AFTER = datetime(2020, 3, 1, 12, tzinfo=UTC)
 """When the batch comes: on the day after the history."""
@@ -50,9 +51,9 @@ SMALL_DAY = 3_000_000
 """Its last hour has as many events as the two looks take in."""
 
 MAKERS: Mapping[str, tuple[TableLayout, Callable[[Lake], object]]] = {
-    "funnel_daily": (FUNNEL_DAILY, lambda lake: list(follow_silver(lake, FUNNEL_DAILY))),
-    "user_days": (USER_DAYS, lambda lake: list(follow_silver(lake, USER_DAYS))),
-    "silver/sessions": (SESSIONS, lambda lake: list(follow_silver(lake, SESSIONS))),
+    "funnel_daily": (FUNNEL_DAILY, lambda lake: list(refresh_days(lake, FUNNEL_DAILY))),
+    "user_days": (USER_DAYS, lambda lake: list(refresh_days(lake, USER_DAYS))),
+    "silver/sessions": (SESSIONS, lambda lake: list(refresh_days(lake, SESSIONS))),
     "abandoned_carts": (ABANDONED_CARTS, lambda lake: refresh_carts(lake, CartRule())),
     "cohort_retention": (COHORT_RETENTION, refresh_cohorts),
     "clv_model, with the holdout": (CLV_MODEL, lambda lake: refit(lake, ClvOptions(), AFTER)),

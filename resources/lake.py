@@ -1,309 +1,27 @@
-"""Delta Lake tables under one root: create, read, append and replace, each commit with its progress inside it.
+"""Delta Lake tables under one root: found, created, brought to their layout.
 
-Progress is a number under a name (a Delta application transaction), kept in the same commit as the rows. A table is
-read and written through one handle, so that a writer who raced this one fails at the commit and changes nothing.
-
-Add here: a way to touch a table that every layer needs. Not here: which tables there are (`assets`).
+Add here: what holds for all tables of a lake. Not here: what is done with one (`lake_table`), or which tables there are
+(`assets`).
 """
 
 import hashlib
-import itertools
-import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
-import polars as pl
-from arro3.core import RecordBatch, RecordBatchReader, Table
-from deltalake import (
-    ColumnProperties,
-    CommitProperties,
-    DeltaTable,
-    Schema,
-    Transaction,
-    WriterProperties,
-    write_deltalake,
-)
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from resources.partitions import apart
-from resources.superseding import SUPERSEDED_FROM, Superseding
-
-PROPERTIES = {
-    "delta.checkpointInterval": "5",
-    "delta.logRetentionDuration": "interval 6 hours",
-    "delta.deletedFileRetentionDuration": "interval 6 hours",
-}
-"""A checkpoint costs about a millisecond, and each commit since the last one as much at every load: one in 5 commits
-keeps loading cheap and flat. The log behind it stays for six hours, and so do replaced files: longer than any run or
-reader lasts. A checkpoint names each replaced file for that time, so that a longer one would cost every load."""
-
-_LOG_KEPT = "delta.logRetentionDuration"
-
-Rows = pl.DataFrame | Iterator[pl.DataFrame]
-
-_T = TypeVar("_T")
-
-
-class LakeError(RuntimeError):
-    """The lake can't be read or written; the message says what failed and what to do."""
-
-
-class VersionGoneError(LakeError):
-    """The version of a table that was asked for is no longer kept."""
-
-
-class ConcurrentCommitError(LakeError):
-    """Another writer committed first; this commit changed nothing."""
-
-
-class ProgressMovedError(LakeError):
-    """Another run has done this work meanwhile; there is nothing left to do here."""
-
-
-@dataclass(frozen=True)
-class TableLayout:
-    """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
-
-    `varied` are columns whose values hardly repeat within a file: a dictionary of them only costs. `file_bytes` is
-    about how large a file is written, where rows of a day are replaced: what is replaced has its file written again.
-    """
-
-    name: str
-    schema: pl.Schema
-    partition_by: tuple[str, ...] = ()
-    description: str = ""
-    properties: Mapping[str, str] = field(default_factory=dict)
-    varied: tuple[str, ...] = ()
-    file_bytes: int | None = None
-    superseding: Superseding | None = None
-
-    @property
-    def files(self) -> WriterProperties:
-        """How Parquet is written: in half the bytes of the default, Snappy, in the same time.
-
-        Texts and bytes have statistics of whole chunks alone: nobody looks for a page by them.
-        """
-        columns = {
-            name: ColumnProperties(
-                dictionary_enabled=name not in self.varied,
-                statistics_enabled="CHUNK" if kind in (pl.String, pl.Binary) else "PAGE",
-            )
-            for name, kind in self.schema.items()
-            if name in self.varied or kind in (pl.String, pl.Binary)
-        }
-        return WriterProperties(compression="ZSTD", compression_level=1, column_properties=columns)
-
-    @property
-    def delta(self) -> Schema:
-        """The columns as Delta Lake knows them."""
-        return Schema.from_arrow(self.schema)
-
-    def column_types(self) -> dict[str, str]:
-        """Each column's type under Delta Lake's name for it, such as `decimal(18,2)` or `timestamp`."""
-        fields = json.loads(self.delta.to_json())["fields"]
-        return {field["name"]: _type_name(field["type"]) for field in fields}
-
-    def on_days(self, days: Iterable[date]) -> str:
-        """A literal partition predicate, so that a replacement conflicts only with writers of the same days."""
-        listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        return f"{self.partition_by[0]} IN ({listed})"
-
-
-def _type_name(kind: str | dict[str, str]) -> str:
-    return kind if isinstance(kind, str) else f"{kind['type']}<{kind['elementType']}>"
-
-
-class LakeTable:
-    """One table at one version. Reads see that version; a write moves the handle to the version that it made."""
-
-    def __init__(self, layout: TableLayout, delta: DeltaTable) -> None:
-        self.layout = layout
-        self._delta = delta
-
-    @property
-    def version(self) -> int:
-        return self._delta.version()
-
-    def progress(self, name: str) -> int | None:
-        """The number last committed under `name`, None if there is none."""
-        return self._delta.transaction_version(name)
-
-    def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The rows for which the SQL predicate `where` holds, in no particular order; statistics prune the files.
-
-        Of a table with `superseding` the rows that count: there `where` may name the columns of its key alone.
-        """
-        names = list(columns or self.layout.schema)
-        if self.layout.superseding is None or self.superseded_from is None:
-            return self._framed(self._delta.scan(columns=names, predicate=where), names)
-        day = self.layout.partition_by[0]
-        more = [name for name in (*self.layout.superseding.columns, day) if name not in names]
-        rows = self._framed(self._delta.scan(columns=[*names, *more], predicate=where), [*names, *more])
-        settled = pl.col(day) < self.superseded_from
-        counting = self.layout.superseding.alive(rows.filter(~settled))
-        return pl.concat([rows.filter(settled), counting]).select(names)
-
-    @property
-    def superseded_from(self) -> date | None:
-        """The first day with rows that do not count; None where all do."""
-        number = self.progress(SUPERSEDED_FROM)
-        return date.fromordinal(number) if number else None
-
-    def _framed(self, rows: Any, names: Sequence[str]) -> pl.DataFrame:
-        return pl.DataFrame(rows).cast(pl.Schema({name: self.layout.schema[name] for name in names})).select(names)
-
-    def stream(
-        self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
-    ) -> Iterator[pl.DataFrame]:
-        """What `read` gives, in frames of about so many rows as they come from the files, so that no more is held.
-
-        Also rows that do not count, of a table with `superseding`.
-        """
-        names = list(columns or self.layout.schema)
-        held: list[RecordBatch] = []
-        for batch in itertools.chain(self._delta.scan(columns=names, predicate=where), [None]):
-            held += [batch] if batch is not None else []
-            if held and (batch is None or sum(one.num_rows for one in held) >= rows_at_once):
-                yield self._framed(Table.from_batches(held), names)
-                held = []
-
-    def files(self) -> pl.DataFrame:
-        """One row a data file: path, size_bytes, num_records, and each column's statistics and partition value."""
-        return pl.DataFrame(self._delta.get_add_actions(flatten=True))
-
-    @property
-    def days(self) -> list[date]:
-        """The values of the partition column that the table holds, in order."""
-        files = self.files()
-        return sorted(set(files[f"partition.{self.layout.partition_by[0]}"])) if files.height else []
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are, by the statistics of the files."""
-        return int(self._delta.count())
-
-    @property
-    def properties(self) -> Mapping[str, str]:
-        """The table's properties, Delta Lake's own and those that `annotate` has set."""
-        return dict(self._delta.metadata().configuration)
-
-    def annotate(self, properties: Mapping[str, str]) -> None:
-        """Set properties of our own, in a commit without rows. Raises ConcurrentCommitError if another came first."""
-        self._write(lambda: self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False))
-
-    def file_uris(self, where: str | None = None) -> list[str]:
-        """The data files, or those that may hold rows for which `where` holds."""
-        return self._delta.file_uris(file_pruning_predicate=where)
-
-    def append(self, rows: Rows, progress: Mapping[str, int]) -> None:
-        """Add `rows`, a frame or many that are written as they come, and set `progress`, in one commit.
-
-        No rows is a commit too.
-        Raises ConcurrentCommitError if another writer moved one of these names since this handle was loaded,
-        LakeError if the table can't be written, and whatever the frames raise. Either way nothing was added.
-        """
-        self._put(rows, progress, mode="append")
-
-    def replace(self, rows: Rows, where: str | None, progress: Mapping[str, int]) -> None:
-        """Put `rows` in the place of those for which `where` holds (None: of all), in one commit.
-
-        Raises like `append`. To replace by the same rows again changes no row.
-        """
-        self._put(rows, progress, mode="overwrite", predicate=where)
-
-    def compact(self, days: Iterable[date], file_bytes: int | None = None) -> int:
-        """Merge the small files of these days (of the whole table if it has no days); the number of files it saved.
-
-        A file of at least `file_bytes` (by default 100 MB) is left alone, and none grows much larger.
-        Raises ConcurrentCommitError if somebody replaced one of them meanwhile.
-        """
-        listed = [day.isoformat() for day in days]
-        filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
-        how: dict[str, Any] = {"target_size": file_bytes, "writer_properties": self.layout.files}
-        done = self._write(lambda: self._delta.optimize.compact(filters, **how))
-        return done["numFilesRemoved"] - done["numFilesAdded"]
-
-    def checkpoint(self) -> None:
-        """Write the state of this version as a checkpoint, and drop the log entries that nobody may need any more.
-
-        The table's `delta.logRetentionDuration` says how long an entry is kept: longer than any writer holds a handle.
-        """
-        self._write(self._delta.create_checkpoint)
-        self._write(self._delta.cleanup_metadata)
-
-    def vacuum(self, hours: int) -> list[str]:
-        """Delete the files that no version of the last `hours` holds, those that no commit ever named among them.
-
-        The paths that were deleted. Raises LakeError for fewer hours than the table's retention.
-        """
-        return self._write(lambda: self._delta.vacuum(hours, dry_run=False, full=True))
-
-    def purge(self) -> None:
-        """Keep this version alone: no file that it does not name, and no log entry from before it.
-
-        Whoever holds an older handle can neither read nor commit with it any more.
-        """
-        self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: "interval 0 seconds"}))
-        self._write(self._delta.create_checkpoint)
-        self._write(self._delta.cleanup_metadata)
-        self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: PROPERTIES[_LOG_KEPT]}))
-        self._write(lambda: self._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False))
-
-    def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
-        failures: list[Exception] = []
-        shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
-        how |= {"commit_properties": _commit(progress), "writer_properties": self.layout.files}
-        try:
-            self._write(lambda: write_deltalake(self._delta, shaped, target_file_size=self.layout.file_bytes, **how))
-        except LakeError as error:
-            raise (failures or [error])[0] from error
-
-    def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
-        """The frames as Arrow reads them; what they raise is kept in `failures`, since the way through it loses it."""
-
-        def batches() -> Iterator[RecordBatch]:
-            try:
-                for frame in map(self._shaped, frames):
-                    for part in apart(frame, self.layout.partition_by):
-                        yield from Table.from_arrow(part).to_batches()
-            except Exception as failure:
-                failures.append(failure)
-                raise
-
-        schema = Table.from_arrow(self._shaped(pl.DataFrame(schema=self.layout.schema))).schema
-        return RecordBatchReader.from_batches(schema, batches())
-
-    def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(self.layout.schema.names()).cast(self.layout.schema)
-
-    def _write(self, write: Callable[[], _T]) -> _T:
-        try:
-            return write()
-        except CommitFailedError as error:
-            raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error
-        except (DeltaError, OSError) as error:
-            raise LakeError(
-                f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists, is writable and "
-                "that its disk has space; then run again, nothing was half-written"
-            ) from error
-
-
-def _commit(progress: Mapping[str, int]) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
-
-
-def again_on_conflict(work: Callable[[], _T], refresh: Callable[[], object] = lambda: None, attempts: int = 10) -> _T:
-    """Do `work` again while another writer's commit gets in its way; it, or `refresh`, loads its handles anew."""
-    for _ in range(attempts - 1):
-        try:
-            return work()
-        except ConcurrentCommitError:
-            refresh()
-    return work()
+from resources.lake_table import (
+    PROPERTIES,
+    LakeError,
+    LakeTable,
+    TableLayout,
+    VersionGoneError,
+    again_on_conflict,
+    is_local,
+)
 
 
 class Tables(Protocol):
@@ -318,10 +36,15 @@ class Lake:
     def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.root = root
         remote = Path(tempfile.gettempdir()) / f"salesinsights-{hashlib.sha256(root.encode()).hexdigest()[:16]}"
-        self.scratch = remote if "://" in root else Path(root) / "_scratch"
+        self.scratch = Path(root) / "_scratch" if self.is_local else remote
         """A local folder for what can be made again; not part of the lake's content."""
         self._options = dict(storage_options or {}) or None
         self._known: set[str] = set()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the lake is a folder of this machine, and not in an object store."""
+        return is_local(self.root)
 
     def uri(self, layout: TableLayout) -> str:
         return f"{self.root.rstrip('/')}/{layout.name}"
@@ -370,7 +93,7 @@ class Lake:
             delta.alter.set_table_properties(properties)
 
     def _create(self, layout: TableLayout) -> LakeTable:
-        if "://" not in self.root:
+        if self.is_local:
             self._make_folder(layout)
         try:
             delta = DeltaTable.create(

@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 _END = object()
 
 
-def one_ahead(items: Iterable[_T]) -> Generator[_T, None, None]:
+def prefetched(items: Iterable[_T]) -> Generator[_T, None, None]:
     """The same items in the same order, each computed in a thread while the one before it is in use.
 
     What computing an item raises is raised when its turn comes. When the caller stops early, the item under way is

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from resources.lake import LakeTable
+from resources.lake_table import LakeTable
 from resources.scratch import scratch_folder
 
 SLICE = 1_000_000

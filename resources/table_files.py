@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from resources.lake import LakeError, LakeTable
+from resources.lake_table import LakeError, LakeTable, is_local
 
 
 def rows_of(
@@ -60,12 +60,12 @@ def _where_they_differ(before: LakeTable, after: LakeTable) -> str | None:
 
 def _files(table: LakeTable) -> dict[str, date]:
     files = table.files()
-    day = f"partition.{table.layout.partition_by[0]}"
+    day = table.layout.file_day
     return dict(files.select("path", day).iter_rows()) if files.height else {}
 
 
 def _is_local(files: Iterable[str]) -> bool:
-    return not any("://" in file for file in files)
+    return all(map(is_local, files))
 
 
 def _literal(value: object) -> str:

@@ -12,7 +12,8 @@ from assets.archive.month_files import SUFFIXES, file_stem
 from assets.progress.changed_days import rows_per_day
 from assets.tables import BRONZE_EVENTS
 from assets.tables.asset_specs import MONTHS
-from resources.lake import Lake, LakeError
+from resources.lake import Lake
+from resources.lake_table import LakeError
 from salesinsights_dagster.settings import Settings
 
 FIRST_DAY = "SALESINSIGHTS_FIRST_DAY"

@@ -13,15 +13,15 @@ from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.runs.clock import Clock
 from assets.serving.duckdb_file import ServingFile, serving
-from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
-from assets.stream.replicas import Follower
+from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
 from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
 from assets.visitors.user_features import user_features
-from assets.visitors.visitor_assets import abandoned_carts, behaviour, cohort_retention
+from assets.visitors.visitor_assets import abandoned_carts, cohort_retention, visitor_tables
 from resources.lake import Lake
 from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka
@@ -36,7 +36,7 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (
     *(archive_months, micro_batch),
-    *(behaviour, abandoned_carts, cohort_retention, user_features, customer_value, restatements, serving),
+    *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value, restatements, serving),
     *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""
@@ -51,14 +51,14 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
                 made.map_asset_specs(lambda spec: with_calendar(with_cadence(spec), settings.first_day))
                 for made in MADE
             ),
-            *(follower.spec for follower in followers_of(settings)),
+            *(replica.spec for replica in replicas_of(settings)),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, alert_sensor],
         schedules=[upkeep_schedule, proof_schedule],
         resources={
             "lake": Lake(settings.lake),
-            "shop": stream_of(settings),
+            "stream": stream_of(settings),
             "inbox": inbox_of(settings),
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
@@ -78,17 +78,17 @@ def stream_of(settings: Settings) -> Stream:
         clock=utc_now,
         batch_rows=settings.batch_rows,
         window_seconds=settings.window_seconds,
-        followers=followers_of(settings),
+        replicas=replicas_of(settings),
     )
 
 
-def followers_of(settings: Settings) -> list[Follower]:
+def replicas_of(settings: Settings) -> list[Replica]:
     """Who keeps a copy of gold, by these settings."""
-    found: list[Follower] = []
+    found: list[Replica] = []
     if settings.sales_topic:
         found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings)))
     if settings.postgres:
-        found.append(PostgresCopy(settings.postgres))
+        found.append(PostgresReplica(settings.postgres))
     return found
 
 

@@ -18,7 +18,7 @@ from assets.customers.customer_value import customer_value_is_behind
 from assets.gold.gold import gold_is_behind
 from assets.stream.alarms import Alarms, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
-from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, CUSTOMER_VALUE, DAILY
+from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, CUSTOMER_VALUE, DAILY, VISITOR_TABLES
 from assets.visitors.abandoned_carts import carts_are_behind
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import cohorts_are_behind
@@ -107,7 +107,7 @@ def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], 
     return {
         **{layout.name: lambda: gold_is_behind(lake) for layout in DAILY},
         CUSTOMER_VALUE.name: lambda: customer_value_is_behind(lake),
-        **{layout.name: partial(is_stale, lake, layout) for layout in BEHAVIOUR},
+        **{layout.name: partial(is_stale, lake, layout) for layout in VISITOR_TABLES},
         ABANDONED_CARTS.name: lambda: carts_are_behind(lake, cart_rule),
         COHORT_RETENTION.name: lambda: cohorts_are_behind(lake),
     }
@@ -131,10 +131,12 @@ def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callabl
     return known
 
 
-def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream, cart_rule: CartRule) -> Iterator[Alarms]:
+def _all_alarms(
+    context: dg.SensorEvaluationContext, lake: Lake, stream: Stream, cart_rule: CartRule
+) -> Iterator[Alarms]:
     location = context.repository_def
     assert location is not None  # noqa: S101
-    yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, shop.open_reader()), shop.clock())
+    yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, stream.open_reader()), stream.clock())
     yield run_alarms(context.instance, [name for name in location.job_names if not name.startswith("__")])
     yield check_alarms(context.instance, list(location.asset_graph.asset_check_keys))
     yield late_alarms(context.instance, tables_behind(lake, cart_rule))
@@ -150,12 +152,12 @@ def _all_alarms(context: dg.SensorEvaluationContext, lake: Lake, shop: Stream, c
 def alert_sensor(
     context: dg.SensorEvaluationContext,
     lake: dg.ResourceParam[Lake],
-    shop: dg.ResourceParam[Stream],
+    stream: dg.ResourceParam[Stream],
     pager: dg.ResourceParam[Pager],
     cart_rule: dg.ResourceParam[CartRule],
 ) -> dg.SkipReason:
     told = json.loads(context.cursor or "{}")
-    alarms = {name: fault for found in _all_alarms(context, lake, shop, cart_rule) for name, fault in found.items()}
+    alarms = {name: fault for found in _all_alarms(context, lake, stream, cart_rule) for name, fault in found.items()}
     known = tell(pager, notices(told, alarms), told, context.log.warning)
     context.update_cursor(json.dumps(known))
     return dg.SkipReason("; ".join(f"{name}: {fault}" for name, fault in known.items()) or "all is well")

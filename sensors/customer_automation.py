@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.customers.customer_assets import CUSTOMER_ASSETS
 from assets.serving.duckdb_file import SERVING
-from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION, RESTATEMENTS
+from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, RESTATEMENTS, VISITOR_TABLES
 from assets.tables.asset_specs import key_of
 
 LOOK_SECONDS = 300
@@ -35,7 +35,7 @@ _HOUR = dg.AutomationCondition.cron_tick_passed("23 * * * *").since(dg.Automatio
 HOURLY = (_HOUR & DUE).with_label("once an hour, if what it is made from was made since")
 
 CADENCES: Mapping[dg.AssetKey, dg.AutomationCondition[Any]] = {
-    **{key_of(layout): FOLLOW for layout in (*CUSTOMER_ASSETS, *BEHAVIOUR, ABANDONED_CARTS, RESTATEMENTS)},
+    **{key_of(layout): FOLLOW for layout in (*CUSTOMER_ASSETS, *VISITOR_TABLES, ABANDONED_CARTS, RESTATEMENTS)},
     SERVING.key: FOLLOW,
     key_of(COHORT_RETENTION): HOURLY,
 }

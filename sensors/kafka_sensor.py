@@ -21,9 +21,9 @@ DAEMON_LOOP_SECONDS = 5
 """The daemon looks at its sensors this often, so an interval that it misses by a hair costs that much."""
 
 
-def has_leftovers(lake: Lake, shop: Stream, told: int) -> bool:
+def has_leftovers(lake: Lake, stream: Stream, told: int) -> bool:
     """Whether a killed run left a batch between bronze and gold, Dagster was not told of one, or a copy is behind."""
-    return gold_is_behind(lake) or whole_batches(lake) != told or any_behind(shop.followers, lake)
+    return gold_is_behind(lake) or whole_batches(lake) != told or any_behind(stream.replicas, lake)
 
 
 def decide(
@@ -53,12 +53,12 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
         description=f"Every {poll_seconds} seconds: starts the stream if Kafka holds events that were not read yet.",
     )
     def kafka_sensor(
-        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
     ) -> dg.RunRequest | dg.SkipReason:
         return decide(
             run_in_flight(context.instance, STREAM.name),
-            lambda: unread_offsets(lake, shop.open_reader()),
-            lambda: has_leftovers(lake, shop, told_batch(context.instance)),
+            lambda: unread_offsets(lake, stream.open_reader()),
+            lambda: has_leftovers(lake, stream, told_batch(context.instance)),
         )
 
     return kafka_sensor

@@ -42,7 +42,7 @@ def clock() -> Callable[[], datetime]:
 
 
 @pytest.fixture
-def shop(mock_kafka: MockKafka, topic: str, clock: Callable[[], datetime]) -> Stream:
+def stream(mock_kafka: MockKafka, topic: str, clock: Callable[[], datetime]) -> Stream:
     return Stream(lambda: MockTopicReader(mock_kafka.connection, topic), clock, batch_rows=1_000, window_seconds=45)
 
 

@@ -5,7 +5,7 @@ Add here: how tests look at several tables. Not here: what should be in them.
 
 import polars as pl
 
-from assets.stream.micro_batch import Receipt, open_stream, stream
+from assets.stream.micro_batch import Receipt, micro_batches, open_stream
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     BRONZE_EVENTS,
@@ -17,7 +17,8 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
-from resources.lake import Lake, LakeTable, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout
 
 ALL = (
     BRONZE_EVENTS,
@@ -31,8 +32,10 @@ ALL = (
 )
 
 
-def run(lake: Lake, shop: Stream) -> list[Receipt]:
-    return list(stream(open_stream(lake), shop.open_reader(), shop.clock, shop.batch_rows, shop.window_seconds))
+def run(lake: Lake, stream: Stream) -> list[Receipt]:
+    return list(
+        micro_batches(open_stream(lake), stream.open_reader(), stream.clock, stream.batch_rows, stream.window_seconds)
+    )
 
 
 def rows(lake: Lake, layout: TableLayout) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.archive.month_files import find_month
-from assets.archive.month_loader import Heard, MonthLoad, load_month
+from assets.archive.month_loader import MonthLoad, OnProgress, load_month
 from assets.progress.changed_days import rows_per_day
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import (
@@ -33,7 +33,7 @@ class Archive:
     folder: Path
     clock: Callable[[], datetime]
     window_seconds: int
-    heard: Heard = lambda stage, rows: None
+    heard: OnProgress = lambda stage, rows: None
 
 
 @dg.multi_asset(
@@ -61,7 +61,7 @@ def archive_months(
     )
 
 
-def _told(context: dg.AssetExecutionContext, heard: Heard) -> Heard:
+def _told(context: dg.AssetExecutionContext, heard: OnProgress) -> OnProgress:
     """Progress as lines of the run's log, too."""
 
     def tell(stage: str, rows: int) -> None:

@@ -21,8 +21,9 @@ from assets.silver.day_pieces import DayPieces, day_pieces
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import put_in_silver, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import Lake, LakeTable, again_on_conflict
-from resources.prefetch import one_ahead
+from resources.lake import Lake
+from resources.lake_table import LakeTable, again_on_conflict
+from resources.prefetch import prefetched
 
 ROWS_AT_ONCE = 1_000_000
 """About so many rows of bronze are refined at once; it bounds the memory of a backfill."""
@@ -30,7 +31,7 @@ ROWS_AT_ONCE = 1_000_000
 NOTHING = {"lines": 0, "accepted": 0, "quarantined": 0, "duplicates": 0}
 """The counts of a month that is being loaded."""
 
-Heard = Callable[[str, int], object]
+OnProgress = Callable[[str, int], object]
 """Hears of progress: the stage (`bronze`, then `silver and gold`) and the rows that were done since."""
 
 
@@ -57,7 +58,7 @@ def number_of(month: date) -> int:
 
 
 def load_month(
-    lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: Heard = lambda stage, rows: None
+    lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: OnProgress = lambda stage, rows: None
 ) -> MonthLoad:
     """Bring a month's file through bronze, silver and gold; `now` becomes ingested_at.
 
@@ -71,7 +72,7 @@ def load_month(
         days = _days_of(lake, file.month)
         pieces.judge_named()
         groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
-        for group, outcome in one_ahead((group, _refine(lake, file.month, group, pieces)) for group in groups):
+        for group, outcome in prefetched((group, _refine(lake, file.month, group, pieces)) for group in groups):
             outcomes.append(outcome)
             rebuild_gold(lake, DAILY, group, window_seconds)
             heard("silver and gold", int(outcome["rows"].sum()))
@@ -106,7 +107,7 @@ def _holds_only(bronze: LakeTable, days: list[date], month: date, lines: Mapping
     return all(set(files[f"{end}.{name}"]) == {value} for name, value in ours.items() for end in ("min", "max"))
 
 
-def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard, pieces: DayPieces) -> bool:
+def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pieces: DayPieces) -> bool:
     """Put the lines of the file into bronze, in the place of the month's former ones; False if they are there.
 
     Lines that are new are in `pieces`, too.
@@ -140,7 +141,7 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: Heard, pieces:
 
 def _rows(file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]) -> Iterator[pl.DataFrame]:
     """The file's lines as rows of bronze, with what the contract says of them, but for those of forgotten users."""
-    for lines in one_ahead(file.lines()):
+    for lines in prefetched(file.lines()):
         rows = lines.with_columns(
             source=pl.lit(ARCHIVE),
             partition=pl.lit(number_of(file.month), pl.Int32),
@@ -182,7 +183,7 @@ def _days_in(table: LakeTable, month: date) -> set[date]:
         return set()
     number = number_of(month)
     found = files.filter((pl.col("min.partition") <= number) & (pl.col("max.partition") >= number))
-    return set(found[f"partition.{table.layout.partition_by[0]}"])
+    return set(found[table.layout.file_day])
 
 
 def _days_of(lake: Lake, month: date) -> list[date]:

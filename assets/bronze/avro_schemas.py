@@ -5,7 +5,8 @@ Add here: how a schema is kept. Not here: how a value is read by it (`events.avr
 
 from assets.events.avro_decoder import Schemas
 from assets.tables import BRONZE_EVENTS
-from resources.lake import LakeTable, OpenTables
+from resources.lake import OpenTables
+from resources.lake_table import LakeTable
 
 _PROPERTY = "salesinsights.avro.schema."
 

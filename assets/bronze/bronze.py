@@ -16,10 +16,11 @@ import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
 from assets.events.message_parser import parse_events
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import Chunk, KafkaReader, TopicState
-from resources.lake import LakeTable, OpenTables, ProgressMovedError, Tables, again_on_conflict
+from resources.lake import OpenTables, Tables
+from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
 
 INGESTED_AT = "batch/ingested_at"
 
@@ -114,7 +115,7 @@ def commit_batch(tables: OpenTables, topic: str, state: TopicState, chunk: Chunk
     Raises ProgressMovedError if another run committed first.
     """
     bronze = tables.table(BRONZE_EVENTS)
-    number = (bronze.progress(BATCH) or 0) + 1
+    number = batch_of(bronze) + 1
     start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
     events = _bronze_rows(chunk.messages, topic, number, now)
     progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
@@ -154,7 +155,7 @@ def _append(tables: OpenTables, rows: pl.DataFrame, progress: Mapping[str, int])
 
 def last_batch(bronze: LakeTable, topic: str) -> Batch:
     """The newest batch, read back from bronze: what a run does that starts after one was killed."""
-    number = bronze.progress(BATCH) or 0
+    number = batch_of(bronze)
     rows = bronze.read(f"batch = {number}").sort("partition", "offset")
     source = rows["source"][0] if rows.height else topic
     partitions = list(itertools.takewhile(lambda p: bronze.progress(_next(source, p)) is not None, itertools.count()))

@@ -14,7 +14,7 @@ from assets.tables import FORGOTTEN_USERS
 from resources.lake import Tables
 
 
-def hash_of(user_id: int) -> str:
+def user_hash(user_id: int) -> str:
     """What is kept of a forgotten user."""
     return hashlib.sha256(f"salesinsights user {user_id}".encode()).hexdigest()
 
@@ -35,7 +35,7 @@ def without_forgotten(events: pl.DataFrame, forgotten: Mapping[str, datetime]) -
     numbered = events.with_row_index("_row")
     about = _numbers_in(numbered)
     moments = {
-        number: forgotten[known] for number in about["number"].unique() if (known := hash_of(number)) in forgotten
+        number: forgotten[known] for number in about["number"].unique() if (known := user_hash(number)) in forgotten
     }
     since = pl.DataFrame(list(moments.items()), {"number": pl.Int64, "since": pl.Datetime("us", "UTC")}, orient="row")
     latest = about.join(since, on="number").group_by("_row").agg(pl.col("since").max())

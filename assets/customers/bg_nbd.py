@@ -162,5 +162,5 @@ def fit_bg_nbd(history: Histories, *, modified: bool = False) -> tuple[BgNbd, Fi
     in_units = {name: value * (unit if name == "alpha" else 1) for name, value in fit.parameters.items()}
     errors = {name: value * (unit if name == "alpha" else 1) for name, value in fit.standard_errors.items()}
     model = BgNbd(**in_units, modified=modified)
-    doubt = fit.doubt or (None if (history.frequency > 0).any() else "nobody has bought twice")
-    return model, Fit(in_units, errors, model.log_likelihood(history), doubt)
+    fit_warning = fit.fit_warning or (None if (history.frequency > 0).any() else "nobody has bought twice")
+    return model, Fit(in_units, errors, model.log_likelihood(history), fit_warning)

@@ -11,7 +11,8 @@ from assets.customers.clv_model import newest_model
 from assets.customers.lifetime_model import BY_PAST
 from assets.runs.verdict import Verdict
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE
-from resources.lake import Lake, VersionGoneError
+from resources.lake import Lake
+from resources.lake_table import VersionGoneError
 
 LARGEST = 1e12
 """No number of purchases and no value is larger."""

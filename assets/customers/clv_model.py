@@ -22,7 +22,8 @@ from assets.customers.likelihood import Fit
 from assets.customers.options import ClvOptions
 from assets.customers.purchase_history import purchase_history
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS
-from resources.lake import Lake, LakeTable, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import LakeTable, again_on_conflict
 
 MODEL = "model_version"
 """The name under which a commit holds the version of the model."""
@@ -127,7 +128,7 @@ def _fitted(fit: Fit, names: tuple[str, ...], what: str) -> dict[str, object]:
     """Parameters and errors by the table's names; null where the fit has none."""
     errors = {f"{name}_error": _finite(fit.standard_errors.get(name)) for name in names}
     parameters = {name: fit.parameters.get(name) for name in names}
-    return {**parameters, **errors, f"{what}_log_likelihood": fit.log_likelihood, f"{what}_doubt": fit.doubt}
+    return {**parameters, **errors, f"{what}_log_likelihood": fit.log_likelihood, f"{what}_doubt": fit.fit_warning}
 
 
 def _finite(number: float | None) -> float | None:

@@ -18,7 +18,8 @@ from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
 from assets.progress.source_fingerprints import has_changed, seen
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
-from resources.lake import Lake, LakeTable, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import LakeTable, again_on_conflict
 
 REACHED = "reached_day"
 """The name under which a commit holds the newest day on which anybody had bought, by its number in the calendar."""

@@ -66,5 +66,5 @@ def fit_gamma_gamma(frequency: Floats, value: Floats) -> tuple[GammaGamma, Fit]:
     in_units = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.parameters.items()}
     errors = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.standard_errors.items()}
     model = GammaGamma(**in_units)
-    doubt = fit.doubt or ("the mean of all is not finite (q <= 1)" if model.q <= 1 else None)
-    return model, Fit(in_units, errors, model.log_likelihood(x, seen), doubt)
+    fit_warning = fit.fit_warning or ("the mean of all is not finite (q <= 1)" if model.q <= 1 else None)
+    return model, Fit(in_units, errors, model.log_likelihood(x, seen), fit_warning)

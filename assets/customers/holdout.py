@@ -45,7 +45,7 @@ def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
     seen = days.filter(pl.col("event_date") <= pl.lit(last) - timedelta(days=length))
     buyers, start = purchase_histories(seen), newest_day(seen)
     model, fit = fit_bg_nbd(histories(buyers, options), modified=options.modified)
-    if fit.doubt or start is None or last is None:
+    if fit.fit_warning or start is None or last is None:
         return None
     after = days.filter(pl.col("event_date") > start).join(buyers.select("user_id", "frequency"), on="user_id")
     ends = _weeks((last - start).days)

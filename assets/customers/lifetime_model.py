@@ -53,7 +53,9 @@ def fit_lifetime(buyers: pl.DataFrame, options: ClvOptions) -> LifetimeFit:
     """The models with the largest likelihood for these buyers: HISTORY in days, and monetary_value."""
     bg_nbd, purchases = fit_bg_nbd(histories(buyers, options), modified=options.modified)
     gamma_gamma, value = fit_gamma_gamma(_floats(buyers, "frequency"), _floats(buyers, "monetary_value"))
-    model = LifetimeModel(None if purchases.doubt else bg_nbd, None if value.doubt else gamma_gamma, options)
+    model = LifetimeModel(
+        None if purchases.fit_warning else bg_nbd, None if value.fit_warning else gamma_gamma, options
+    )
     return LifetimeFit(model, purchases, value, buyers.height, buyers.filter(pl.col("frequency") > 0).height)
 
 

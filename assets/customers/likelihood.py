@@ -35,7 +35,7 @@ class Fit:
     parameters: Mapping[str, float]
     standard_errors: Mapping[str, float]
     log_likelihood: float
-    doubt: str | None
+    fit_warning: str | None
 
 
 def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> Fit:
@@ -52,13 +52,13 @@ def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> 
         for start in _STARTS
     ]
     best = min(found, key=lambda result: float(result.fun))
-    errors, doubt = _judge(names, lambda logs: loss(logs)[1], best.x, weight)
+    errors, fit_warning = _judge(names, lambda logs: loss(logs)[1], best.x, weight)
     parameters = np.exp(best.x)
     return Fit(
         dict(zip(names, parameters.tolist(), strict=True)),
         dict(zip(names, (errors * parameters).tolist(), strict=True)),
         -float(best.fun) * weight,
-        doubt,
+        fit_warning,
     )
 
 

@@ -12,7 +12,8 @@ import polars as pl
 from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 
 OPEN_DAYS = 2
 """So many of the newest days are read at each look."""

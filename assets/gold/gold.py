@@ -16,10 +16,11 @@ import polars as pl
 
 from assets.gold.measures import KEYS, added, measured, taken_off
 from assets.gold.touched_rows import where_touched
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
-from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, TableLayout, Tables, again_on_conflict
+from resources.lake import Lake, OpenTables, Tables
+from resources.lake_table import LakeTable, ProgressMovedError, TableLayout, again_on_conflict
 from resources.table_files import rows_of
 
 NO_PROGRESS: Mapping[str, int] = {}
@@ -58,7 +59,7 @@ def advance_gold(tables: OpenTables, window_seconds: int) -> None:
 
 def _advance(tables: OpenTables, layout: TableLayout, change: Callable[[int, int, int], _Change | None]) -> None:
     table, purchases = tables.table(layout), tables.table(SILVER_PURCHASES)
-    covered, last = _covered(table), _covered(purchases)
+    covered, last = batch_of(table), batch_of(purchases)
     if covered > last:
         raise ProgressMovedError(f"another run has brought {layout.name} to batch {covered}")
     if covered == last:
@@ -84,13 +85,9 @@ def _change(tables: OpenTables, covered: int, last: int, window_seconds: int) ->
     return _Change(touched, after, measured(earlier, DAILY, window_seconds))
 
 
-def _covered(table: LakeTable) -> int:
-    return table.progress(BATCH) or 0
-
-
 def whole_batches(tables: Tables) -> int:
     """The last batch that every daily gold table covers."""
-    return min(_covered(tables.table(layout)) for layout in DAILY)
+    return min(batch_of(tables.table(layout)) for layout in DAILY)
 
 
 def rebuild_gold(
@@ -109,7 +106,7 @@ def rebuild_gold(
     def rebuild() -> None:
         gold = [lake.table(layout) for layout in layouts]
         purchases = lake.table(SILVER_PURCHASES)
-        for covered, some in groupby(sorted(gold, key=_covered), _covered):
+        for covered, some in groupby(sorted(gold, key=batch_of), batch_of):
             _rebuild(list(some), purchases, days, progress.get(BATCH, covered), window_seconds, progress)
 
     if days:
@@ -133,4 +130,4 @@ def _rebuild(
 
 def gold_is_behind(tables: Tables) -> bool:
     """Whether bronze has a batch that one of the daily tables does not cover."""
-    return whole_batches(tables) < _covered(tables.table(BRONZE_EVENTS))
+    return whole_batches(tables) < batch_of(tables.table(BRONZE_EVENTS))

@@ -14,7 +14,7 @@ import polars as pl
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY
 from assets.tables.queries import sql_of
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake import TableLayout
+from resources.lake_table import TableLayout
 
 KEYS = {
     PRODUCT_SALES.name: ("event_date", "window_start", "product_id"),

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from assets.tables import ARCHIVE, PRODUCT_SALES, RESTATEMENTS, SILVER_PURCHASES
-from resources.lake import Lake, LakeTable, VersionGoneError, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import LakeTable, VersionGoneError, again_on_conflict
 from resources.table_files import rows_that_differ
 
 SEEN_VERSION, SEEN_AT = "product_sales/version", "product_sales/seen_at"

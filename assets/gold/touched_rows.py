@@ -11,7 +11,7 @@ from datetime import date, datetime
 import polars as pl
 
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
-from resources.lake import LakeTable
+from resources.lake_table import LakeTable
 
 MOST_TERMS = 200
 """Windows, or buyers by hundreds, that a predicate names; with more, whole days are replaced."""

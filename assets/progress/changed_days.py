@@ -16,7 +16,8 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
-from resources.lake import LakeTable, Tables
+from resources.lake import Tables
+from resources.lake_table import LakeTable
 
 
 def changed_days(tables: Tables, after: int, last: int) -> dict[str, Mapping[date, int]]:
@@ -41,7 +42,7 @@ def rows_per_day(table: LakeTable, after: int | None = None) -> dict[date, int]:
     files = table.files()
     if files.is_empty():
         return {}
-    day = f"partition.{table.layout.partition_by[0]}"
+    day = table.layout.file_day
     if after is not None:
         files = files.filter((pl.col("max.batch") > after).any().over(day))
     return dict(files.group_by(day).agg(pl.col("num_records").sum()).sort(day).iter_rows())

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import polars as pl
 
-from assets.progress.source_fingerprints import day_rows, hash_of
-from resources.lake import Lake, LakeTable
+from assets.progress.source_fingerprints import day_rows, fingerprint
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from resources.slices import slices_of
 
 Compute = Callable[[pl.DataFrame], pl.DataFrame]
@@ -37,8 +38,8 @@ def kept_part(
     is kept.
     """
     files = table.files()
-    paths = files.filter(pl.col(f"partition.{table.layout.partition_by[0]}").is_in(list(days)))["path"].sort()
-    part = _folder(lake) / name / f"{hash_of(f'{paths.to_list()} {where} {query}')}.parquet"
+    paths = files.filter(pl.col(table.layout.file_day).is_in(list(days)))["path"].sort()
+    part = _folder(lake) / name / f"{fingerprint(f'{paths.to_list()} {where} {query}')}.parquet"
     if not part.exists():
         rows = sum(count for day, (count, _) in day_rows(table).items() if day in days)
         with slices_of(table, f"{where} AND {table.layout.on_days(days)}", rows, columns, "user_id") as slices:

@@ -15,7 +15,7 @@ from itertools import groupby
 
 import polars as pl
 
-from resources.lake import LakeTable
+from resources.lake_table import LakeTable
 
 SLOTS, RECENT_SLOTS = 400, 40
 """Progress by day has so many names, used again after as many days: a name that was once committed stays for ever, and
@@ -48,7 +48,7 @@ def day_rows(table: LakeTable) -> DayRows:
     if files.is_empty():
         return {}
     written = "ingested_at" if "ingested_at" in table.layout.schema else "updated_at"
-    day = f"partition.{table.layout.partition_by[0]}"
+    day = table.layout.file_day
     known = files.group_by(day).agg(pl.col("num_records").sum(), pl.col(f"max.{written}").max()).sort(day)
     return {when: (rows, newest) for when, rows, newest in known.iter_rows()}
 
@@ -64,7 +64,7 @@ def rebuilds_of(table: LakeTable, day: date) -> int:
     return table.progress(_rebuilt(slot_of(day))) or 0
 
 
-def hash_of(text: str) -> int:
+def fingerprint(text: str) -> int:
     """A number of 62 bits, as progress can hold it."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 2
 
@@ -80,7 +80,7 @@ def recent_slot_of(day: date) -> str:
 
 
 @dataclass(frozen=True)
-class FollowedDays:
+class SourceFingerprints:
     """Which days of `source` a table shows, where it shows each day by itself. `query` is how it computes them.
 
     A commit holds a fingerprint per day, per month, and one of all months but the newest two, each of what the source
@@ -129,19 +129,19 @@ class FollowedDays:
         return set(sorted({_month(day) for day in self._rows})[-2:])
 
     def _of_day(self, day: date) -> int:
-        return hash_of(f"{day} {self._rows.get(day)} {rebuilds_of(self.source, day)} {self.query}")
+        return fingerprint(f"{day} {self._rows.get(day)} {rebuilds_of(self.source, day)} {self.query}")
 
     def _of_month(self, month: str, months: Mapping[str, Iterable[date]]) -> int:
         rows = [(day, self._rows[day]) for day in months.get(month, ())]
-        return hash_of(f"{rows} {self.source.progress(_rebuilt(month)) or 0} {self.query}")
+        return fingerprint(f"{rows} {self.source.progress(_rebuilt(month)) or 0} {self.query}")
 
     def _older(self, months: Mapping[str, Iterable[date]], recent: Collection[str]) -> int:
         rows = [(day, self._rows[day]) for month in sorted(months) if month not in recent for day in months[month]]
-        return hash_of(f"{sorted(recent)} {rows} {self.source.progress(_REBUILDS) or 0} {self.query}")
+        return fingerprint(f"{sorted(recent)} {rows} {self.source.progress(_REBUILDS) or 0} {self.query}")
 
 
 def _print_of_all(source: LakeTable) -> int:
-    return hash_of(f"{day_rows(source)} {source.progress(_REBUILDS) or 0}")
+    return fingerprint(f"{day_rows(source)} {source.progress(_REBUILDS) or 0}")
 
 
 def _content(source: LakeTable) -> str:

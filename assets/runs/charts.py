@@ -21,8 +21,7 @@ TOP = 20
 
 def newest_day_of_sales(lake: Lake) -> date | None:
     """The last day on which anything was sold; None if nothing ever was."""
-    files = lake.table(PRODUCT_SALES_DAILY).files()
-    return max(files["partition.event_date"]) if files.height else None
+    return max(lake.table(PRODUCT_SALES_DAILY).days, default=None)
 
 
 def sales_between(lake: Lake, first: date, last: date) -> pl.DataFrame:

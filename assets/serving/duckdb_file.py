@@ -11,12 +11,13 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from assets.progress.batch_snapshot import tables_of_one_batch
+from assets.progress.batch_snapshot import batch_snapshot
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS
 from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 
 WINDOW_DAYS = 31
 """Days of product_sales in the file, back from its newest one; product_sales_daily has them all."""
@@ -66,7 +67,7 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
 
 def served_tables(lake: Lake) -> Mapping[str, LakeTable]:
     """Gold's tables under their names in SQL; the daily ones are of one batch."""
-    daily = tables_of_one_batch(lake)
+    daily = batch_snapshot(lake)
     return {layout.name.removeprefix("gold/"): daily.tables.get(layout.name) or lake.table(layout) for layout in SERVED}
 
 

@@ -14,10 +14,11 @@ import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
 from assets.serving.duckdb_file import SERVED, served_tables
-from assets.serving.table_diff import KEYS, Mark, changes_since, mark_of
-from assets.stream.replicas import FollowerError
+from assets.serving.table_diff import KEYS, TableVersion, changes_since, version_of
+from assets.stream.replicas import ReplicaError
 from assets.tables.asset_specs import OWNERS, key_of
-from resources.lake import Lake, LakeError, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeError, LakeTable
 from resources.postgres import PostgresError, PostgresTables, postgres_tables
 
 SCHEMA = "salesinsights"
@@ -30,7 +31,7 @@ _COPIES = pl.Schema(
 
 
 @dataclass(frozen=True)
-class PostgresCopy:
+class PostgresReplica:
     """The copy in the database at `url`, which holds a secret and is kept out of the repr."""
 
     url: str = field(repr=False)
@@ -51,8 +52,8 @@ class PostgresCopy:
             with postgres_tables(self.url, SCHEMA) as database:
                 held = _held(database)
         except PostgresError as error:
-            raise FollowerError(f"the copy can't be asked: {error}") from error
-        return any(held.get(name) != mark_of(table) for name, table in served_tables(lake).items())
+            raise ReplicaError(f"the copy can't be asked: {error}") from error
+        return any(held.get(name) != version_of(table) for name, table in served_tables(lake).items())
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         try:
@@ -62,12 +63,12 @@ class PostgresCopy:
                     name: _copy(lake, database, name, table, held, now) for name, table in served_tables(lake).items()
                 }
         except (PostgresError, LakeError) as error:
-            raise FollowerError(f"the copy is behind gold: {error}") from error
+            raise ReplicaError(f"the copy is behind gold: {error}") from error
 
 
-def _held(database: PostgresTables) -> dict[str, Mark]:
+def _held(database: PostgresTables) -> dict[str, TableVersion]:
     database.ensure(COPIES, _COPIES, ["table_name"])
-    return {str(name): Mark(int(str(version)), str(print_)) for name, version, print_ in _marks(database)}
+    return {str(name): TableVersion(int(str(version)), str(print_)) for name, version, print_ in _marks(database)}
 
 
 def _marks(database: PostgresTables) -> list[tuple[object, ...]]:
@@ -75,10 +76,10 @@ def _marks(database: PostgresTables) -> list[tuple[object, ...]]:
 
 
 def _copy(
-    lake: Lake, database: PostgresTables, name: str, table: LakeTable, held: Mapping[str, Mark], now: datetime
+    lake: Lake, database: PostgresTables, name: str, table: LakeTable, held: Mapping[str, TableVersion], now: datetime
 ) -> int:
     """The rows written and deleted to bring one table up to date."""
-    mark, keys = mark_of(table), KEYS[table.layout.name]
+    mark, keys = version_of(table), KEYS[table.layout.name]
     if held.get(name) == mark:
         return 0
     database.ensure(name, table.layout.schema, keys)

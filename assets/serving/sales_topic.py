@@ -15,8 +15,8 @@ import polars as pl
 from confluent_kafka import KafkaException
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.serving.table_diff import Mark, changes_since, mark_of
-from assets.stream.replicas import FollowerError
+from assets.serving.table_diff import TableVersion, changes_since, version_of
+from assets.stream.replicas import ReplicaError
 from assets.tables import PRODUCT_SALES, SALES_TOPIC
 from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.topics import sales_topic
@@ -24,7 +24,8 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import Message, SoleWriter
-from resources.lake import ConcurrentCommitError, Lake, LakeError, LakeTable
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
 
 READ_ROWS = 200_000
 
@@ -54,13 +55,13 @@ class SalesTopic:
     def is_behind(self, lake: Lake) -> bool:
         """Asks the lake alone. A topic that somebody deleted is found when gold moves again."""
         _, held = _held(lake.table(SALES_TOPIC), self.name)
-        return held != mark_of(lake.table(PRODUCT_SALES))
+        return held != version_of(lake.table(PRODUCT_SALES))
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         try:
             return self._catch_up(lake, now)
         except (KafkaException, KafkaUnavailableError, LakeError) as error:
-            raise FollowerError(f"topic {self.name} is behind gold: {error}") from error
+            raise ReplicaError(f"topic {self.name} is behind gold: {error}") from error
 
     def _catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         connection = self.connect()
@@ -70,7 +71,7 @@ class SalesTopic:
         writer = SoleWriter(connection, self.name)
         ledger, sales = lake.table(SALES_TOPIC), lake.table(PRODUCT_SALES)
         topic_id, held = _held(ledger, self.name)
-        state, mark = reader.state(), mark_of(sales)
+        state, mark = reader.state(), version_of(sales)
         changes = changes_since(lake, sales, held) if topic_id == state.topic_id else None
         rows = changes.rows if changes else sales.read()
         gone = _json_of(changes.gone, _KEY) if changes else _keys_to_take_back(reader, sales)
@@ -81,14 +82,14 @@ class SalesTopic:
         try:
             ledger.replace(pl.DataFrame([entry], schema=SALES_TOPIC.schema), None, {})
         except ConcurrentCommitError as other:
-            raise FollowerError(f"another run publishes to {self.name}") from other
+            raise ReplicaError(f"another run publishes to {self.name}") from other
         return {**counts, "version": mark.version}
 
 
-def _held(ledger: LakeTable, topic: str) -> tuple[str, Mark | None]:
+def _held(ledger: LakeTable, topic: str) -> tuple[str, TableVersion | None]:
     """The id of the topic that was last published to, and the version that it has."""
     rows = ledger.read(columns=["topic", "topic_id", "version", "fingerprint"]).filter(topic=topic).rows()
-    return (rows[0][1], Mark(rows[0][2], rows[0][3])) if rows else ("", None)
+    return (rows[0][1], TableVersion(rows[0][2], rows[0][3])) if rows else ("", None)
 
 
 def _keys_to_take_back(reader: KafkaReader, sales: LakeTable) -> pl.Series:

@@ -10,7 +10,8 @@ import polars as pl
 
 from assets.gold import measures
 from assets.tables import CUSTOMER_VALUE, RESTATEMENTS
-from resources.lake import Lake, LakeTable, TableLayout, VersionGoneError
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout, VersionGoneError
 from resources.table_files import rows_that_differ
 
 KEYS = {
@@ -22,7 +23,7 @@ KEYS = {
 
 
 @dataclass(frozen=True)
-class Mark:
+class TableVersion:
     """A version of a table, and a fingerprint of its columns and files.
 
     The number alone does not name it: a lake that was repaired may give the same number to other rows.
@@ -40,15 +41,15 @@ class Changes:
     gone: pl.DataFrame
 
 
-def mark_of(table: LakeTable) -> Mark:
+def version_of(table: LakeTable) -> TableVersion:
     """The mark of the version that this handle is at."""
     files = table.files()
     paths = sorted(files["path"]) if files.height else []
     shape = [f"{name} {kind}" for name, kind in table.layout.schema.items()]
-    return Mark(table.version, hashlib.sha256("\n".join([*shape, *paths]).encode()).hexdigest()[:32])
+    return TableVersion(table.version, hashlib.sha256("\n".join([*shape, *paths]).encode()).hexdigest()[:32])
 
 
-def changes_since(lake: Lake, table: LakeTable, held: Mark | None) -> Changes | None:
+def changes_since(lake: Lake, table: LakeTable, held: TableVersion | None) -> Changes | None:
     """What changed from the version that `held` marks to the one of this handle.
 
     None where that can't be told, since that version is no longer kept: then a copy has to be compared as a whole.
@@ -63,9 +64,9 @@ def changes_since(lake: Lake, table: LakeTable, held: Mark | None) -> Changes | 
     return Changes(changed, old.select(keys).join(new, on=keys, how="anti"))
 
 
-def _marked(lake: Lake, layout: TableLayout, held: Mark) -> LakeTable | None:
+def _marked(lake: Lake, layout: TableLayout, held: TableVersion) -> LakeTable | None:
     try:
         table = lake.table(layout, held.version)
     except VersionGoneError:
         return None
-    return table if mark_of(table) == held else None
+    return table if version_of(table) == held else None

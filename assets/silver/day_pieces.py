@@ -3,7 +3,7 @@
 Copies of an event without an event_id have its event_time, so pieces of time hold all of them, and leave for silver in
 its order. Those with an event_id may differ in anything else: they are judged by pieces of event_ids first.
 
-Add here: how rows of bronze meet their copies. Not here: which of two copies is kept (`copies`).
+Add here: how rows of bronze meet their copies. Not here: which of two copies is kept (`duplicates`).
 """
 
 from collections import Counter
@@ -18,9 +18,9 @@ from assets.bronze.avro_schemas import schemas_of
 from assets.events.avro_decoder import Schemas
 from assets.events.csv_line_parser import parse_lines
 from assets.events.message_parser import parse_events
-from assets.silver.copies import judge_copies
+from assets.silver.duplicates import judge_duplicates
 from assets.tables import ARCHIVE, BRONZE_EVENTS, SILVER_EVENTS
-from resources.lake import LakeTable
+from resources.lake_table import LakeTable
 from resources.scratch import scratch_folder
 from resources.sorted_runs import KEY, SortedRuns
 
@@ -44,7 +44,7 @@ JUDGED = pl.Schema(
 )
 """A row of bronze and its `outcome`; value, reason and detail are those of refused rows alone."""
 
-_KEPT = (*SILVER_EVENTS.schema, "is_copy")
+_KEPT = (*SILVER_EVENTS.schema, "is_duplicate")
 
 
 class DayPieces:
@@ -73,7 +73,7 @@ class DayPieces:
             group = pl.col("event_id").hash() % _NAMES
             self._unjudged.add(parsed.filter(named).with_columns(group.cast(pl.Int64).alias(KEY)))
             parsed = parsed.filter(~named)
-        self._keep(parsed.with_columns(is_copy=pl.lit(None, pl.Boolean)))
+        self._keep(parsed.with_columns(is_duplicate=pl.lit(None, pl.Boolean)))
 
     def _refuse(self, rows: pl.DataFrame) -> None:
         day = pl.col("event_date").cast(pl.Int64) * DAY
@@ -87,8 +87,8 @@ class DayPieces:
         """Tell the copies among the rows with an event_id, once all rows are in."""
         for piece in self._unjudged.pieces():
             events = piece.drop(KEY).sort(ARRIVAL)
-            judged = judge_copies(events, events.clear())
-            self._refuse(judged.filter(pl.col("reason").is_not_null()).drop("is_copy"))
+            judged = judge_duplicates(events, events.clear())
+            self._refuse(judged.filter(pl.col("reason").is_not_null()).drop("is_duplicate"))
             self._keep(judged.filter(pl.col("reason").is_null()))
 
     def refused(self, days: Sequence[date] = ()) -> Iterator[pl.DataFrame]:
@@ -114,13 +114,13 @@ def _span(days: Sequence[date]) -> tuple[int | None, int | None]:
 
 def _judged(piece: pl.DataFrame) -> pl.DataFrame:
     events = _by_arrival(piece.drop(KEY))
-    known = events.filter(pl.col("is_copy").is_not_null())
-    unnamed = (events if known.is_empty() else events.filter(pl.col("is_copy").is_null())).drop("is_copy")
+    known = events.filter(pl.col("is_duplicate").is_not_null())
+    unnamed = (events if known.is_empty() else events.filter(pl.col("is_duplicate").is_null())).drop("is_duplicate")
     accepted = unnamed.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
-    judged = judge_copies(accepted, accepted.clear()).drop("reason", "detail")
+    judged = judge_duplicates(accepted, accepted.clear()).drop("reason", "detail")
     both = judged if known.is_empty() else pl.concat([judged.select(known.columns), known]).sort(ARRIVAL)
-    fate = pl.when("is_copy").then(pl.lit("duplicates")).otherwise(pl.lit("accepted"))
-    return both.with_columns(outcome=fate).drop("is_copy")
+    fate = pl.when("is_duplicate").then(pl.lit("duplicates")).otherwise(pl.lit("accepted"))
+    return both.with_columns(outcome=fate).drop("is_duplicate")
 
 
 def _by_arrival(rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,10 +10,11 @@ from datetime import date
 
 import polars as pl
 
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.tables import REFINED, SILVER_EVENTS, SILVER_PURCHASES
-from resources.lake import Lake, LakeTable, OpenTables, ProgressMovedError, again_on_conflict
-from resources.prefetch import one_ahead
+from resources.lake import Lake, OpenTables
+from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.prefetch import prefetched
 
 MEASURED = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 """The columns that gold's queries need."""
@@ -43,7 +44,7 @@ def advance_purchases(tables: OpenTables, number: int | None = None, accepted: p
 
 def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | None) -> None:
     table, silver = tables.table(SILVER_PURCHASES), tables.table(SILVER_EVENTS)
-    covered, last = table.progress(BATCH), silver.progress(BATCH) or 0
+    covered, last = table.progress(BATCH), batch_of(silver)
     if (covered or 0) > last:
         raise ProgressMovedError(f"another run has brought silver/purchases to batch {covered}")
     is_filled = covered is not None or not silver.days or last == number == 1
@@ -55,12 +56,12 @@ def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | No
 
 def _catch_up(table: LakeTable, silver: LakeTable) -> None:
     """Add what silver has more; a table that was never filled gets all of it, in one commit, day by day."""
-    covered, last = table.progress(BATCH), silver.progress(BATCH) or 0
+    covered, last = table.progress(BATCH), batch_of(silver)
     if covered is None:
         days = silver.days
         bought = (silver.read(f"{_BOUGHT} AND {SILVER_EVENTS.on_days([day])}", _COLUMNS) for day in days)
         # In a thread of its own: Delta Lake does not read inside of a write.
-        table.replace(one_ahead(bought) if days else _none(), None, {BATCH: last})
+        table.replace(prefetched(bought) if days else _none(), None, {BATCH: last})
     else:
         table.append(silver.read(f"{_BOUGHT} AND batch > {covered} AND batch <= {last}", _COLUMNS), {BATCH: last})
 
@@ -73,10 +74,10 @@ def rebuild_purchases(lake: Lake, days: Sequence[date]) -> None:
 
     def rebuild() -> None:
         table, silver = lake.table(SILVER_PURCHASES), lake.table(SILVER_EVENTS)
-        if table.progress(BATCH) != (silver.progress(BATCH) or 0):
+        if table.progress(BATCH) != batch_of(silver):
             _catch_up(table, silver)
         rows = silver.read(f"{_BOUGHT} AND {SILVER_EVENTS.on_days(days)}", _COLUMNS)
-        table.replace(rows, SILVER_PURCHASES.on_days(days), {BATCH: silver.progress(BATCH) or 0})
+        table.replace(rows, SILVER_PURCHASES.on_days(days), {BATCH: batch_of(silver)})
 
     if days:
         again_on_conflict(rebuild)

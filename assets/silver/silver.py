@@ -13,21 +13,15 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.bronze import Batch, last_batch
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
-from assets.silver.copies import BODY, judge_copies
 from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
+from assets.silver.duplicates import BODY, judge_duplicates
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import (
-    Lake,
-    LakeTable,
-    OpenTables,
-    ProgressMovedError,
-    Tables,
-    again_on_conflict,
-)
+from resources.lake import Lake, OpenTables, Tables
+from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
 from resources.table_files import rows_of
 
 _NAMED = pl.col("event_id").is_not_null()
@@ -66,8 +60,8 @@ class MessagesUnaccountedError(AssertionError):
 
 def unfinished_batch(tables: Tables, topic: str) -> Batch | None:
     """The last batch of bronze, read back, if silver does not cover it: what a killed run left behind."""
-    bronze, covered = tables.table(BRONZE_EVENTS), tables.table(SILVER_EVENTS).progress(BATCH) or 0
-    return last_batch(bronze, topic) if covered < (bronze.progress(BATCH) or 0) else None
+    bronze, covered = tables.table(BRONZE_EVENTS), batch_of(tables.table(SILVER_EVENTS))
+    return last_batch(bronze, topic) if covered < batch_of(bronze) else None
 
 
 def advance_silver(tables: OpenTables, batch: Batch) -> Outcome:
@@ -83,7 +77,7 @@ def advance_silver(tables: OpenTables, batch: Batch) -> Outcome:
 
 def _advance(tables: OpenTables, batch: Batch) -> Outcome:
     silver = tables.table(SILVER_EVENTS)
-    covered = silver.progress(BATCH) or 0
+    covered = batch_of(silver)
     if batch.number <= covered:
         raise ProgressMovedError(f"another run has brought silver to batch {covered}")
     if batch.number != covered + 1:
@@ -99,7 +93,7 @@ def _advance(tables: OpenTables, batch: Batch) -> Outcome:
 
 
 def _append_once(table: LakeTable, rows: pl.DataFrame, number: int) -> None:
-    if (table.progress(BATCH) or 0) < number:
+    if batch_of(table) < number:
         table.append(rows, {BATCH: number})
 
 
@@ -111,12 +105,12 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
     refused = pl.col("reason").is_not_null()
     events = batch.events.sort("partition", "offset")
     readable = events.filter(~refused)
-    judged = judge_copies(readable, _stored_copies(readable, silver))
-    quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_copy")]).with_columns(
+    judged = judge_duplicates(readable, _stored_copies(readable, silver))
+    quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_duplicate")]).with_columns(
         arrival_date=arrival_date()
     )
-    duplicates = judged.filter("is_copy", ~refused)
-    outcome = Outcome(batch, judged.filter(~pl.col("is_copy"), ~refused), quarantined, duplicates)
+    duplicates = judged.filter("is_duplicate", ~refused)
+    outcome = Outcome(batch, judged.filter(~pl.col("is_duplicate"), ~refused), quarantined, duplicates)
     if outcome.accepted.height + quarantined.height + duplicates.height != batch.events.height:
         raise MessagesUnaccountedError(f"batch {batch.number}: its messages do not add up; nothing was committed")
     return outcome
@@ -174,7 +168,7 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
 
     def rebuild() -> pl.DataFrame:
         quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
-        with pieces_of(lake.table(BRONZE_EVENTS), days, silver.progress(BATCH) or 0) as pieces:
+        with pieces_of(lake.table(BRONZE_EVENTS), days, batch_of(silver)) as pieces:
             return put_in_silver(pieces, days, quarantine, silver)
 
     counts = again_on_conflict(rebuild)
@@ -199,7 +193,7 @@ def put_in_silver(
     for rows in pieces.refused(only):
         counted.append(_counts(rows))
         _quarantine(quarantine, rows)
-    covered = silver.progress(BATCH) or 0
+    covered = batch_of(silver)
     silver.replace(accepted(), SILVER_EVENTS.on_days(days), {BATCH: covered, **rebuilt_again(silver, days)})
     return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
 
@@ -215,7 +209,7 @@ def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
     held = quarantine.read(SILVER_QUARANTINE.on_days(rows["arrival_date"].unique()), PLACE)
     missing = rows.join(held, on=PLACE, how="anti")
     if missing.height:
-        quarantine.append(missing, {BATCH: quarantine.progress(BATCH) or 0})
+        quarantine.append(missing, {BATCH: batch_of(quarantine)})
 
 
 def quarantine_rows(refused: pl.DataFrame) -> pl.DataFrame:

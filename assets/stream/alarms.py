@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from assets.bronze.bronze import OffsetsLostError
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.tables import SILVER_BATCHES, SILVER_EVENTS
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
@@ -39,7 +39,7 @@ class Ledger:
 
 def newest_batches(lake: Lake) -> Ledger:
     """The ledger of the newest FLOOD_BATCHES batches."""
-    last = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    last = batch_of(lake.table(SILVER_EVENTS))
     rows = lake.table(SILVER_BATCHES).read(
         f"batch > {last - FLOOD_BATCHES}", ["ingested_at", "messages", "quarantined"]
     )

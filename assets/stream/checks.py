@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from assets.events.contract import EVENT
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.runs.verdict import Verdict
 from assets.silver.spans import within
 from assets.tables import PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_PURCHASES
@@ -40,7 +40,7 @@ def messages_accounted_for(tables: Tables, last_batches: int) -> Verdict:
 
 
 def _ledger(tables: Tables, last_batches: int) -> pl.DataFrame:
-    newest = tables.table(SILVER_EVENTS).progress(BATCH) or 0
+    newest = batch_of(tables.table(SILVER_EVENTS))
     return tables.table(SILVER_BATCHES).read(f"batch > {newest - last_batches} AND batch <= {newest}")
 
 

@@ -16,7 +16,8 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
-from resources.lake import ConcurrentCommitError, LakeTable, TableLayout, Tables
+from resources.lake import Tables
+from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout
 
 MOST_SMALL_FILES = 40
 """Small files of one day (or of a table without days) after which they are merged: every twenty minutes of a day."""
@@ -56,6 +57,6 @@ def _crowded_days(files: pl.DataFrame, layout: TableLayout, file_bytes: int) -> 
     small = files.filter(pl.col("size_bytes") < file_bytes // 2)
     if not layout.partition_by:
         return [] if small.height >= MOST_SMALL_FILES else None
-    counted = small.group_by(day=f"partition.{layout.partition_by[0]}").len()
+    counted = small.group_by(day=layout.file_day).len()
     crowded = counted.filter(pl.col("len") >= MOST_SMALL_FILES)["day"]
     return sorted(crowded) or None

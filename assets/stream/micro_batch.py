@@ -24,10 +24,10 @@ from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
 from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError
 from resources.lake import Lake, OpenTables
-from resources.prefetch import one_ahead
+from resources.prefetch import prefetched
 from resources.schema_registry import SchemaRegistry
 
-Clock = Callable[[], datetime]
+Now = Callable[[], datetime]
 
 GOLD_WAITS = timedelta(seconds=15)
 """For so long gold may stay behind while a backlog is read: it follows many batches at the price of one."""
@@ -70,8 +70,8 @@ def open_stream(lake: Lake) -> OpenTables:
     return OpenTables(lake, (BRONZE_EVENTS, *REFINED, FORGOTTEN_USERS))
 
 
-def stream(
-    tables: OpenTables, reader: KafkaReader, clock: Clock, batch_rows: int, window_seconds: int
+def micro_batches(
+    tables: OpenTables, reader: KafkaReader, clock: Now, batch_rows: int, window_seconds: int
 ) -> Iterator[Receipt]:
     """Bring the lake to the topic's end as it is when this starts, in batches of at most `batch_rows` messages.
 
@@ -86,7 +86,7 @@ def stream(
     start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
     schemas = schemas_of(tables.table(BRONZE_EVENTS))
     read = _parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry)
-    with layers.whole_on_failure(), closing(one_ahead(read)) as chunks:
+    with layers.whole_on_failure(), closing(prefetched(read)) as chunks:
         for chunk, seconds in chunks:
             stages = Stages(seconds)
             with stages.timed("bronze"):
@@ -115,7 +115,7 @@ def _parsed(
 class Layers:
     """Silver and gold behind bronze. Gold follows the last batch, or after GOLD_WAITS: a backlog costs it once."""
 
-    def __init__(self, tables: OpenTables, clock: Clock, window_seconds: int) -> None:
+    def __init__(self, tables: OpenTables, clock: Now, window_seconds: int) -> None:
         self._tables = tables
         self._clock = clock
         self._window_seconds = window_seconds

@@ -12,11 +12,12 @@ import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
 from assets.gold.gold import rebuild_gold
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import Lake, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import again_on_conflict
 
 CONFLICT = "conflicting_duplicate"
 
@@ -85,7 +86,7 @@ def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
 
 def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
     """Take the rows out of quarantine that are in silver, or copies; the number of rows by outcome."""
-    covered = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    covered = batch_of(lake.table(SILVER_EVENTS))
     with pieces_of(lake.table(BRONZE_EVENTS), list(days), covered) as pieces:
         fates = itertools.chain(pieces.judged(), pieces.refused())
         judged = pl.concat(

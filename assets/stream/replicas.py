@@ -13,11 +13,11 @@ import dagster as dg
 from resources.lake import Lake
 
 
-class FollowerError(RuntimeError):
+class ReplicaError(RuntimeError):
     """A copy could not be brought up to date; it stands where it was, or whole where it is to be. Try again."""
 
 
-class Follower(Protocol):
+class Replica(Protocol):
     """A copy of gold, shown in the lineage as the asset `spec`."""
 
     @property
@@ -30,31 +30,31 @@ class Follower(Protocol):
         """Bring the copy to gold's newest version; what was written. Again, it writes nothing. Raises FollowerError."""
 
 
-def catch_up(followers: Sequence[Follower], lake: Lake, now: datetime) -> Iterator[dg.AssetMaterialization]:
+def catch_up(replicas: Sequence[Replica], lake: Lake, now: datetime) -> Iterator[dg.AssetMaterialization]:
     """Bring all of them up to date, and tell of those that had to move.
 
     One that fails holds up no other. Raises FollowerError for it at the end.
     """
     failures = []
-    for follower in followers:
+    for replica in replicas:
         try:
-            figures = follower.catch_up(lake, now) if follower.is_behind(lake) else None
-        except FollowerError as failure:
+            figures = replica.catch_up(lake, now) if replica.is_behind(lake) else None
+        except ReplicaError as failure:
             failures.append(str(failure))
             continue
         if figures is not None:
-            yield dg.AssetMaterialization(follower.spec.key, metadata=figures)
+            yield dg.AssetMaterialization(replica.spec.key, metadata=figures)
     if failures:
-        raise FollowerError("; ".join(failures))
+        raise ReplicaError("; ".join(failures))
 
 
-def any_behind(followers: Sequence[Follower], lake: Lake) -> bool:
+def any_behind(replicas: Sequence[Replica], lake: Lake) -> bool:
     """Whether one of them has to be brought up to date; one that can't be asked has to wait for the next event."""
-    return any(_is_known_behind(follower, lake) for follower in followers)
+    return any(_is_known_behind(replica, lake) for replica in replicas)
 
 
-def _is_known_behind(follower: Follower, lake: Lake) -> bool:
+def _is_known_behind(replica: Replica, lake: Lake) -> bool:
     try:
-        return follower.is_behind(lake)
-    except FollowerError:
+        return replica.is_behind(lake)
+    except ReplicaError:
         return False

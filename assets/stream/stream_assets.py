@@ -16,14 +16,15 @@ from assets.progress.changed_days import changed_days, rows_per_day
 from assets.runs import charts
 from assets.runs.last_results import Happened, with_last_results
 from assets.runs.launched_by_hand import is_by_hand
+from assets.runs.verdict import Verdict
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import rebuild_silver
 from assets.silver.spans import in_whole_windows, spans_of_days, within
 from assets.stream import checks
 from assets.stream.compaction import compact
-from assets.stream.micro_batch import Receipt, open_stream, stream
+from assets.stream.micro_batch import Receipt, micro_batches, open_stream
 from assets.stream.quarantine_replay import replay
-from assets.stream.replicas import Follower, catch_up
+from assets.stream.replicas import Replica, catch_up
 from assets.stream.run_summary import RunSummary
 from assets.tables import (
     BRONZE_EVENTS,
@@ -37,7 +38,8 @@ from assets.tables import (
 )
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
-from resources.lake import Lake, LakeTable, ProgressMovedError, TableLayout, Tables
+from resources.lake import Lake, Tables
+from resources.lake_table import LakeTable, ProgressMovedError, TableLayout
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
 STREAMED = (*DAYS_OF_STREAM, SILVER_BATCHES)
@@ -77,7 +79,7 @@ class Stream:
     clock: Callable[[], datetime]
     batch_rows: int
     window_seconds: int
-    followers: Sequence[Follower] = ()
+    replicas: Sequence[Replica] = ()
 
 
 @with_lineage
@@ -92,25 +94,25 @@ class Stream:
     backfill_policy=DAYS_OF_BACKFILL,
 )
 def micro_batch(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
 ) -> Iterator[Happened]:
     """Without partitions: one pass of the stream. With partitions: those days anew, from bronze.
 
     Checks alone, as the UI can ask for them, are made of what the newest days hold; a check of a run's own figures
     (its latency, its lag) has nothing to look at then, and keeps its last result.
     """
-    yield from with_last_results(context, _happened(context, lake, shop))
+    yield from with_last_results(context, _happened(context, lake, stream))
 
 
-def _happened(context: dg.AssetExecutionContext, lake: Lake, shop: Stream) -> Iterator[Happened]:
+def _happened(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> Iterator[Happened]:
     if context.has_partition_key or context.has_partition_key_range:
         days = [date.fromisoformat(key) for key in context.partition_keys]
         selected = [layout for layout in DAYS_OF_STREAM if key_of(layout) in context.selected_asset_keys]
-        yield from _rebuild(context, lake, shop, days, selected)
+        yield from _rebuild(context, lake, stream, days, selected)
     elif not context.selected_asset_keys:
         yield from _rebuilt_checks(context, lake, _newest_days(lake))
     else:
-        yield from _stream(context, lake, shop)
+        yield from _stream(context, lake, stream)
     if key_of(SILVER_BATCHES) in context.selected_asset_keys and is_by_hand(context):
         yield from _ledger(context, lake)
 
@@ -125,12 +127,12 @@ def _ledger(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetM
 
 
 def _stream(
-    context: dg.AssetExecutionContext, lake: Lake, shop: Stream
+    context: dg.AssetExecutionContext, lake: Lake, stream: Stream
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    reader, summary, told = shop.open_reader(), RunSummary(), told_batch(context.instance)
+    reader, summary, told = stream.open_reader(), RunSummary(), told_batch(context.instance)
     tables = open_stream(lake)
     try:
-        for receipt in stream(tables, reader, shop.clock, shop.batch_rows, shop.window_seconds):
+        for receipt in micro_batches(tables, reader, stream.clock, stream.batch_rows, stream.window_seconds):
             summary.add(receipt)
             context.log.info(_line(receipt))
     except ProgressMovedError as other:
@@ -140,9 +142,9 @@ def _stream(
     changed = changed_days(tables, told if told <= last else 0, last) if told != last else {}
     yield from _materializations(tables, summary, changed, last)
     if summary.batches:
-        yield from _check_results(tables, reader, shop, summary)
+        yield from _check_results(tables, reader, stream, summary)
         context.log.info(f"compaction saved {compact(tables)} files")
-    yield from catch_up(shop.followers, lake, shop.clock())
+    yield from catch_up(stream.replicas, lake, stream.clock())
 
 
 def told_batch(instance: dg.DagsterInstance) -> int:
@@ -190,7 +192,7 @@ def _picture(sold: LakeTable, day: date) -> dict[str, dg.MetadataValue]:
 
 
 def _check_results(
-    tables: Tables, reader: KafkaReader, shop: Stream, summary: RunSummary
+    tables: Tables, reader: KafkaReader, stream: Stream, summary: RunSummary
 ) -> Iterator[dg.AssetCheckEvaluation]:
     state = reader.state()
     unread = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
@@ -200,16 +202,16 @@ def _check_results(
         "consumer_lag": checks.consumer_lag(behind, summary.outcomes["messages"]),
         "messages_accounted_for": checks.messages_accounted_for(tables, summary.batches),
         "no_duplicate_events": checks.no_duplicate_events(tables, within(summary.spans, "event_time")),
-        "event_time_lag": checks.event_time_lag(summary.newest_event, shop.clock()),
+        "event_time_lag": checks.event_time_lag(summary.newest_event, stream.clock()),
         "revenue_matches_silver": checks.revenue_matches_silver(
-            tables, in_whole_windows(summary.spans, shop.window_seconds)
+            tables, in_whole_windows(summary.spans, stream.window_seconds)
         ),
         "payment_to_gold_seconds": checks.payment_to_gold(summary.latency),
     }
     return (_check_result(name, verdict) for name, verdict in verdicts.items())
 
 
-def _check_result(name: str, verdict: checks.Verdict) -> dg.AssetCheckEvaluation:
+def _check_result(name: str, verdict: Verdict) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         passed=verdict.passed,
         asset_key=key_of(CHECKS[name][0]),
@@ -220,10 +222,10 @@ def _check_result(name: str, verdict: checks.Verdict) -> dg.AssetCheckEvaluation
 
 
 def _rebuild(
-    context: dg.AssetExecutionContext, lake: Lake, shop: Stream, days: Sequence[date], selected: Iterable[TableLayout]
+    context: dg.AssetExecutionContext, lake: Lake, stream: Stream, days: Sequence[date], selected: Iterable[TableLayout]
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
     for layout in selected:
-        make, upstream = _maker(layout, lake, shop), _UPSTREAM.get(layout.name, layout)
+        make, upstream = _maker(layout, lake, stream), _UPSTREAM.get(layout.name, layout)
         filled = rows_per_day(lake.table(layout)).keys() | rows_per_day(lake.table(upstream)).keys()
         for day in days:
             if day in filled:
@@ -239,16 +241,16 @@ def _rebuild(
     yield from _rebuilt_checks(context, lake, list(days))
 
 
-def _maker(layout: TableLayout, lake: Lake, shop: Stream) -> Callable[[date], object]:
+def _maker(layout: TableLayout, lake: Lake, stream: Stream) -> Callable[[date], object]:
     """What makes one day of a table anew; nothing for bronze, which is what came. Quarantine tries its rows again."""
     if layout is SILVER_EVENTS:
         return lambda day: rebuild_silver(lake, [day])
     if layout is SILVER_PURCHASES:
         return lambda day: rebuild_purchases(lake, [day])
     if layout is SILVER_QUARANTINE:
-        return lambda day: replay(lake, [day], shop.window_seconds)
+        return lambda day: replay(lake, [day], stream.window_seconds)
     if layout in DAILY:
-        return lambda day: rebuild_gold(lake, [layout], [day], shop.window_seconds)
+        return lambda day: rebuild_gold(lake, [layout], [day], stream.window_seconds)
     return lambda day: None
 
 

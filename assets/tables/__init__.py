@@ -64,7 +64,7 @@ __all__ = [
 DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
 """The gold tables that are computed from the purchases of a day."""
 
-BEHAVIOUR = (FUNNEL_DAILY, USER_DAYS, SESSIONS)
+VISITOR_TABLES = (FUNNEL_DAILY, USER_DAYS, SESSIONS)
 """The tables that are computed from all events of a day, on a cadence of their own."""
 
 REFINED = (*DAILY, SILVER_PURCHASES, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS)

@@ -11,7 +11,6 @@ import dagster as dg
 from assets.events.contract import EARLIEST
 from assets.tables import (
     ABANDONED_CARTS,
-    BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     CLV_HOLDOUT,
@@ -33,9 +32,10 @@ from assets.tables import (
     SILVER_QUARANTINE,
     USER_DAYS,
     USER_FEATURES,
+    VISITOR_TABLES,
 )
-from assets.tables.column_descriptions import MEANINGS
-from resources.lake import TableLayout
+from assets.tables.column_descriptions import COLUMN_DESCRIPTIONS
+from resources.lake_table import TableLayout
 
 OWNERS = ["team:data-platform"]
 
@@ -62,7 +62,7 @@ FRESH_MODELS = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=2), fai
 
 _ONCE_A_DAY = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE_DAYS)
 
-_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *BEHAVIOUR, *_ONCE_A_DAY)
+_IN_THEIR_OWN_TIME = (CUSTOMER_VALUE, RESTATEMENTS, ABANDONED_CARTS, COHORT_RETENTION, *VISITOR_TABLES, *_ONCE_A_DAY)
 """The tables that no micro-batch writes. In Dagster they have no partitions: `visitor_assets` says why."""
 
 _ALWAYS_MADE = (
@@ -70,7 +70,7 @@ _ALWAYS_MADE = (
     RESTATEMENTS,
     ABANDONED_CARTS,
     COHORT_RETENTION,
-    *BEHAVIOUR,
+    *VISITOR_TABLES,
     USER_FEATURES,
     BRONZE_ARCHIVE_MONTHS,
 )
@@ -247,7 +247,7 @@ def _freshness(layout: TableLayout) -> dg.FreshnessPolicy | None:
 def _metadata(layout: TableLayout) -> dict[str, object]:
     types = layout.column_types()
     columns = [
-        dg.TableColumn(name, kind, description=MEANINGS.get(name, "an optional field of the event"))
+        dg.TableColumn(name, kind, description=COLUMN_DESCRIPTIONS.get(name, "an optional field of the event"))
         for name, kind in types.items()
     ]
     return {

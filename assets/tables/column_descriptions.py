@@ -13,7 +13,7 @@ _FEATURES = {
     "active_days": "days with an event",
 }
 
-MEANINGS = {
+COLUMN_DESCRIPTIONS = {
     **{f"{name}_{days}d": f"{what}, of {days} days" for name, what in _FEATURES.items() for days in (7, 30, 90)},
     "active_days": "days with an event",
     "days_since_first_event": "days from the first event to as_of",

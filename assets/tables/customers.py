@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
-from resources.lake import TableLayout
+from resources.lake_table import TableLayout
 
 PREDICTED = {
     "predicted_purchases": pl.Float64(),

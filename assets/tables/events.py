@@ -6,7 +6,7 @@ Add here: a table of events as they came, or of what became of them. Not here: w
 import polars as pl
 
 from assets.events.contract import EVENT, EXTRA, UTC_MICROSECONDS
-from resources.lake import TableLayout
+from resources.lake_table import TableLayout
 
 ARCHIVE = "archive"
 """The source of what came from a month's file; its partition is the month as a number, such as 201910."""
@@ -30,7 +30,7 @@ BRONZE_EVENTS = TableLayout(
     ("event_date",),
     "Every message and every line of the archive as it came, byte for byte, under the day of its event (an unreadable "
     "one under its arrival day).",
-    varied=("offset", "key", "value"),
+    high_cardinality=("offset", "key", "value"),
 )
 
 BRONZE_ARCHIVE_MONTHS = TableLayout(
@@ -67,7 +67,7 @@ SILVER_EVENTS = TableLayout(
     ),
     ("event_date",),
     "One row per distinct event that meets the contract, typed, under the UTC day of its event_time.",
-    varied=("event_time", "user_session", "event_id", "offset"),
+    high_cardinality=("event_time", "user_session", "event_id", "offset"),
 )
 
 SILVER_PURCHASES = TableLayout(
@@ -85,7 +85,7 @@ SILVER_PURCHASES = TableLayout(
     ("event_date",),
     "The purchases of silver/events once more, with the columns that gold needs: 6 % of the rows, so that a batch does "
     "not open the files of all other events.",
-    varied=("event_time", "kafka_timestamp"),
+    high_cardinality=("event_time", "kafka_timestamp"),
     file_bytes=8 * 2**20,
 )
 

@@ -6,7 +6,7 @@ Add here: nothing else. Not here: a query (the `.sql` files).
 from functools import cache
 from pathlib import Path
 
-from resources.lake import TableLayout
+from resources.lake_table import TableLayout
 
 _ROOMS = Path(__file__).parent.parent
 

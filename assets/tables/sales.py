@@ -6,7 +6,7 @@ Add here: a table that a payment reaches at once. Not here: one that follows in 
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from resources.lake import TableLayout
+from resources.lake_table import TableLayout
 
 AMOUNT = pl.Decimal(18, 2)
 

@@ -10,7 +10,8 @@ import duckdb
 
 from assets.tables import TABLES
 from resources.duckdb_engine import duckdb_session
-from resources.lake import Lake, LakeTable, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout
 
 _SQL_TYPES = {
     "Int32": "INTEGER",
@@ -46,7 +47,7 @@ def sql_session(
     those that `statement` names if it is given. `folders` may be touched too, and `setup` runs at the end of the start.
     """
     opened = tables or open_tables(lake)
-    if "://" in lake.root:
+    if not lake.is_local:
         named = {name: table.read() for name, table in opened.items() if statement is None or name in statement}
         with duckdb_session(named, variables, setup, folders, memory_limit) as connection:
             yield connection

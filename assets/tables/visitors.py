@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
-from resources.lake import TableLayout
+from resources.lake_table import TableLayout
 from resources.superseding import Superseding
 
 _DONE = {"views": pl.Int64(), "carts": pl.Int64(), "removals": pl.Int64(), "purchases": pl.Int64()}

@@ -10,12 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.silver.day_pieces import judge_days
 from assets.tables import SILVER_EVENTS
 from assets.tables.sql_views import open_tables, sql_session
 from resources.duckdb_engine import query
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 
 _TOTALS = """
 SELECT coalesce(max(batch), 0) AS batches, coalesce(sum(messages), 0) AS messages,
@@ -53,7 +54,7 @@ def audit(lake: Lake) -> Audit:
     may have let it pass: where a ledger differs, the tables are held to a rebuild of the days instead.
     """
     tables = open_tables(lake)
-    covered = {name: table.progress(BATCH) or 0 for name, table in tables.items()}
+    covered = {name: batch_of(table) for name, table in tables.items()}
     variables = {f"{name}_batch": batch for name, batch in covered.items()}
     with sql_session(lake, tables, variables) as connection:
         findings = query(connection, (Path(__file__).parent / "audit.sql").read_text())

@@ -12,18 +12,17 @@ from datetime import date, datetime
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
-from assets.bronze.forgotten_users import hash_of
+from assets.bronze.forgotten_users import user_hash
 from assets.customers.customer_value import refresh_customer_value
 from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold.gold import rebuild_gold
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.progress.kept_parts import drop_parts
 from assets.silver.day_pieces import parse_bronze
 from assets.silver.silver import PLACE, near, rebuild_silver
 from assets.tables import (
     ABANDONED_CARTS,
     ARCHIVE,
-    BEHAVIOUR,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     CUSTOMER_VALUE_DAYS,
@@ -34,11 +33,13 @@ from assets.tables import (
     SILVER_QUARANTINE,
     TABLES,
     USER_FEATURES,
+    VISITOR_TABLES,
 )
 from assets.visitors.cohort_retention import refresh_cohorts
-from assets.visitors.daily_tables import follow_silver
+from assets.visitors.daily_tables import refresh_days
 from assets.visitors.day_index import drop_indexes
-from resources.lake import Lake, TableLayout, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import TableLayout, again_on_conflict
 
 KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS, USER_FEATURES)
 """The tables that are not computed anew for it: the user's rows are taken out of them."""
@@ -90,8 +91,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         rebuild_silver(lake, trace.days)
         rebuild_gold(lake, DAILY, trace.days, window_seconds)
         refresh_customer_value(lake)
-        for layout in BEHAVIOUR:
-            list(follow_silver(lake, layout, trace.days))
+        for layout in VISITOR_TABLES:
+            list(refresh_days(lake, layout, trace.days))
         refresh_cohorts(lake)
     for layout in KEPT:
         _remove_kept(lake, layout, user_id)
@@ -107,8 +108,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
 def _rows_about(lake: Lake, user_id: int) -> Iterator[pl.DataFrame]:
     """Per day, the places of the rows of bronze about a user: by the field, or, where refused, by the bare number."""
     bronze = lake.table(BRONZE_EVENTS)
-    files, schemas = bronze.files(), schemas_of(bronze)
-    for day in sorted(set(files["partition.event_date"])) if files.height else []:
+    schemas = schemas_of(bronze)
+    for day in bronze.days:
         rows = bronze.read(BRONZE_EVENTS.on_days([day]))
         number = str(user_id).encode()
         holds = pl.col("value").bin.contains(number) | pl.col("key").bin.contains(number)
@@ -124,14 +125,14 @@ def _about(parsed: pl.DataFrame, user_id: int, schemas: Schemas) -> pl.DataFrame
 
 
 def _remembered(lake: Lake, user_id: int) -> "_Trace":
-    held = lake.table(FORGOTTEN_USERS).read(f"user_hash = '{hash_of(user_id)}'", ["days", "batches", "months"])
+    held = lake.table(FORGOTTEN_USERS).read(f"user_hash = '{user_hash(user_id)}'", ["days", "batches", "months"])
     return _Trace(*held.row(0)) if held.height else _Trace([], [], [])
 
 
 def _remember(lake: Lake, user_id: int, now: datetime, trace: "_Trace") -> None:
-    row = {"user_hash": hash_of(user_id), "forgotten_at": now, **vars(trace)}
+    row = {"user_hash": user_hash(user_id), "forgotten_at": now, **vars(trace)}
     entry = pl.DataFrame([row], schema=FORGOTTEN_USERS.schema)
-    where = f"user_hash = '{hash_of(user_id)}'"
+    where = f"user_hash = '{user_hash(user_id)}'"
     again_on_conflict(lambda: lake.table(FORGOTTEN_USERS).replace(entry, where, {}))
 
 
@@ -159,15 +160,14 @@ def _release_refused(lake: Lake, user_id: int) -> None:
 
     def release() -> None:
         table, bronze = lake.table(SILVER_QUARANTINE), lake.table(BRONZE_EVENTS)
-        for day in sorted(set(table.files()["partition.arrival_date"])):
+        for day in table.days:
             rows = table.read(SILVER_QUARANTINE.on_days([day]))
             holding = rows.filter(as_text(rows["value"], schemas_of(bronze)).str.contains(_bare(user_id)))
             if holding.height:
                 gone = holding.join(bronze.read(near(holding), PLACE), on=PLACE, how="anti")
                 table.replace(rows.join(gone, on=PLACE, how="anti"), SILVER_QUARANTINE.on_days([day]), {})
 
-    if lake.table(SILVER_QUARANTINE).files().height:
-        again_on_conflict(release)
+    again_on_conflict(release)
 
 
 def _bare(user_id: int) -> str:
@@ -189,7 +189,7 @@ def _restate_batches(lake: Lake, batches: list[int]) -> None:
         duplicates=pl.col("messages") - pl.col("accepted") - pl.col("quarantined"),
         markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages"),
     )
-    last = lake.table(SILVER_BATCHES).progress(BATCH) or 0
+    last = batch_of(lake.table(SILVER_BATCHES))
     again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))
 
 

@@ -11,7 +11,8 @@ from datetime import date, datetime
 import polars as pl
 
 from assets.tables import TABLES
-from resources.lake import ConcurrentCommitError, Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError, LakeTable
 
 READER_HOURS = 7
 """A replaced file stays for so long: longer than any query, backfill or run, and than the tables' own retention."""
@@ -64,6 +65,6 @@ def scattered_days(table: LakeTable, now: datetime) -> list[date] | None:
     files = table.files()
     if not table.layout.partition_by or files.is_empty():
         return None
-    day = f"partition.{table.layout.partition_by[0]}"
+    day = table.layout.file_day
     counted = files.filter(pl.col(day) < now.date()).group_by(day).agg(pl.len(), mean=pl.col("size_bytes").mean())
     return sorted(counted.filter(pl.col("len") > 1, pl.col("mean") < GOOD_BYTES)[day]) or None

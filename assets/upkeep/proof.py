@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from assets.gold.measures import measured
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.silver.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.silver.purchases import purchases_in
 from assets.silver.silver import PLACE
@@ -55,7 +55,7 @@ def _in_silver(tables: Tables, day: date, bought: list[pl.DataFrame]) -> Iterato
         both = SortedRuns(folder, "both", ROWS_AT_ONCE)
         for rows in silver.stream(SILVER_EVENTS.on_days([day]), READ_ROWS):
             both.add(_side(rows, is_due=False))
-        with pieces_of(tables.table(BRONZE_EVENTS), [day], silver.progress(BATCH) or 0) as pieces:
+        with pieces_of(tables.table(BRONZE_EVENTS), [day], batch_of(silver)) as pieces:
             for judged in pieces.judged():
                 due = judged.filter(outcome="accepted").select(names)
                 bought.append(purchases_in(due))
@@ -70,12 +70,12 @@ def _side(rows: pl.DataFrame, *, is_due: bool) -> pl.DataFrame:
 
 
 def _behind_silver(tables: Tables, day: date, window_seconds: int, bought: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    covered = tables.table(SILVER_EVENTS).progress(BATCH) or 0
+    covered = batch_of(tables.table(SILVER_EVENTS))
     due = {SILVER_PURCHASES.name: bought, **measured(bought, DAILY, window_seconds)}
     for layout in (SILVER_PURCHASES, *DAILY):
         table = tables.table(layout)
         # A table that is a batch behind silver says nothing; the next night has it.
-        if (table.progress(BATCH) or 0) == covered:
+        if batch_of(table) == covered:
             yield _either(layout.name, day, table.read(layout.on_days([day])), due[layout.name])
 
 

@@ -15,7 +15,8 @@ from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from assets.tables.asset_specs import OWNERS, key_of
 from assets.upkeep.proof import DIFFERENCES, differences, recently_changed
-from resources.lake import Lake, OpenTables, TableLayout
+from resources.lake import Lake, OpenTables
+from resources.lake_table import TableLayout
 
 PROVED = (SILVER_EVENTS, SILVER_PURCHASES, *DAILY)
 SHOWN = 20
@@ -51,12 +52,12 @@ def proof_check(layout: TableLayout) -> dg.AssetCheckKey:
     can_subset=True,
 )
 def proof(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], shop: dg.ResourceParam[Stream]
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Rebuild each day in memory, and compare."""
     tables = OpenTables(lake, (*reversed(PROVED), BRONZE_EVENTS))
-    days = recently_changed(tables, shop.clock())
-    found = pl.concat([DIFFERENCES.to_frame(), *(_prove(context, tables, shop, day) for day in days)])
+    days = recently_changed(tables, stream.clock())
+    found = pl.concat([DIFFERENCES.to_frame(), *(_prove(context, tables, stream, day) for day in days)])
     for layout in PROVED:
         if proof_check(layout) in context.selected_asset_check_keys:
             yield _verdict(layout, len(days), found.filter(pl.col("table") == layout.name))
@@ -65,8 +66,8 @@ def proof(
         yield dg.MaterializeResult(REBUILD_PROOF.key, metadata={"days": proved, "differences": found.height})
 
 
-def _prove(context: dg.AssetExecutionContext, tables: OpenTables, shop: Stream, day: date) -> pl.DataFrame:
-    found = differences(tables, day, shop.window_seconds)
+def _prove(context: dg.AssetExecutionContext, tables: OpenTables, stream: Stream, day: date) -> pl.DataFrame:
+    found = differences(tables, day, stream.window_seconds)
     context.log.info(f"{day}: {found.height} differences")
     return found
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver.silver import rebuild_silver
 from assets.tables import (
@@ -27,7 +27,8 @@ from assets.tables import (
     TABLES,
 )
 from assets.upkeep.lake_files import READER_HOURS
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from resources.table_log import LogFault, log_faults
 
 
@@ -42,7 +43,7 @@ class Finding:
 
 def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
     """The faults of each table's log; an object store has none, since it writes a file whole or not at all."""
-    if "://" in lake.root:
+    if not lake.is_local:
         return {}
     folders = {name: Path(lake.uri(layout)) / "_delta_log" for name, layout in TABLES.items()}
     return {name: faults for name, folder in folders.items() if (faults := log_faults(folder))}
@@ -71,9 +72,9 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
         layout.name: lake.table(layout)
         for layout in (SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS, SILVER_PURCHASES)
     }
-    last = min(_last(lake.table(BRONZE_EVENTS)), _last(tables[SILVER_BATCHES.name]))
-    ahead = [table for table in tables.values() if _last(table) > last]
-    gold = [layout for layout in DAILY if _last(lake.table(layout)) > last]
+    last = min(batch_of(lake.table(BRONZE_EVENTS)), batch_of(tables[SILVER_BATCHES.name]))
+    ahead = [table for table in tables.values() if batch_of(table) > last]
+    gold = [layout for layout in DAILY if batch_of(lake.table(layout)) > last]
     days = sorted(set[date]().union(*(_days_after(tables[layout.name], last) for layout in _DATED)))
     for table in ahead:
         rebuilt = rebuilt_again(table, days) if table.layout is SILVER_EVENTS else {}
@@ -93,10 +94,6 @@ _DATED = (SILVER_EVENTS, SILVER_PURCHASES)
 
 def _days_after(table: LakeTable, last: int) -> list[date]:
     return table.read(f"batch > {last}", ["event_date"])["event_date"].to_list()
-
-
-def _last(table: LakeTable) -> int:
-    return table.progress(BATCH) or 0
 
 
 def _refuse_again(lake: Lake) -> Iterator[Finding]:

@@ -13,13 +13,14 @@ from pathlib import Path
 import polars as pl
 
 from assets.progress.kept_parts import kept_part
-from assets.progress.source_fingerprints import day_rows, has_changed, has_moved, hash_of, seen
+from assets.progress.source_fingerprints import day_rows, fingerprint, has_changed, has_moved, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
 from assets.tables.queries import sql_of
 from assets.visitors.cart_rule import CartRule
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake import Lake, LakeTable, again_on_conflict
-from resources.prefetch import one_ahead
+from resources.lake import Lake
+from resources.lake_table import LakeTable, again_on_conflict
+from resources.prefetch import prefetched
 from resources.slices import SLICE
 
 OPEN_DAYS = 2
@@ -68,7 +69,7 @@ def refresh_carts(lake: Lake, rule: CartRule) -> int:
     def refresh() -> int:
         table, silver = lake.table(ABANDONED_CARTS), lake.table(SILVER_EVENTS)
         if _has_other_rule(table, rule) or has_moved(table, silver):
-            table.replace(one_ahead(_abandoned_in(lake, silver, rule)), None, {**seen(silver), RULE: _print(rule)})
+            table.replace(prefetched(_abandoned_in(lake, silver, rule)), None, {**seen(silver), RULE: _print(rule)})
         return table.rows
 
     return again_on_conflict(refresh)
@@ -106,4 +107,4 @@ def _has_other_rule(table: LakeTable, rule: CartRule) -> bool:
 
 
 def _print(rule: CartRule) -> int:
-    return hash_of(f"{rule} {sql_of(ABANDONED_CARTS)}")
+    return fingerprint(f"{rule} {sql_of(ABANDONED_CARTS)}")

@@ -10,14 +10,15 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.progress.batches import BATCH
-from assets.progress.source_fingerprints import day_rows, hash_of, rebuilds_of, recent_slot_of
+from assets.progress.batches import batch_of
+from assets.progress.source_fingerprints import day_rows, fingerprint, rebuilds_of, recent_slot_of
 from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
 from assets.visitors.day_index import CODED, PIECE, READ, STEP, coded, codes_of, index_of
 from assets.visitors.funnel import added_up, events_counted, first_times
 from assets.visitors.sessions import SILENCE
 from assets.visitors.whole_days import computed
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from resources.superseding import SUPERSEDED_FROM, Superseding
 
 STEP_ROWS = 500_000
@@ -50,7 +51,7 @@ class Growth:
 
 def shown(silver: LakeTable, days: list[date], query: str) -> dict[str, int]:
     """The progress of a commit after which a table shows all events that silver holds of these days."""
-    held, last = day_rows(silver), silver.progress(BATCH) or 0
+    held, last = day_rows(silver), batch_of(silver)
     progress: dict[str, int] = {}
     for day in days:
         progress |= _progress(silver, day, query, last, held[day][0] if day in held else 0)
@@ -74,7 +75,7 @@ def growth_of(table: LakeTable, silver: LakeTable, day: date, query: str) -> Gro
         return None
     in_step = batches.filter((pl.col("events").cum_sum() <= STEP_ROWS) | (pl.int_range(pl.len()) == 0))["batch"]
     is_last = in_step.len() == batches.height
-    until: int = max(before, silver.progress(BATCH) or 0) if is_last else in_step.to_list()[-1]
+    until: int = max(before, batch_of(silver)) if is_last else in_step.to_list()[-1]
     events = silver.read(f"{where} AND batch <= {until}", (*READ, "batch"))
     return Growth(day, before, until, rows + events.height, events)
 
@@ -107,7 +108,7 @@ def _seen(day: date) -> str:
 
 
 def _base_of(silver: LakeTable, day: date, query: str) -> int:
-    return hash_of(f"{day} {rebuilds_of(silver, day)} {query}")
+    return fingerprint(f"{day} {rebuilds_of(silver, day)} {query}")
 
 
 def _is_indexed(silver: LakeTable, day: date) -> bool:

@@ -17,7 +17,8 @@ from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows, has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake import Lake, LakeTable, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import LakeTable, again_on_conflict
 
 OPEN_DAYS = 2
 """So many of the newest days are read at each look."""

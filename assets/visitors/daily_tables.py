@@ -10,15 +10,16 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.progress.source_fingerprints import FollowedDays, day_rows
-from assets.tables import BEHAVIOUR, SESSIONS, SILVER_EVENTS
+from assets.progress.source_fingerprints import SourceFingerprints, day_rows
+from assets.tables import SESSIONS, SILVER_EVENTS, VISITOR_TABLES
 from assets.tables.queries import sql_of
 from assets.visitors.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
 from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
 from assets.visitors.whole_days import whole_days
-from resources.lake import Lake, LakeTable, TableLayout, again_on_conflict
-from resources.prefetch import one_ahead
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout, again_on_conflict
+from resources.prefetch import prefetched
 from resources.slices import slices_of
 from resources.superseding import SUPERSEDED_FROM
 
@@ -34,7 +35,7 @@ def stale_days(lake: Lake, layout: TableLayout) -> list[date]:
     return _followed(lake.table(layout), lake.table(SILVER_EVENTS)).stale
 
 
-def follow_silver(lake: Lake, layout: TableLayout, days: Iterable[date] | None = None) -> Iterator[list[date]]:
+def refresh_days(lake: Lake, layout: TableLayout, days: Iterable[date] | None = None) -> Iterator[list[date]]:
     """Bring the stale days of a table to silver, or compute these days as a whole; yield them as they are committed.
 
     Costs what is new, where days have only grown. A replay finds nothing to do. A day that silver holds no more is
@@ -57,7 +58,7 @@ def is_stale(lake: Lake, layout: TableLayout) -> bool:
 
 def any_stale(lake: Lake) -> bool:
     """Whether one of these tables has to be brought to silver for some day."""
-    return any(is_stale(lake, layout) for layout in BEHAVIOUR)
+    return any(is_stale(lake, layout) for layout in VISITOR_TABLES)
 
 
 def settle(lake: Lake, layout: TableLayout) -> None:
@@ -75,7 +76,7 @@ def settle(lake: Lake, layout: TableLayout) -> None:
     open_days = [day for day in held if table.progress(unsettled(day)) == day.toordinal()]
     for day in open_days:
         if day < newest:
-            table.replace(one_ahead(_counting(table, day)), layout.on_days([day]), {unsettled(day): 0})
+            table.replace(prefetched(_counting(table, day)), layout.on_days([day]), {unsettled(day): 0})
     left = [day.toordinal() for day in open_days if day >= newest]
     progress = {SUPERSEDED_FROM: min(left, default=0), SETTLED_ON: newest.toordinal()}
     table.append(pl.DataFrame(schema=layout.schema), progress)
@@ -98,7 +99,7 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
     if whole:
         touched = touched_days(table, whole) if layout is SESSIONS else whole
         progress = {**followed.shown(whole), **shown(silver, whole, query), **{unsettled(day): 0 for day in touched}}
-        table.replace(one_ahead(whole_days(silver, layout, touched)), layout.on_days(touched), progress)
+        table.replace(prefetched(whole_days(silver, layout, touched)), layout.on_days(touched), progress)
     done = list(whole)
     for day, growth in grown.items():
         while growth:
@@ -109,5 +110,5 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
             growth = None if is_last else growth_of(table, silver, day, query)
 
 
-def _followed(table: LakeTable, silver: LakeTable) -> FollowedDays:
-    return FollowedDays(table, silver, sql_of(table.layout))
+def _followed(table: LakeTable, silver: LakeTable) -> SourceFingerprints:
+    return SourceFingerprints(table, silver, sql_of(table.layout))

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assets.progress.source_fingerprints import day_rows, hash_of, rebuilds_of
+from assets.progress.source_fingerprints import day_rows, fingerprint, rebuilds_of
 from assets.tables import SILVER_EVENTS
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from resources.record_runs import Keys, RecordRuns, Records
 
 PIECE = 2_000_000
@@ -115,7 +116,7 @@ class DayIndex:
 
 def index_of(lake: Lake, silver: LakeTable, day: date) -> DayIndex:
     """The index of a day; a rebuilt day has another one."""
-    version = hash_of(f"{rebuilds_of(silver, day)} {pl.__version__} {_EVENT}")
+    version = fingerprint(f"{rebuilds_of(silver, day)} {pl.__version__} {_EVENT}")
     return DayIndex(silver, day, _folder(lake) / f"{day:%Y%m%d}" / str(version))
 
 

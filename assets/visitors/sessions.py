@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.progress.source_fingerprints import day_rows
 from assets.tables import SILVER_EVENTS
-from resources.lake import LakeTable
+from resources.lake_table import LakeTable
 from resources.slices import slices_of
 
 SILENCE = timedelta(minutes=30)

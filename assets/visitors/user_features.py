@@ -12,8 +12,9 @@ from assets.runs.clock import Clock
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, spec_of
-from assets.visitors.daily_tables import follow_silver
-from resources.lake import Lake, again_on_conflict
+from assets.visitors.daily_tables import refresh_days
+from resources.lake import Lake
+from resources.lake_table import again_on_conflict
 
 
 def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -68,7 +69,7 @@ def user_features(
     A day that has not begun has none: nothing is known of it.
     """
     yield_to_stream(context)
-    for _ in follow_silver(lake, USER_DAYS):
+    for _ in refresh_days(lake, USER_DAYS):
         pass
     today = clock.now().date()
     for day in map(date.fromisoformat, context.partition_keys):

@@ -10,22 +10,22 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.runs.process_priority import yield_to_stream
-from assets.tables import ABANDONED_CARTS, BEHAVIOUR, COHORT_RETENTION
+from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, VISITOR_TABLES
 from assets.tables.asset_specs import key_of, spec_of
 from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import refresh_cohorts
-from assets.visitors.daily_tables import follow_silver
+from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
 
 
-@dg.multi_asset(name="behaviour", specs=[spec_of(layout) for layout in BEHAVIOUR], can_subset=True)
-def behaviour(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.MaterializeResult]:
+@dg.multi_asset(name="visitor_tables", specs=[spec_of(layout) for layout in VISITOR_TABLES], can_subset=True)
+def visitor_tables(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.MaterializeResult]:
     """Compute the days anew whose events changed."""
     yield_to_stream(context)
-    for layout in BEHAVIOUR:
+    for layout in VISITOR_TABLES:
         if key_of(layout) in context.selected_asset_keys:
-            days = [day for some in follow_silver(lake, layout) for day in some]
+            days = [day for some in refresh_days(lake, layout) for day in some]
             metadata = {"dagster/row_count": lake.table(layout).rows, "days": len(days)}
             yield dg.MaterializeResult(key_of(layout), metadata=metadata)
 

@@ -16,7 +16,7 @@ from assets.visitors.day_index import READ
 from assets.visitors.funnel import added_up, events_counted, first_times
 from assets.visitors.sessions import sessions_of
 from resources import slices
-from resources.lake import LakeTable, TableLayout
+from resources.lake_table import LakeTable, TableLayout
 from resources.slices import slices_of
 
 

@@ -37,7 +37,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from resources.duckdb_engine import SqlError
     from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
     from resources.kafka_writer import UndecidedTransactionError
-    from resources.lake import LakeError
+    from resources.lake_table import LakeError
     from resources.schema_registry import RegistryError
     from salesinsights_dagster.broker import BrokerError
     from salesinsights_dagster.commands.backfill import MonthFailedError

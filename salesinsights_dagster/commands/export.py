@@ -27,12 +27,12 @@ def features(day: datetime, out: Path) -> None:
     day is replaced.
     """
     from assets.tables import USER_DAYS
-    from assets.visitors.daily_tables import follow_silver
+    from assets.visitors.daily_tables import refresh_days
     from assets.visitors.user_features import make_features
     from resources.lake import Lake
 
     lake, as_of = Lake(load_settings().lake), day.date()
-    for _ in follow_silver(lake, USER_DAYS):
+    for _ in refresh_days(lake, USER_DAYS):
         pass
     rows = make_features(lake, as_of)
     if rows.is_empty():

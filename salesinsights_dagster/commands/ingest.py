@@ -26,9 +26,10 @@ def ingest(as_json: bool) -> None:
     from assets.customers.clv_model import refit
     from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
     from assets.stream.compaction import compact
-    from assets.stream.micro_batch import open_stream, stream
+    from assets.stream.micro_batch import micro_batches, open_stream
     from assets.stream.run_summary import RunSummary
-    from resources.lake import Lake, ProgressMovedError
+    from resources.lake import Lake
+    from resources.lake_table import ProgressMovedError
     from salesinsights_dagster.topic import open_reader, utc_now
 
     settings = load_settings()
@@ -36,7 +37,7 @@ def ingest(as_json: bool) -> None:
     tables = open_stream(lake)
     with _progress(unread_offsets(tables, reader)) as advance:
         try:
-            for receipt in stream(tables, reader, utc_now, settings.batch_rows, settings.window_seconds):
+            for receipt in micro_batches(tables, reader, utc_now, settings.batch_rows, settings.window_seconds):
                 summary.add(receipt)
                 advance(receipt.batch.events.height)
         except ProgressMovedError as other:

@@ -74,7 +74,7 @@ class Shell(cmd.Cmd):
 
     def _try(self, statement: str) -> None:
         from resources.duckdb_engine import SqlError
-        from resources.lake import LakeError
+        from resources.lake_table import LakeError
 
         try:
             _answer(self._lake, statement, self._form)

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from assets.progress.batch_snapshot import OneBatch, tables_of_one_batch
+from assets.progress.batch_snapshot import BatchSnapshot, batch_snapshot
 from assets.tables import DAILY, PRODUCT_SALES
-from resources.lake import Lake, LakeError
+from resources.lake import Lake
+from resources.lake_table import LakeError
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
@@ -46,7 +47,7 @@ class Board:
         self.last_sale: datetime | None = None
         self._loaded_at: datetime | None = None
         self._window_seconds = window_seconds
-        self._gold: OneBatch | None = None
+        self._gold: BatchSnapshot | None = None
         self._figures: dict[str, Figures] = {}
         self._computing = threading.Lock()
         self._customers: Customers | None = None
@@ -60,7 +61,7 @@ class Board:
         """Take in what the lake holds now. A lake that can't be read is noted as `error`, and asked again next time."""
         now = self.clock()
         try:
-            gold = tables_of_one_batch(self.lake) if self._may_have_moved(now) else self._gold
+            gold = batch_snapshot(self.lake) if self._may_have_moved(now) else self._gold
             if gold is not None and (self._gold is None or gold.versions != self._gold.versions):
                 waits = self.latency.follow(gold, self.clock())
                 for tell in self._told:
@@ -119,7 +120,7 @@ class Board:
         """The newest batch that is shown, None before the first look."""
         return None if self._gold is None else self._gold.batch
 
-    def _seen(self) -> OneBatch:
+    def _seen(self) -> BatchSnapshot:
         with self._computing:
             if self._gold is None:
                 raise LookupError(self.error or "the dashboard has not looked at the lake yet: try again in a second")
@@ -130,7 +131,7 @@ class Board:
         return self._gold is not None
 
 
-def _last_sale(gold: OneBatch) -> datetime | None:
+def _last_sale(gold: BatchSnapshot) -> datetime | None:
     """When the newest sale of the newest day was read from Kafka, by the statistics of gold's files."""
     files = gold.table(PRODUCT_SALES).files()
     if files.is_empty():

@@ -13,7 +13,7 @@ from assets.customers.lifetime_model import BY_PAST
 from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.figures import sql_of
+from salesinsights_dagster.dashboard.figures import dashboard_sql
 
 _COLUMNS = [
     "user_id", "orders", "revenue", "average_order_value", "last_order_at", "frequency", "cohort", "segment", "as_of",
@@ -57,7 +57,7 @@ def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
         return known
     rows, carts = tables[0].read(columns=_COLUMNS), tables[1].read(columns=["user_id", "cart_value", "carted_at"])
     with duckdb_session({"customers": rows, "carts": carts}) as connection:
-        frames = {name: query(connection, sql_of(name)) for name in PARTS}
+        frames = {name: query(connection, dashboard_sql(name)) for name in PARTS}
     as_of = rows.item(0, "as_of") if rows.height else None
     foretold = rows.filter(pl.col("prediction") != BY_PAST)
     predicted = _sum(foretold["predicted_value"]) if foretold.height else None

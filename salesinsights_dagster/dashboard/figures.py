@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.progress.batch_snapshot import OneBatch
+from assets.progress.batch_snapshot import BatchSnapshot
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_PURCHASES
 from resources.duckdb_engine import duckdb_session, query
 from salesinsights_dagster.dashboard.spans import Span
@@ -35,7 +35,7 @@ class Figures:
     over_time: pl.DataFrame
 
 
-def sales_figures(gold: OneBatch, span: Span, now: datetime, window_seconds: int, top: int = TOP) -> Figures:
+def sales_figures(gold: BatchSnapshot, span: Span, now: datetime, window_seconds: int, top: int = TOP) -> Figures:
     """The figures of a span that ends now."""
     before, start, end = span.bounds(now, window_seconds)
     sales = _sales(gold, span, before, end)
@@ -47,26 +47,26 @@ def sales_figures(gold: OneBatch, span: Span, now: datetime, window_seconds: int
         "top": top,
     }
     with duckdb_session(frames, numbers) as connection:
-        ask: Callable[[str], pl.DataFrame] = lambda name: query(connection, sql_of(name))  # noqa: E731
+        ask: Callable[[str], pl.DataFrame] = lambda name: query(connection, dashboard_sql(name))  # noqa: E731
         totals = {row.pop("is_before"): row for row in ask("totals").iter_rows(named=True)}
         return Figures(
             span, start, end, totals.get(False, {}), totals.get(True, {}), ask("top_products"), ask("over_time")
         )
 
 
-def sql_of(name: str) -> str:
+def dashboard_sql(name: str) -> str:
     """A query of the dashboard; it stands in a file of that name."""
     return Path(__file__).with_name(f"{name}.sql").read_text()
 
 
-def _sales(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
+def _sales(gold: BatchSnapshot, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
     if span.days:
         days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
         return gold.table(PRODUCT_SALES_DAILY).read(days, [*_SOLD, "event_date"]).with_columns(_SOLD_ON)
     return _windows(gold, first, end)
 
 
-def _windows(gold: OneBatch, first: datetime, end: datetime) -> pl.DataFrame:
+def _windows(gold: BatchSnapshot, first: datetime, end: datetime) -> pl.DataFrame:
     """Sales by window; those of a whole day are a row per product and window, and that is the most that is read."""
     since = f"event_date >= DATE '{first.date()}' AND window_start >= TIMESTAMP '{first:%Y-%m-%dT%H:%M:%SZ}'"
     until = f"event_date <= DATE '{end.date()}' AND window_start <= TIMESTAMP '{end:%Y-%m-%dT%H:%M:%SZ}'"
@@ -74,7 +74,7 @@ def _windows(gold: OneBatch, first: datetime, end: datetime) -> pl.DataFrame:
     return windows.rename({"window_start": "sold_at"})
 
 
-def _orders(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
+def _orders(gold: BatchSnapshot, span: Span, first: datetime, end: datetime) -> pl.DataFrame:
     if span.days:
         days = f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}'"
         return gold.table(CUSTOMER_DAYS).read(days, ["user_id", "orders", "event_date"]).with_columns(_SOLD_ON)
@@ -85,4 +85,4 @@ def _orders(gold: OneBatch, span: Span, first: datetime, end: datetime) -> pl.Da
     )
     recent = recent.filter(pl.col("event_time") >= first, pl.col("event_time") <= end)
     with duckdb_session({"purchases": recent}) as connection:
-        return query(connection, sql_of("last_hour_orders"))
+        return query(connection, dashboard_sql("last_hour_orders"))

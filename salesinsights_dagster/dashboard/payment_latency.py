@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from assets.progress.batch_snapshot import OneBatch
+from assets.progress.batch_snapshot import BatchSnapshot
 from assets.stream.checks import percentiles
 from assets.tables import SILVER_PURCHASES
 
@@ -23,7 +23,7 @@ class PaymentLatency:
         self._seen: deque[tuple[datetime, pl.Series]] = deque()
         self.newest_payment: datetime | None = None
 
-    def follow(self, gold: OneBatch, now: datetime) -> pl.Series:
+    def follow(self, gold: BatchSnapshot, now: datetime) -> pl.Series:
         """Take in what came with the batches since the last call; the waits of the payments among it.
 
         The first call only notes where the lake stands: nobody saw when those payments came.
@@ -46,7 +46,7 @@ class PaymentLatency:
         """Per look that brought payments: when, the median wait, the longest."""
         return [(at, float(str(waits.median())), float(str(waits.max()))) for at, waits in self._seen]
 
-    def _waits(self, gold: OneBatch, last: int, now: datetime) -> pl.Series:
+    def _waits(self, gold: BatchSnapshot, last: int, now: datetime) -> pl.Series:
         came = f"batch > {last} AND batch <= {gold.batch}"
         appended = gold.table(SILVER_PURCHASES).read(came, ["kafka_timestamp"]).to_series().drop_nulls()
         newest = appended.max()

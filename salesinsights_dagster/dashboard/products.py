@@ -8,11 +8,11 @@ from datetime import datetime
 
 import polars as pl
 
-from assets.progress.batch_snapshot import OneBatch
+from assets.progress.batch_snapshot import BatchSnapshot
 from assets.tables import FUNNEL_DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.figures import sql_of
+from salesinsights_dagster.dashboard.figures import dashboard_sql
 from salesinsights_dagster.dashboard.spans import DAY
 
 DAYS = 30
@@ -35,7 +35,7 @@ class ProductSales:
     windows: pl.DataFrame
 
 
-def sales_of_product(gold: OneBatch, product_id: int, now: datetime) -> ProductSales:
+def sales_of_product(gold: BatchSnapshot, product_id: int, now: datetime) -> ProductSales:
     """What was sold of a product in the last 30 days; no rows where nothing was."""
     mine = f"product_id = {int(product_id)}"
     days = gold.table(PRODUCT_SALES_DAILY).read(
@@ -78,10 +78,10 @@ def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunn
     return ProductFunnel(steps if days.height else steps.clear(), until if isinstance(until, datetime) else None)
 
 
-def find_products(gold: OneBatch, wanted: str, now: datetime) -> pl.DataFrame:
+def find_products(gold: BatchSnapshot, wanted: str, now: datetime) -> pl.DataFrame:
     """The 20 best sold products of 30 days that `wanted` fits, as their SQL says: product_id, brand, revenue, units."""
     since = f"event_date > DATE '{(now - DAYS * DAY).date()}'"
     sales = gold.table(PRODUCT_SALES_DAILY).read(since, ["product_id", "brand", "revenue", "units"])
     search = pl.DataFrame({"wanted": [wanted.strip()]}, schema={"wanted": pl.String()})
     with duckdb_session({"sales": sales, "search": search}) as connection:
-        return query(connection, sql_of("found_products"))
+        return query(connection, dashboard_sql("found_products"))

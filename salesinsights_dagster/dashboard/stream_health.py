@@ -12,13 +12,14 @@ import polars as pl
 from confluent_kafka import KafkaException
 
 from assets.bronze.bronze import OffsetsLostError, next_offsets
-from assets.progress.batches import BATCH
+from assets.progress.batches import batch_of
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
 from resources.duckdb_engine import duckdb_session, query
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError
-from resources.lake import Lake, LakeError
+from resources.lake import Lake
+from resources.lake_table import LakeError
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
-from salesinsights_dagster.dashboard.figures import sql_of
+from salesinsights_dagster.dashboard.figures import dashboard_sql
 
 BATCHES_SHOWN = 20
 QUARANTINE_DAYS = 7
@@ -103,17 +104,17 @@ class HealthWatch:
 
 
 def _batches(lake: Lake) -> pl.DataFrame:
-    last = lake.table(SILVER_EVENTS).progress(BATCH) or 0
+    last = batch_of(lake.table(SILVER_EVENTS))
     ledger = lake.table(SILVER_BATCHES).read(f"batch > {last - BATCHES_SHOWN}")
     with duckdb_session({"ledger": ledger}) as connection:
-        return query(connection, sql_of("batches"))
+        return query(connection, dashboard_sql("batches"))
 
 
 def _reasons(lake: Lake, now: datetime) -> pl.DataFrame:
     since = (now - timedelta(days=QUARANTINE_DAYS)).date()
     refused = lake.table(SILVER_QUARANTINE).read(f"arrival_date >= DATE '{since}'", ["reason", "ingested_at"])
     with duckdb_session({"quarantine": refused}) as connection:
-        return query(connection, sql_of("quarantine_reasons"))
+        return query(connection, dashboard_sql("quarantine_reasons"))
 
 
 def _sizes(lake: Lake) -> pl.DataFrame:

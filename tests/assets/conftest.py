@@ -16,11 +16,11 @@ from tests.resources.mock_kafka import MockKafka
 
 
 @pytest.fixture
-def publish(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[list[dict[str, Any]]], None]:
+def publish(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[list[dict[str, Any]]], None]:
     """Bring these events to silver."""
 
     def publish(events: list[dict[str, Any]]) -> None:
         mock_kafka.publish(topic, [event(**one) for one in events])
-        run(lake, shop)
+        run(lake, stream)
 
     return publish

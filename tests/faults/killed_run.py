@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.stream import micro_batch
-from assets.stream.micro_batch import open_stream, stream
+from assets.stream.micro_batch import micro_batches, open_stream
 from assets.tables import (
     BRONZE_EVENTS,
     CUSTOMER_DAYS,
@@ -29,7 +29,8 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from resources.kafka_connection import KafkaConnection
-from resources.lake import ConcurrentCommitError, Lake, LakeError, LakeTable
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
 from tests.resources.mock_kafka import MockTopicReader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -157,7 +158,7 @@ def main() -> None:
     arm(order)
     reader = MockTopicReader(KafkaConnection(order.servers), order.topic)
     try:
-        for _ in stream(open_stream(Lake(order.root)), reader, lambda: datetime.now(UTC), 10_000, 45):
+        for _ in micro_batches(open_stream(Lake(order.root)), reader, lambda: datetime.now(UTC), 10_000, 45):
             pass
     except LakeError as error:
         sys.exit(f"{type(error).__name__}: {error}")

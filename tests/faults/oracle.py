@@ -22,7 +22,8 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from assets.upkeep.audit import audit
-from resources.lake import Lake, TableLayout
+from resources.lake import Lake
+from resources.lake_table import TableLayout
 from tests.faults.feed import PARTITIONS, Event, Stored
 
 BODY = (

@@ -8,13 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.stream.micro_batch import open_stream, stream
+from assets.stream.micro_batch import micro_batches, open_stream
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, SILVER_EVENTS
 from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
-from resources.lake import PROPERTIES, Lake, LakeError, TableLayout
+from resources.lake import Lake
+from resources.lake_table import PROPERTIES, LakeError, TableLayout
 from tests.faults.feed import Feed
 from tests.faults.killed_run import COMMITS, Ending, Order, Standby
 from tests.faults.oracle import assert_lake_holds
@@ -53,10 +54,10 @@ def assert_readable(lake: Lake) -> None:
 
 @pytest.mark.parametrize("layout", COMMITS, ids=lambda layout: layout.name)
 def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(
-    lake: Lake, shop: Stream, feed: Feed, run_on_full_disk: RunOnFullDisk, layout: TableLayout
+    lake: Lake, stream: Stream, feed: Feed, run_on_full_disk: RunOnFullDisk, layout: TableLayout
 ) -> None:
     feed.publish()
-    run(lake, shop)
+    run(lake, stream)
     feed.publish()
 
     ending = run_on_full_disk(layout, 0)
@@ -64,15 +65,15 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(
     assert ending.exit_code == 1
     assert re.search(rf"LakeError: {layout.name} can't be written: .*Check that .* its disk has space", ending.said)
     assert_readable(lake)
-    run(lake, shop)
+    run(lake, stream)
     assert_lake_holds(lake, feed.log)
 
 
 def test_a_disk_that_fills_up_between_data_and_commit_leaves_no_row(
-    lake: Lake, shop: Stream, feed: Feed, run_on_full_disk: RunOnFullDisk
+    lake: Lake, stream: Stream, feed: Feed, run_on_full_disk: RunOnFullDisk
 ) -> None:
     feed.publish()
-    run(lake, shop)
+    run(lake, stream)
     feed.publish()
     before = data_files(lake, BRONZE_EVENTS)
 
@@ -82,14 +83,14 @@ def test_a_disk_that_fills_up_between_data_and_commit_leaves_no_row(
     assert data_files(lake, BRONZE_EVENTS) > before
     assert lake.table(BRONZE_EVENTS).progress("batch") == 1
     assert_readable(lake)
-    run(lake, shop)
+    run(lake, stream)
     assert_lake_holds(lake, feed.log)
 
 
 @pytest.mark.parametrize("layout", ONE_OF_EACH_LAYER, ids=lambda layout: layout.name)
 def test_a_checkpoint_that_does_not_fit_harms_nothing(
     lake: Lake,
-    shop: Stream,
+    stream: Stream,
     feed: Feed,
     run_on_full_disk: RunOnFullDisk,
     layout: TableLayout,
@@ -97,27 +98,27 @@ def test_a_checkpoint_that_does_not_fit_harms_nothing(
     checkpointed = int(PROPERTIES["delta.checkpointInterval"]) - 1
     for _ in range(checkpointed - 1):
         feed.publish()
-        run(lake, shop)
+        run(lake, stream)
     feed.publish()
 
     ending = run_on_full_disk(layout, ONLY_THE_CHECKPOINT_DOES_NOT_FIT)
 
     assert f"LakeError: {layout.name} can't be written" in ending.said
     assert lake.table(layout).progress("batch") == checkpointed
-    run(lake, shop)
+    run(lake, stream)
     assert_lake_holds(lake, feed.log)
 
 
 @pytest.mark.parametrize("layout", ONE_OF_EACH_LAYER, ids=lambda layout: layout.name)
-def test_a_file_in_the_place_of_a_table_is_named(lake: Lake, shop: Stream, feed: Feed, layout: TableLayout) -> None:
+def test_a_file_in_the_place_of_a_table_is_named(lake: Lake, stream: Stream, feed: Feed, layout: TableLayout) -> None:
     in_the_way = file_at(Path(lake.uri(layout)))
     feed.publish()
 
     with pytest.raises(LakeError, match=rf"{layout.name} can't be read at {lake.uri(layout)}"):
-        run(lake, shop)
+        run(lake, stream)
 
     in_the_way.unlink()
-    run(lake, shop)
+    run(lake, stream)
     assert_lake_holds(lake, feed.log)
 
 
@@ -128,32 +129,32 @@ def test_a_table_that_can_not_be_read_comes_with_the_remedy(lake: Lake) -> None:
         lake.table(BRONZE_EVENTS)
 
 
-def test_a_file_in_the_place_of_a_day_is_named_with_the_remedy(lake: Lake, shop: Stream, feed: Feed) -> None:
+def test_a_file_in_the_place_of_a_day_is_named_with_the_remedy(lake: Lake, stream: Stream, feed: Feed) -> None:
     lake.table(BRONZE_EVENTS)
     in_the_way = file_at(Path(lake.uri(BRONZE_EVENTS)) / "event_date=2019-10-01")
     feed.publish()
 
     with pytest.raises(LakeError, match=r"bronze/events can't be written.*Check that the lake's folder"):
-        run(lake, shop)
+        run(lake, stream)
 
     assert_readable(lake)
     in_the_way.unlink()
-    run(lake, shop)
+    run(lake, stream)
     assert_lake_holds(lake, feed.log)
 
 
-def test_a_broker_that_is_away_stops_the_run_and_nothing_else(lake: Lake, shop: Stream, feed: Feed) -> None:
+def test_a_broker_that_is_away_stops_the_run_and_nothing_else(lake: Lake, stream: Stream, feed: Feed) -> None:
     feed.publish()
-    run(lake, shop)
+    run(lake, stream)
     away = KafkaReader(KafkaConnection("127.0.0.1:1"), feed.topic, timeout=1)
     begun = datetime.now(UTC)
 
     with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1 did not answer .* KAFKA_BOOTSTRAP_SERVERS"):
-        list(stream(open_stream(lake), away, shop.clock, shop.batch_rows, shop.window_seconds))
+        list(micro_batches(open_stream(lake), away, stream.clock, stream.batch_rows, stream.window_seconds))
 
     assert (datetime.now(UTC) - begun).total_seconds() < 5
     feed.publish()
-    run(lake, shop)
+    run(lake, stream)
     assert_lake_holds(lake, feed.log)
 
 

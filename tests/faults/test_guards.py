@@ -21,14 +21,15 @@ from assets.archive.month_loader import load_month
 from assets.bronze import bronze as bronze_events
 from assets.events.contract import EVENT
 from assets.progress.batches import BATCH
-from assets.silver import copies, day_pieces, silver
+from assets.silver import day_pieces, duplicates, silver
 from assets.silver.silver import rebuild_silver
 from assets.stream import micro_batch
 from assets.stream.checks import no_duplicate_events
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
 from assets.upkeep.audit import audit
-from resources.lake import Lake, LakeTable, OpenTables, again_on_conflict
+from resources.lake import Lake, OpenTables
+from resources.lake_table import LakeTable, again_on_conflict
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import CrashError, crash_before, kinds, meet_before, once_after, once_before, together
 from tests.faults.oracle import assert_lake_holds
@@ -58,8 +59,8 @@ class World:
 
 
 @pytest.fixture
-def world(lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(lake, shop, feed, monkeypatch)
+def world(lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(lake, stream, feed, monkeypatch)
 
 
 Deed = Callable[[World], None]
@@ -157,8 +158,8 @@ def another_topic_has_the_name(world: World) -> None:
 
 def a_message_is_neither_kept_nor_refused(world: World) -> None:
     world.feed.publish()
-    judge = copies.judge_copies
-    world.patch.setattr(silver, "judge_copies", lambda events, stored: judge(events[1:], stored))
+    judge = duplicates.judge_duplicates
+    world.patch.setattr(silver, "judge_duplicates", lambda events, stored: judge(events[1:], stored))
     assert world.outcome() == "MessagesUnaccountedError"
     assert world.lake.table(SILVER_BATCHES).version == 0
 
@@ -197,12 +198,12 @@ def forget_what_silver_holds(world: World) -> None:
 
 
 def judge_messages_one_by_one(world: World) -> None:
-    judge = copies.judge_copies
+    judge = duplicates.judge_duplicates
 
     def alone(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([judge(row, stored) for row in events.iter_slices(1)])
 
-    world.patch.setattr(silver, "judge_copies", alone)
+    world.patch.setattr(silver, "judge_duplicates", alone)
 
 
 def add_to_gold(world: World) -> None:

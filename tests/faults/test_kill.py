@@ -12,10 +12,11 @@ import dagster as dg
 import pytest
 
 from assets.stream import compaction
-from assets.stream.micro_batch import open_stream, stream
+from assets.stream.micro_batch import micro_batches, open_stream
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY, SILVER_EVENTS
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from tests.assets.stream.dagster_runs import execute, partitions
 from tests.faults.feed import Feed
 from tests.faults.interleaving import crash_before
@@ -43,7 +44,7 @@ class Survivor:
 
     def finish(self) -> None:
         reader = MockTopicReader(self.kafka.connection, self.topic)
-        for _ in stream(open_stream(self.lake), reader, lambda: datetime.now(UTC), 10_000, 45):
+        for _ in micro_batches(open_stream(self.lake), reader, lambda: datetime.now(UTC), 10_000, 45):
             pass
         compaction.compact(self.lake)
 
@@ -77,13 +78,13 @@ def test_data_files_without_their_commit_are_never_seen(survivor: Survivor, stan
 
 
 def test_days_that_a_recovery_brought_to_gold_are_materialized(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
-    crash_before(monkeypatch, LakeTable, "replace", lambda: run(lake, shop))
+    crash_before(monkeypatch, LakeTable, "replace", lambda: run(lake, stream))
 
     with dg.DagsterInstance.ephemeral() as instance:
-        told = partitions(execute(lake, shop, instance))
+        told = partitions(execute(lake, stream, instance))
 
     days = held(lake, SILVER_EVENTS, "event_date")
     assert told.get(PRODUCT_SALES_DAILY.name) == sorted({str(day) for (day,) in days})

@@ -27,14 +27,14 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def shop(real_kafka: KafkaConnection, topic: str, clock: Callable[[], datetime]) -> Stream:
+def stream(real_kafka: KafkaConnection, topic: str, clock: Callable[[], datetime]) -> Stream:
     ensure_topic(real_kafka, events_topic(topic))
     return Stream(lambda: KafkaReader(real_kafka, topic), clock, batch_rows=1_000, window_seconds=45)
 
 
 @pytest.fixture
 def lost_on_the_way(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three messages were read, and of the next seven the first four go as soon as a run has looked where to start."""
 
@@ -50,28 +50,28 @@ def lost_on_the_way(
         admin.delete_records([place])[place].result(20)
 
     publish(range(3))
-    run(lake, shop)
+    run(lake, stream)
     publish(range(3, 10))
     once_after(monkeypatch, micro_batch, "next_offsets", delete)
 
 
 @pytest.mark.usefixtures("lost_on_the_way")
-def test_messages_deleted_on_the_way_stop_the_run_and_the_next_one_names_them(lake: Lake, shop: Stream) -> None:
-    assert kinds(together(lambda: run(lake, shop))) == ["KafkaException"]
+def test_messages_deleted_on_the_way_stop_the_run_and_the_next_one_names_them(lake: Lake, stream: Stream) -> None:
+    assert kinds(together(lambda: run(lake, stream))) == ["KafkaException"]
     assert lake.table(BRONZE_EVENTS).progress("batch") == 1
 
     with pytest.raises(OffsetsLostError, match=r"partition 0 \[3, 7\)"):
-        run(lake, shop)
+        run(lake, stream)
 
 
 @pytest.mark.usefixtures("lost_on_the_way")
 def test_a_reader_that_may_start_elsewhere_would_pass_over_them(
-    lake: Lake, shop: Stream, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strict = KafkaReader._consumer_options
     lax = {"auto.offset.reset": "earliest"}
     monkeypatch.setattr(KafkaReader, "_consumer_options", lambda reader: {**strict(reader), **lax})
 
-    (receipt,) = run(lake, shop)
+    (receipt,) = run(lake, stream)
 
     assert receipt.outcome.counts["messages"] == 3

@@ -7,7 +7,8 @@ import pytest
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.upkeep.repair import find_faults, repair
-from resources.lake import Lake, LakeError, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeError, TableLayout
 from tests.faults.feed import Feed
 from tests.faults.killed_run import COMMITS
 from tests.faults.oracle import assert_lake_holds
@@ -26,72 +27,72 @@ def lose_last_commit(lake: Lake, layout: TableLayout) -> None:
 
 
 @pytest.mark.parametrize("lost", [[layout] for layout in EVERY] + [[BRONZE_EVENTS, SILVER_EVENTS], list(EVERY)])
-def test_a_lost_commit_is_made_good(lake: Lake, shop: Stream, feed: Feed, lost: list[TableLayout]) -> None:
+def test_a_lost_commit_is_made_good(lake: Lake, stream: Stream, feed: Feed, lost: list[TableLayout]) -> None:
     for _ in range(3):
         feed.publish()
-        run(lake, shop)
+        run(lake, stream)
     for layout in lost:
         lose_last_commit(lake, layout)
 
-    found = list(repair(lake, shop.window_seconds))
-    run(lake, shop)
+    found = list(repair(lake, stream.window_seconds))
+    run(lake, stream)
 
     assert {finding.kind for finding in found} >= {"empty_commit"}
     assert_lake_holds(lake, feed.log)
-    assert list(repair(lake, shop.window_seconds)) == []
+    assert list(repair(lake, stream.window_seconds)) == []
 
 
-def test_a_lost_commit_whose_checkpoint_is_whole_is_not_lost(lake: Lake, shop: Stream, feed: Feed) -> None:
+def test_a_lost_commit_whose_checkpoint_is_whole_is_not_lost(lake: Lake, stream: Stream, feed: Feed) -> None:
     for _ in range(2):
         feed.publish()
-        run(lake, shop)
+        run(lake, stream)
     for layout in EVERY:
         lake.table(layout).checkpoint()
         lose_last_commit(lake, layout)
 
-    found = list(repair(lake, shop.window_seconds))
+    found = list(repair(lake, stream.window_seconds))
     feed.publish()
-    run(lake, shop)
+    run(lake, stream)
 
     assert found == []
     assert_lake_holds(lake, feed.log)
 
 
-def test_without_repair_a_batch_that_bronze_lost_would_block_the_stream(lake: Lake, shop: Stream, feed: Feed) -> None:
+def test_without_repair_a_batch_that_bronze_lost_would_block_the_stream(lake: Lake, stream: Stream, feed: Feed) -> None:
     feed.publish()
-    run(lake, shop)
+    run(lake, stream)
     lose_last_commit(lake, BRONZE_EVENTS)
     feed.publish()
 
     with pytest.raises(Exception, match="another run has brought silver to batch 1"):
-        run(lake, shop)
+        run(lake, stream)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 half of a checkp"])
 def test_a_broken_checkpoint_is_removed_and_nothing_is_lost(
-    lake: Lake, shop: Stream, feed: Feed, content: bytes
+    lake: Lake, stream: Stream, feed: Feed, content: bytes
 ) -> None:
     for _ in range(2):
         feed.publish()
-        run(lake, shop)
+        run(lake, stream)
     lake.table(SILVER_EVENTS).checkpoint()
     (checkpoint,) = log(lake, SILVER_EVENTS).glob("*.checkpoint.parquet")
     checkpoint.write_bytes(content)
     with pytest.raises(LakeError):
         lake.table(SILVER_EVENTS)
 
-    found = list(repair(lake, shop.window_seconds))
+    found = list(repair(lake, stream.window_seconds))
 
     assert [(finding.table, finding.kind) for finding in found] == [("silver_events", "broken_checkpoint")] * 2
     assert_lake_holds(lake, feed.log)
 
 
-def test_a_healthy_lake_has_no_faults(lake: Lake, shop: Stream, feed: Feed) -> None:
+def test_a_healthy_lake_has_no_faults(lake: Lake, stream: Stream, feed: Feed) -> None:
     for _ in range(2):
         feed.publish()
-        run(lake, shop)
+        run(lake, stream)
     for layout in (BRONZE_EVENTS, SILVER_BATCHES, SILVER_QUARANTINE, *DAILY):
         lake.table(layout).checkpoint()
 
     assert find_faults(lake) == {}
-    assert list(repair(lake, shop.window_seconds)) == []
+    assert list(repair(lake, stream.window_seconds)) == []

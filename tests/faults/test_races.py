@@ -15,7 +15,8 @@ from assets.stream import compaction, micro_batch
 from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, SILVER_EVENTS
 from assets.upkeep.audit import audit
-from resources.lake import Lake, LakeTable, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout
 from tests.assets.stream.dagster_runs import execute, partitions
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import crash_before, kinds, meet_before, once_after, together
@@ -36,25 +37,25 @@ def instances() -> Iterator[list[dg.DagsterInstance]]:
 
 
 def test_of_two_runs_with_the_same_offsets_one_commits(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
     meet_before(monkeypatch, micro_batch, "commit_batch")
 
-    outcomes = together(lambda: run(lake, shop), lambda: run(lake, shop))
+    outcomes = together(lambda: run(lake, stream), lambda: run(lake, stream))
 
     assert kinds(outcomes) == ["ProgressMovedError", "list"]
     assert_lake_holds(lake, feed.log)
 
 
 def test_the_run_that_lost_materializes_nothing(
-    lake: Lake, shop: Stream, feed: Feed, instances: list[dg.DagsterInstance], monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, instances: list[dg.DagsterInstance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
     meet_before(monkeypatch, micro_batch, "commit_batch")
     first, second = instances
 
-    done = together(lambda: execute(lake, shop, first), lambda: execute(lake, shop, second))
+    done = together(lambda: execute(lake, stream, first), lambda: execute(lake, stream, second))
 
     assert [result.success for result in done] == [True, True]
     assert sorted(len(partitions(result)) for result in done) == [0, len(ALL)]
@@ -62,27 +63,27 @@ def test_the_run_that_lost_materializes_nothing(
 
 
 def test_of_two_runs_that_finish_the_same_batch_one_brings_it_to_silver(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
-    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, stream))
     meet_before(monkeypatch, silver, "_append_once")
 
-    outcomes = together(lambda: run(lake, shop), lambda: run(lake, shop))
+    outcomes = together(lambda: run(lake, stream), lambda: run(lake, stream))
 
     assert kinds(outcomes) == ["ProgressMovedError", "list"]
     assert_lake_holds(lake, feed.log)
 
 
 def test_of_two_runs_that_finish_gold_one_commits(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
-    crash_before(monkeypatch, gold, "rows_of", lambda: run(lake, shop))
+    crash_before(monkeypatch, gold, "rows_of", lambda: run(lake, stream))
     before = versions(lake)
     meet_before(monkeypatch, gold, "rows_of")
 
-    assert together(lambda: run(lake, shop), lambda: run(lake, shop)) == [[], []]
+    assert together(lambda: run(lake, stream), lambda: run(lake, stream)) == [[], []]
 
     moved = {layout.name: 1 for layout in DAILY}
     assert versions(lake) == {name: version + moved.get(name, 0) for name, version in before.items()}
@@ -90,35 +91,35 @@ def test_of_two_runs_that_finish_gold_one_commits(
 
 
 def test_a_batch_that_another_run_left_unfinished_is_not_skipped(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other_run_ends_after_bronze() -> None:
         feed.publish()
-        crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
+        crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, stream))
         feed.publish()
 
     once_after(monkeypatch, micro_batch.Layers, "finish_last", other_run_ends_after_bronze)
 
-    together(lambda: run(lake, shop))
-    run(lake, shop)
+    together(lambda: run(lake, stream))
+    run(lake, stream)
 
     assert_lake_holds(lake, feed.log)
 
 
 def test_a_run_whose_batch_another_one_finished_does_nothing_more(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed.publish()
-    once_after(monkeypatch, micro_batch, "commit_batch", lambda: run(lake, shop))
+    once_after(monkeypatch, micro_batch, "commit_batch", lambda: run(lake, stream))
 
-    outcomes = together(lambda: run(lake, shop))
+    outcomes = together(lambda: run(lake, stream))
 
     assert_lake_holds(lake, feed.log)
     assert kinds(outcomes) == ["ProgressMovedError"]
 
 
 def test_a_run_that_others_left_behind_does_nothing_more(
-    lake: Lake, shop: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_table, looked = Lake.table, list[TableLayout]()
 
@@ -128,12 +129,12 @@ def test_a_run_that_others_left_behind_does_nothing_more(
             looked.append(layout)
             for _ in range(2):
                 feed.publish()
-                run(lake, shop)
+                run(lake, stream)
         return table
 
     monkeypatch.setattr(Lake, "table", slow_after_silver)
 
-    outcomes = together(lambda: run(lake, shop))
+    outcomes = together(lambda: run(lake, stream))
 
     assert_lake_holds(lake, feed.log)
     assert kinds(outcomes) == ["ProgressMovedError"]
@@ -155,7 +156,7 @@ def pass_audit(lake: Lake) -> None:
 
 @pytest.mark.parametrize("neighbour", [backfill, compact, pass_audit])
 def test_the_stream_and_its_neighbour_do_not_harm_each_other(
-    lake: Lake, shop: Stream, feed: Feed, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, feed: Feed, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "MOST_SMALL_FILES", 2)
     over = threading.Event()
@@ -164,7 +165,7 @@ def test_the_stream_and_its_neighbour_do_not_harm_each_other(
         try:
             for _ in range(8):
                 feed.publish()
-                run(lake, shop)
+                run(lake, stream)
         finally:
             over.set()
         return 8

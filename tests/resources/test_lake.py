@@ -9,7 +9,8 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from resources.lake import ConcurrentCommitError, Lake, LakeError, TableLayout, again_on_conflict
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError, LakeError, TableLayout, again_on_conflict
 from tests.resources.lake_rows import FIRST, LAYOUT, SECOND, things
 
 
@@ -153,7 +154,7 @@ def test_a_table_that_holds_something_else_is_refused_and_left_alone(lake: Lake)
 
 @pytest.mark.parametrize("writing", ["append", "replace", "compact"])
 def test_columns_that_hardly_repeat_have_no_dictionary(lake: Lake, writing: str) -> None:
-    layout = replace(LAYOUT, schema=pl.Schema({"other": pl.Int64(), **LAYOUT.schema}), varied=("number",))
+    layout = replace(LAYOUT, schema=pl.Schema({"other": pl.Int64(), **LAYOUT.schema}), high_cardinality=("number",))
     rows = things(*range(500)).with_columns(other=pl.lit(1))
     table = lake.table(layout)
     if writing == "replace":
@@ -171,7 +172,7 @@ def test_columns_that_hardly_repeat_have_no_dictionary(lake: Lake, writing: str)
 def test_a_day_that_grows_at_its_end_has_only_its_last_files_written_again(lake: Lake) -> None:
     """Each replacement reaches back into the rows of the one before, as a micro-batch does into its first window."""
     schema = pl.Schema({"window": pl.Int64(), "text": pl.String(), "day": pl.Date()})
-    table = lake.table(TableLayout("gold/grown", schema, ("day",), varied=("text",), file_bytes=100_000))
+    table = lake.table(TableLayout("gold/grown", schema, ("day",), high_cardinality=("text",), file_bytes=100_000))
     chance, kept, sizes = Random(1), list[int](), list[int]()
     for step in range(1, 41):
         before = set(table.file_uris())

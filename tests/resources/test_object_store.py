@@ -12,7 +12,8 @@ from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from assets.tables.sql_views import sql_session
 from assets.upkeep.audit import audit
 from resources.duckdb_engine import query
-from resources.lake import ConcurrentCommitError, Lake
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError
 from tests.conftest import event
 from tests.lakes import rows, run
 from tests.resources.lake_rows import LAYOUT, things
@@ -45,12 +46,12 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
     return Lake(f"s3://{name}/shop")
 
 
-def test_the_stream_runs_and_the_audit_passes(bucket: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_the_stream_runs_and_the_audit_passes(bucket: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event(), event(), event(price=1, user_id=2), b"junk"])
-    run(bucket, shop)
+    run(bucket, stream)
     mock_kafka.publish(topic, [event(), event(price=4, user_id=3)])
 
-    run(bucket, shop)
+    run(bucket, stream)
 
     assert rows(bucket, SILVER_EVENTS).height == 3
     assert str(rows(bucket, PRODUCT_SALES)["revenue"].sum()) == "7.62"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from resources.prefetch import one_ahead
+from resources.prefetch import prefetched
 
 
 def test_items_keep_their_order() -> None:
-    assert list(one_ahead(range(50))) == list(range(50))
+    assert list(prefetched(range(50))) == list(range(50))
 
 
 def test_an_error_comes_in_its_turn() -> None:
@@ -16,7 +16,7 @@ def test_an_error_comes_in_its_turn() -> None:
         yield 1
         raise ValueError("second")
 
-    items = one_ahead(failing())
+    items = prefetched(failing())
 
     assert next(items) == 1
     with pytest.raises(ValueError, match="second"):
@@ -32,7 +32,7 @@ def test_the_source_is_closed_when_the_caller_stops() -> None:
         finally:
             closed.append(True)
 
-    items = one_ahead(source())
+    items = prefetched(source())
     next(items)
     items.close()
 
@@ -43,7 +43,7 @@ def test_one_that_becomes_garbage_ends_its_thread() -> None:
     """As after an exception whose traceback holds the caller's frames, in a circle."""
 
     def circle() -> None:
-        held: list[object] = [one_ahead(range(10))]
+        held: list[object] = [prefetched(range(10))]
         held.append(held)
         next(held[0])  # type: ignore[call-overload]
 

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from resources.lake import Lake, LakeError, LakeTable, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeError, LakeTable, TableLayout
 from resources.table_files import rows_of, rows_that_differ
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)

@@ -27,21 +27,21 @@ def test_the_calendar_of_a_new_shop_has_every_day_that_may_come(settings: Settin
 
 
 def test_the_calendar_begins_with_the_month_of_the_oldest_event(
-    settings: Settings, lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    settings: Settings, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(
         topic, [event(event_time="2019-11-20 12:00:00 UTC"), event(event_time="2020-01-02 00:00:00 UTC")]
     )
-    run(lake, shop)
+    run(lake, stream)
 
     assert calendar_start(settings) == date(2019, 11, 1)
 
 
 def test_the_calendar_has_the_months_that_wait_in_the_archive_folder(
-    settings: Settings, lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    settings: Settings, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, [event(event_time="2019-11-20 12:00:00 UTC")])
-    run(lake, shop)
+    run(lake, stream)
     settings.archive_folder.mkdir()
     for name in ("2019-Oct.csv.gz", "2019-Feb.csv.bak", "notes.csv"):
         (settings.archive_folder / name).touch()

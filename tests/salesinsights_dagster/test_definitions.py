@@ -37,7 +37,7 @@ def test_no_other_job_plans_the_nightly_proof_and_hides_how_it_came_out(tmp_path
 
     steps = defs.resolve_job_def(job.name).nodes_in_topological_order
 
-    assert {"micro_batch", "archive_months", "behaviour"} & {step.name for step in steps}
+    assert {"micro_batch", "archive_months", "visitor_tables"} & {step.name for step in steps}
     assert "rebuild_and_compare" not in [step.name for step in steps]
 
 

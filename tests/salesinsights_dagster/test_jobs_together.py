@@ -13,7 +13,8 @@ from assets.stream.stream_assets import DAYS_OF_STREAM, Stream
 from assets.tables import SILVER_EVENTS, USER_FEATURES
 from assets.tables.asset_specs import key_of
 from assets.upkeep.audit import audit
-from resources.lake import Lake, TableLayout
+from resources.lake import Lake
+from resources.lake_table import TableLayout
 from salesinsights_dagster import definitions
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -44,8 +45,8 @@ class Location:
 
 
 @pytest.fixture
-def location(tmp_path: Path, shop: Stream, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(definitions, "stream_of", lambda settings: shop)
+def location(tmp_path: Path, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(definitions, "stream_of", lambda settings: stream)
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
         yield Location(tmp_path / "home", instance)
 

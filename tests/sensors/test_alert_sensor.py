@@ -21,7 +21,8 @@ from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import refresh_cohorts
 from resources.kafka_reader import KafkaUnavailableError
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from resources.webhook import WebhookError, post_text
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -181,17 +182,17 @@ def test_a_failed_run_and_a_failed_check_are_alarms_until_the_next_good_one() ->
 
 
 def test_the_sensor_tells_of_a_flood_and_remembers_it(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
 ) -> None:
     mock_kafka.publish(topic, [event(), *[b"not json"] * 100])
-    run(lake, shop)
+    run(lake, stream)
     assert newest_batches(lake).quarantined == 100
     pager = Pager(lambda text: post_text(receiver.url, text))
     location = build_definitions(load_settings({})).get_repository_def()
     cursor = None
     with dg.DagsterInstance.ephemeral() as instance:
         for _ in range(2):
-            resources = {"lake": lake, "shop": shop, "pager": pager, "cart_rule": CartRule()}
+            resources = {"lake": lake, "stream": stream, "pager": pager, "cart_rule": CartRule()}
             context = dg.build_sensor_context(
                 instance, cursor, repository_def=location, resources=resources, sensor_name="alerts"
             )
@@ -223,13 +224,13 @@ def test_a_table_is_late_where_its_policy_is_broken_and_its_source_has_moved(
 
 
 def test_what_says_that_a_source_has_moved(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behind = tables_behind(lake, CartRule())
     mock_kafka.publish(topic, [event()])
-    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, stream))
     cut_short = {name for name, is_behind in behind.items() if is_behind()}
-    run(lake, shop)
+    run(lake, stream)
 
     assert cut_short == {"gold/product_sales", "gold/product_sales_daily", "gold/customer_days"}
     assert {name for name, is_behind in behind.items() if is_behind()} == {
@@ -242,12 +243,12 @@ def test_what_says_that_a_source_has_moved(
 
 
 def test_upkeep_makes_no_table_late(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its commits change no row, and nobody is told of them: by their versions tables were late until the next sale."""
     for user in (1, 2, 3):
         mock_kafka.publish(topic, [event(user_id=user)])
-        run(lake, shop)
+        run(lake, stream)
         follow(lake)
         refresh_customer_value(lake)
         refresh_carts(lake, CartRule())

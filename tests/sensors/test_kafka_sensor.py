@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from assets.bronze.bronze import OffsetsLostError, unread_offsets
-from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.postgres_replica import PostgresReplica
 from assets.stream import micro_batch
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
@@ -60,12 +60,12 @@ def test_lost_offsets_fail_the_tick() -> None:
         decide(None, unread, nothing_left)
 
 
-def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event(), event(user_id=2)])
-    before = unread_offsets(lake, shop.open_reader())
-    run(lake, shop)
+    before = unread_offsets(lake, stream.open_reader())
+    run(lake, stream)
 
-    assert (before, unread_offsets(lake, shop.open_reader())) == (2, 0)
+    assert (before, unread_offsets(lake, stream.open_reader())) == (2, 0)
 
 
 def test_what_a_killed_run_left_starts_a_run_though_kafka_has_nothing_new() -> None:
@@ -73,26 +73,26 @@ def test_what_a_killed_run_left_starts_a_run_though_kafka_has_nothing_new() -> N
 
 
 def test_a_batch_is_left_until_it_is_whole_and_told(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = has_leftovers(lake, shop, told=0)
+    before = has_leftovers(lake, stream, told=0)
     mock_kafka.publish(topic, [event()])
-    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, shop))
-    cut_short = has_leftovers(lake, shop, told=0)
-    run(lake, shop)
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, stream))
+    cut_short = has_leftovers(lake, stream, told=0)
+    run(lake, stream)
 
     assert (before, cut_short) == (False, True)
-    assert (has_leftovers(lake, shop, told=0), has_leftovers(lake, shop, told=1)) == (True, False)
+    assert (has_leftovers(lake, stream, told=0), has_leftovers(lake, stream, told=1)) == (True, False)
 
 
-def test_a_copy_that_is_behind_starts_a_run_and_one_that_is_away_does_not(lake: Lake, shop: Stream) -> None:
+def test_a_copy_that_is_behind_starts_a_run_and_one_that_is_away_does_not(lake: Lake, stream: Stream) -> None:
     copy = Recorder("copy")
-    followed = replace(shop, followers=(copy,))
+    followed = replace(stream, replicas=(copy,))
     behind = has_leftovers(lake, followed, told=0)
     copy.behind = False
 
     assert (behind, has_leftovers(lake, followed, told=0)) == (True, False)
-    away = replace(shop, followers=(PostgresCopy("postgresql://shop@127.0.0.1:1/shop"),))
+    away = replace(stream, replicas=(PostgresReplica("postgresql://shop@127.0.0.1:1/shop"),))
     assert not has_leftovers(lake, away, told=0)
 
 

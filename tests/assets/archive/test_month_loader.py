@@ -184,13 +184,13 @@ def test_a_corrected_file_replaces_exactly_its_month(lake: Lake, folder: Path) -
 
 @pytest.mark.parametrize("archive_first", [True, False])
 def test_an_event_that_came_both_ways_counts_once_in_either_order(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, folder: Path, archive_first: bool
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, folder: Path, archive_first: bool
 ) -> None:
     put(folder, [PURCHASE])
 
     def from_kafka() -> None:
         mock_kafka.publish(topic, [SAME_FROM_KAFKA, event(user_id=2)])
-        run(lake, shop)
+        run(lake, stream)
 
     steps = [lambda: load(lake, folder), from_kafka]
     for step in steps if archive_first else reversed(steps):
@@ -207,10 +207,10 @@ def test_an_event_that_came_both_ways_counts_once_in_either_order(
 
 
 def test_an_event_that_the_archive_contradicts_is_not_lost(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, folder: Path
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, folder: Path
 ) -> None:
     mock_kafka.publish(topic, [event(event_id="a", price=9)])
-    run(lake, shop)
+    run(lake, stream)
     put(folder, [f"{PURCHASE},a"], header=f"{HEADER},event_id")
 
     load(lake, folder)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def shop(real_kafka: KafkaConnection, topic: str, clock: Callable[[], datetime]) -> Stream:
+def stream(real_kafka: KafkaConnection, topic: str, clock: Callable[[], datetime]) -> Stream:
     ensure_topic(real_kafka, events_topic(topic))
     return Stream(lambda: KafkaReader(real_kafka, topic), clock, batch_rows=1_000, window_seconds=45)
 
@@ -47,13 +47,13 @@ def in_transaction(kafka: KafkaConnection, topic: str, name: str, *values: bytes
 
 
 def test_markers_and_aborted_records_are_counted(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str
 ) -> None:
     in_transaction(real_kafka, topic, "kept", event()).commit_transaction(20)
     in_transaction(real_kafka, topic, "dropped", event(user_id=2), event(user_id=3)).abort_transaction(20)
     publish(real_kafka, topic, event(user_id=4))
 
-    run(lake, shop)
+    run(lake, stream)
 
     first = rows(lake, SILVER_BATCHES).row(0, named=True)
     assert (first["start_offset"], first["end_offset"]) == (0, 6)
@@ -62,46 +62,46 @@ def test_markers_and_aborted_records_are_counted(
 
 
 def test_a_range_that_ends_in_markers_leaves_no_lag(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str
 ) -> None:
     in_transaction(real_kafka, topic, "kept", event()).commit_transaction(20)
-    run(lake, shop)
+    run(lake, stream)
 
-    assert run(lake, shop) == []
+    assert run(lake, stream) == []
 
 
 def test_an_open_transaction_is_not_waited_for(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str
 ) -> None:
     publish(real_kafka, topic, event())
     still_open = in_transaction(real_kafka, topic, "open", event(user_id=2))
     publish(real_kafka, topic, event(user_id=3))
 
-    (before,) = run(lake, shop)
+    (before,) = run(lake, stream)
     still_open.commit_transaction(20)
-    (after,) = run(lake, shop)
+    (after,) = run(lake, stream)
 
     assert (before.outcome.counts["accepted"], after.outcome.counts["accepted"]) == (1, 2)
 
 
 def test_retention_past_the_cursor_names_the_lost_range(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str
 ) -> None:
     publish(real_kafka, topic, event())
-    run(lake, shop)
+    run(lake, stream)
     publish(real_kafka, topic, *(event(user_id=user) for user in range(9)))
     admin = AdminClient(real_kafka.options())
     admin.delete_records([TopicPartition(topic, 0, 7)])[TopicPartition(topic, 0)].result(20)
 
     with pytest.raises(OffsetsLostError, match=r"partition 0 \[1, 7\)"):
-        run(lake, shop)
+        run(lake, stream)
 
 
 def test_a_topic_that_was_created_again_is_another_topic(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str
 ) -> None:
     publish(real_kafka, topic, event())
-    run(lake, shop)
+    run(lake, stream)
     admin = AdminClient(real_kafka.options())
     admin.delete_topics([topic])[topic].result()
     deadline = time.monotonic() + 20
@@ -111,4 +111,4 @@ def test_a_topic_that_was_created_again_is_another_topic(
     publish(real_kafka, topic, event(), event())
 
     with pytest.raises(OffsetsLostError, match="deleted and created again"):
-        run(lake, shop)
+        run(lake, stream)

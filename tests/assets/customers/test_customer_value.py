@@ -16,7 +16,8 @@ from assets.customers.customer_value import customer_value_is_behind, refresh_cu
 from assets.customers.histories import purchase_histories
 from assets.customers.options import ClvOptions
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from tests.assets.customers.shoppers import FIRST, Bought, customer_days, regular_shop
 from tests.faults.interleaving import crash_before
 from tests.lakes import rows

@@ -36,7 +36,7 @@ def test_cdnow_comes_out_as_published(cdnow: tuple[Floats, ...]) -> None:
     assert printed == ["0.243", "4.414", "0.793", "2.426"]
     assert f"{fit.log_likelihood:.1f}" == "-9582.4"
     assert f"{model.expected_purchases(*customer(2, 30.43, 38.86), [39])[0, 0]:.3f}" == "1.226"
-    assert fit.doubt is None
+    assert fit.fit_warning is None
     assert all(0 < error < 1 for error in fit.standard_errors.values())
 
 
@@ -155,7 +155,7 @@ def test_what_made_the_customers_is_found_again(modified: bool) -> None:
 
     model, fit = fit_bg_nbd(Histories.of(*shoppers(truth, 60_000, 50, seed=1)), modified=modified)
 
-    assert fit.doubt is None
+    assert fit.fit_warning is None
     for name, error in fit.standard_errors.items():
         assert abs(getattr(model, name) - getattr(truth, name)) < 4 * error
 
@@ -187,7 +187,7 @@ def test_data_that_can_not_tell_is_called_so(name: str, modified: bool) -> None:
 
     model, fit = fit_bg_nbd(Histories.of(*columns), modified=modified)
 
-    assert fit.doubt is not None
+    assert fit.fit_warning is not None
     assert all(np.isfinite([model.r, model.alpha, model.a, model.b]))
 
 
@@ -202,7 +202,7 @@ def test_a_heavy_buyer_and_ten_years_break_nothing(modified: bool) -> None:
     heavy = customer(700, 3_648, 3_650)
     (soon, later) = model.expected_purchases(*heavy, [90, 365])[0]
 
-    assert fit.doubt is None
+    assert fit.fit_warning is None
     assert 10 < soon < 18 < later < 71
     assert 0.5 < model.probability_alive(*heavy)[0] < 1
 
@@ -226,7 +226,7 @@ def test_what_made_the_values_is_found_again() -> None:
 
     model, fit = fit_gamma_gamma(frequency, value)
 
-    assert fit.doubt is None
+    assert fit.fit_warning is None
     for name, error in fit.standard_errors.items():
         assert abs(getattr(model, name) - getattr(truth, name)) < 4 * error
     assert model.expected_value(frequency, value).mean() == pytest.approx(value.mean(), rel=0.02)
@@ -248,4 +248,4 @@ def test_a_seen_value_is_drawn_towards_the_mean_of_all() -> None:
 def test_values_that_can_not_tell_are_called_so(frequency: list[float], value: list[float]) -> None:
     _, fit = fit_gamma_gamma(np.array(frequency, float), np.array(value, float))
 
-    assert fit.doubt is not None
+    assert fit.fit_warning is not None

@@ -20,7 +20,8 @@ from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.upkeep.audit import audit
 from assets.upkeep.forget_user import forget
 from assets.upkeep.proof import differences
-from resources.lake import Lake, ProgressMovedError
+from resources.lake import Lake
+from resources.lake_table import ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry
 from tests.conftest import event
 from tests.lakes import rows, run
@@ -89,8 +90,8 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def avro_shop(shop: Stream, mock_kafka: MockKafka, topic: str, registry: Registry) -> Stream:
-    return replace(shop, open_reader=lambda: MockTopicReader(mock_kafka.connection, topic, registry=registry))
+def avro_shop(stream: Stream, mock_kafka: MockKafka, topic: str, registry: Registry) -> Stream:
+    return replace(stream, open_reader=lambda: MockTopicReader(mock_kafka.connection, topic, registry=registry))
 
 
 Publish = Callable[..., None]
@@ -239,10 +240,16 @@ def test_made_up_numbers_do_not_make_the_registry_a_bottleneck(
 
 
 def test_a_silent_registry_stops_before_anything_is_written(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, publish: Publish, avro_shop: Stream, registry: Registry
+    lake: Lake,
+    stream: Stream,
+    mock_kafka: MockKafka,
+    topic: str,
+    publish: Publish,
+    avro_shop: Stream,
+    registry: Registry,
 ) -> None:
     nobody = SchemaRegistry.open({"url": "http://127.0.0.1:9", "max.retries": "0"})
-    deaf = replace(shop, open_reader=lambda: MockTopicReader(mock_kafka.connection, topic, registry=nobody))
+    deaf = replace(stream, open_reader=lambda: MockTopicReader(mock_kafka.connection, topic, registry=nobody))
     text = schema()
     publish(encoded(registry.register(text), text))
 
@@ -255,12 +262,12 @@ def test_a_silent_registry_stops_before_anything_is_written(
 
 
 def test_avro_that_came_before_the_registry_was_set_comes_home_by_a_replay(
-    lake: Lake, shop: Stream, avro_shop: Stream, registry: Registry, publish: Publish
+    lake: Lake, stream: Stream, avro_shop: Stream, registry: Registry, publish: Publish
 ) -> None:
     text = schema()
     number = registry.register(text)
     publish(encoded(number, text, user_id=1))
-    run(lake, shop)
+    run(lake, stream)
     (refusal,) = rows(lake, SILVER_QUARANTINE)["reason"]
     publish(encoded(number, text, user_id=2))
     run(lake, avro_shop)

@@ -37,9 +37,9 @@ list(stream(open_stream(Lake(root)), reader, lambda: datetime.now(UTC), 1000, 45
 """
 
 
-def test_a_field_is_added_in_one_place(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_a_field_is_added_in_one_place(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event(coupon="OLD")])
-    run(lake, shop)
+    run(lake, stream)
     fields = {"coupon": "SPRING", "basket_id": "12"}
     mock_kafka.publish(topic, [event(user_id=2, **fields), event(user_id=3), event(user_id=4, basket_id="x")])
 

@@ -53,7 +53,7 @@ def _day_file(folder: Path, day: date, seed: int) -> Path:
 
 
 @pytest.fixture
-def shop(real_kafka: KafkaConnection, topic: str) -> Stream:
+def stream(real_kafka: KafkaConnection, topic: str) -> Stream:
     ensure_topic(real_kafka, events_topic(topic))
     return Stream(lambda: KafkaReader(real_kafka, topic), lambda: datetime.now(UTC), 200_000, window_seconds=45)
 
@@ -73,12 +73,12 @@ def in_lake(lake: Lake, until: date) -> list[tuple[int, int, object]]:
     return [(silver.height, silver.filter(event_type="purchase").height, sold["revenue"].sum())]
 
 
-def drain(lake: Lake, shop: Stream) -> None:
+def drain(lake: Lake, stream: Stream) -> None:
     """A pass over everything that was published: a commit is answered before its markers are written."""
-    reader, deadline = shop.open_reader(), time.monotonic() + 30
+    reader, deadline = stream.open_reader(), time.monotonic() + 30
     while reader.undecided():
         assert time.monotonic() < deadline
-    run(lake, shop)
+    run(lake, stream)
 
 
 def publish(kafka: KafkaConnection, topic: str, files: list[Path]) -> None:
@@ -118,7 +118,7 @@ WAYS = {
 def test_several_day_files_are_read_to_their_end(
     way: str,
     lake: Lake,
-    shop: Stream,
+    stream: Stream,
     real_kafka: KafkaConnection,
     topic: str,
     day_files: list[Path],
@@ -126,7 +126,7 @@ def test_several_day_files_are_read_to_their_end(
 ) -> None:
     WAYS[way](real_kafka, topic, day_files, tmp_path / "input")
 
-    drain(lake, shop)
+    drain(lake, stream)
 
     assert in_lake(lake, FIRST_DAY + timedelta(days=2)) == in_files(day_files)
     assert audit(lake).passed
@@ -151,18 +151,18 @@ def live_shop(real_kafka: KafkaConnection, topic: str) -> Iterator[Callable[[], 
 
 def test_a_day_file_is_read_beside_a_shop_that_sells(
     lake: Lake,
-    shop: Stream,
+    stream: Stream,
     real_kafka: KafkaConnection,
     topic: str,
     day_files: list[Path],
     live_shop: Callable[[], int],
 ) -> None:
     publish(real_kafka, topic, day_files[:1])
-    drain(lake, shop)
+    drain(lake, stream)
     publish(real_kafka, topic, day_files[1:2])
-    drain(lake, shop)
+    drain(lake, stream)
     sent = live_shop()
-    drain(lake, shop)
+    drain(lake, stream)
 
     ledger = rows(lake, SILVER_BATCHES)
     assert in_lake(lake, FIRST_DAY + timedelta(days=1)) == in_files(day_files[:2])
@@ -172,7 +172,7 @@ def test_a_day_file_is_read_beside_a_shop_that_sells(
 
 
 def test_a_topic_that_ends_in_an_aborted_transaction_is_read_to_its_end(
-    lake: Lake, shop: Stream, real_kafka: KafkaConnection, topic: str
+    lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str
 ) -> None:
     for name, many, is_kept in (("kept", 20_000, True), ("given-up", 120_000, False)):
         producer = Producer(real_kafka.options(transactional_id=f"{topic}/{name}"))
@@ -184,9 +184,9 @@ def test_a_topic_that_ends_in_an_aborted_transaction_is_read_to_its_end(
         assert producer.flush(30) == 0
         (producer.commit_transaction if is_kept else producer.abort_transaction)(30)
 
-    drain(lake, shop)
+    drain(lake, stream)
 
     ledger = rows(lake, SILVER_BATCHES)
     assert ledger["accepted"].sum() == 20_000
     assert ledger["markers"].sum() >= 120_000
-    assert run(lake, shop) == []
+    assert run(lake, stream) == []

@@ -1,6 +1,6 @@
 import polars as pl
 
-from assets.progress.batch_snapshot import tables_of_one_batch
+from assets.progress.batch_snapshot import batch_snapshot
 from assets.progress.batches import BATCH
 from assets.stream.stream_assets import Stream
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
@@ -10,18 +10,18 @@ from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 
-def test_a_table_that_is_ahead_is_read_as_it_was(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_a_table_that_is_ahead_is_read_as_it_was(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event()])
-    run(lake, shop)
+    run(lake, stream)
     ahead = lake.table(PRODUCT_SALES)
     ahead.replace(pl.DataFrame(schema=PRODUCT_SALES.schema), None, {BATCH: 2})
     ahead.compact([])
 
-    seen = tables_of_one_batch(lake)
+    seen = batch_snapshot(lake)
 
     assert seen.batch == 1
     assert [seen.table(layout).rows for layout in (PRODUCT_SALES, CUSTOMER_DAYS, SILVER_PURCHASES)] == [1, 1, 1]
 
 
 def test_an_empty_lake_is_batch_zero(lake: Lake) -> None:
-    assert tables_of_one_batch(lake).batch == 0
+    assert batch_snapshot(lake).batch == 0

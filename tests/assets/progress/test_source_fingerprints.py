@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from assets.progress.source_fingerprints import FollowedDays, rebuilt_again
+from assets.progress.source_fingerprints import SourceFingerprints, rebuilt_again
 from assets.tables import SILVER_EVENTS, USER_DAYS
-from resources.lake import Lake, LakeTable, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout
 
 FIRST = date(2021, 11, 20)
 YEARS = [FIRST + timedelta(days=number) for number in range(5 * 365)]
@@ -22,8 +23,8 @@ def of_days(layout: TableLayout, days: Collection[date], number: int = 1) -> pl.
     return made.with_columns(missing).select(layout.schema.names()).cast(layout.schema)
 
 
-def followed(lake: Lake, query: str = "q") -> FollowedDays:
-    return FollowedDays(lake.table(USER_DAYS), lake.table(SILVER_EVENTS), query)
+def followed(lake: Lake, query: str = "q") -> SourceFingerprints:
+    return SourceFingerprints(lake.table(USER_DAYS), lake.table(SILVER_EVENTS), query)
 
 
 def show(lake: Lake, days: Collection[date]) -> None:

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from assets.serving.duckdb_file import served_tables
-from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.table_diff import KEYS
 from resources.lake import Lake
 from tests.postgres import running_postgres
@@ -25,8 +25,8 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def copy(server: str) -> Iterator[PostgresCopy]:
-    yield PostgresCopy(server)
+def copy(server: str) -> Iterator[PostgresReplica]:
+    yield PostgresReplica(server)
     ask(server, "DROP SCHEMA IF EXISTS salesinsights CASCADE")
 
 

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from assets.customers.customer_value import refresh_customer_value
 from assets.serving.duckdb_file import SERVED, publish_serving
 from assets.stream.stream_assets import Stream
-from resources.lake import Lake, LakeError
+from resources.lake import Lake
+from resources.lake_table import LakeError
 from salesinsights_dagster.commands.forget import forget
 from tests.conftest import event
 from tests.lakes import run
@@ -16,10 +17,10 @@ from tests.resources.mock_kafka import MockKafka
 
 
 @pytest.fixture
-def sold(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> Lake:
+def sold(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Lake:
     days = ["2019-10-01", "2019-10-31", "2019-11-01"]
     mock_kafka.publish(topic, [event(event_time=f"{day} 10:00:00 UTC", price="2.10") for day in days])
-    run(lake, shop)
+    run(lake, stream)
     refresh_customer_value(lake)
     return lake
 
@@ -74,11 +75,11 @@ def test_a_publication_that_fails_leaves_the_last_file(
 
 
 def test_a_forgotten_user_leaves_the_file_too(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path
 ) -> None:
     users = [463240011, 463240012]
     mock_kafka.publish(topic, [event(user_id=user) for user in users])
-    run(lake, shop)
+    run(lake, stream)
     refresh_customer_value(lake)
     file = tmp_path / "serving.duckdb"
     publish_serving(lake, file)

@@ -8,8 +8,8 @@ import psycopg2
 import pytest
 
 from assets.serving.duckdb_file import served_tables
-from assets.serving.postgres_replica import PostgresCopy
-from assets.stream.replicas import FollowerError
+from assets.serving.postgres_replica import PostgresReplica
+from assets.stream.replicas import ReplicaError
 from assets.tables import PRODUCT_SALES
 from resources.lake import Lake
 from tests.assets.gold.gold_states import GoldStates
@@ -20,7 +20,7 @@ __all__ = ["copy", "server"]
 NOW = datetime(2020, 1, 2, tzinfo=UTC)
 
 
-def test_the_copy_follows_gold_row_for_row(copy: PostgresCopy, lake: Lake) -> None:
+def test_the_copy_follows_gold_row_for_row(copy: PostgresReplica, lake: Lake) -> None:
     states = GoldStates(lake, seed=1)
     for _ in range(12):
         states.move()
@@ -32,7 +32,7 @@ def test_the_copy_follows_gold_row_for_row(copy: PostgresCopy, lake: Lake) -> No
     assert any("💅" in str(row) for row in ask(copy.url, "SELECT brand FROM salesinsights.product_sales"))
 
 
-def test_a_second_time_writes_nothing(copy: PostgresCopy, lake: Lake) -> None:
+def test_a_second_time_writes_nothing(copy: PostgresReplica, lake: Lake) -> None:
     GoldStates(lake, seed=2).move()
     first = copy.catch_up(lake, NOW)
 
@@ -40,7 +40,7 @@ def test_a_second_time_writes_nothing(copy: PostgresCopy, lake: Lake) -> None:
     assert set(copy.catch_up(lake, NOW).values()) == {0}
 
 
-def test_only_changes_are_written(copy: PostgresCopy, lake: Lake) -> None:
+def test_only_changes_are_written(copy: PostgresReplica, lake: Lake) -> None:
     states = GoldStates(lake, seed=3)
     for _ in range(6):
         states.move()
@@ -53,7 +53,7 @@ def test_only_changes_are_written(copy: PostgresCopy, lake: Lake) -> None:
     assert_equal(copy.url, lake)
 
 
-def test_a_copy_whose_version_is_gone_is_made_anew(copy: PostgresCopy, lake: Lake) -> None:
+def test_a_copy_whose_version_is_gone_is_made_anew(copy: PostgresReplica, lake: Lake) -> None:
     states = GoldStates(lake, seed=4)
     for _ in range(5):
         states.move()
@@ -68,7 +68,7 @@ def test_a_copy_whose_version_is_gone_is_made_anew(copy: PostgresCopy, lake: Lak
     assert_equal(copy.url, lake)
 
 
-def test_a_table_that_lacks_a_column_gets_it(copy: PostgresCopy, lake: Lake) -> None:
+def test_a_table_that_lacks_a_column_gets_it(copy: PostgresReplica, lake: Lake) -> None:
     GoldStates(lake, seed=5).move()
     copy.catch_up(lake, NOW)
     ask(copy.url, "ALTER TABLE salesinsights.product_sales DROP COLUMN refunds")
@@ -79,7 +79,7 @@ def test_a_table_that_lacks_a_column_gets_it(copy: PostgresCopy, lake: Lake) -> 
     assert_equal(copy.url, lake)
 
 
-def test_a_reader_sees_one_state_however_long_it_reads(copy: PostgresCopy, lake: Lake) -> None:
+def test_a_reader_sees_one_state_however_long_it_reads(copy: PostgresReplica, lake: Lake) -> None:
     states = GoldStates(lake, seed=6)
     for _ in range(5):
         states.move()
@@ -96,12 +96,12 @@ def test_a_reader_sees_one_state_however_long_it_reads(copy: PostgresCopy, lake:
     assert ask(copy.url, count)[0] != before
 
 
-def test_the_writer_may_lose_the_right_to_create_once_the_copy_is_there(copy: PostgresCopy, lake: Lake) -> None:
+def test_the_writer_may_lose_the_right_to_create_once_the_copy_is_there(copy: PostgresReplica, lake: Lake) -> None:
     ask(copy.url, "CREATE ROLE writer LOGIN")
-    plain = PostgresCopy(copy.url.replace("//shop:", "//writer:"))
+    plain = PostgresReplica(copy.url.replace("//shop:", "//writer:"))
     states = GoldStates(lake, seed=8)
     states.move()
-    with pytest.raises(FollowerError, match="permission denied for database"):
+    with pytest.raises(ReplicaError, match="permission denied for database"):
         plain.catch_up(lake, NOW)
     ask(copy.url, "GRANT CREATE ON DATABASE postgres TO writer")
     plain.catch_up(lake, NOW)
@@ -121,8 +121,8 @@ def test_the_writer_may_lose_the_right_to_create_once_the_copy_is_there(copy: Po
     ],
 )
 def test_a_database_that_is_away_is_an_error_without_the_password(lake: Lake, url: str, says: str) -> None:
-    copy = PostgresCopy(url)
+    copy = PostgresReplica(url)
     for act in (lambda: copy.is_behind(lake), lambda: copy.catch_up(lake, NOW)):
-        with pytest.raises(FollowerError, match=says) as caught:
+        with pytest.raises(ReplicaError, match=says) as caught:
             act()
         assert "hunter2" not in f"{caught.value}{caught.value.__cause__}{copy!r}"

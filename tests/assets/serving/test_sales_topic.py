@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from assets.serving.sales_topic import SalesTopic
-from assets.stream.replicas import FollowerError
+from assets.stream.replicas import ReplicaError
 from assets.tables import PRODUCT_SALES
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_writer import SoleWriter
@@ -137,7 +137,7 @@ def test_a_cluster_that_is_away_is_an_error_and_the_topic_is_still_behind(
     away = SalesTopic("shop.away", lambda: KafkaConnection("127.0.0.1:1"))
     GoldStates(lake, seed=8).move()
 
-    with pytest.raises(FollowerError, match=r"topic shop\.away is behind gold"):
+    with pytest.raises(ReplicaError, match=r"topic shop\.away is behind gold"):
         away.catch_up(lake, NOW)
     assert away.is_behind(lake)
 

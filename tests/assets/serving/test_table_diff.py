@@ -3,9 +3,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.serving.table_diff import KEYS, changes_since, mark_of
+from assets.serving.table_diff import KEYS, changes_since, version_of
 from assets.tables import CUSTOMER_VALUE, PRODUCT_SALES
-from resources.lake import Lake, TableLayout
+from resources.lake import Lake
+from resources.lake_table import TableLayout
 from tests.assets.gold.gold_states import GoldStates
 
 
@@ -23,7 +24,7 @@ def test_the_changes_make_the_new_version_of_the_old_one(lake: Lake, gold: GoldS
     gone = 0
     for _ in range(12):
         before = lake.table(layout)
-        old, mark = before.read(), mark_of(before)
+        old, mark = before.read(), version_of(before)
         gold.move()
         after = lake.table(layout)
 
@@ -39,19 +40,19 @@ def test_the_changes_make_the_new_version_of_the_old_one(lake: Lake, gold: GoldS
 
 def test_rows_that_are_only_stored_anew_are_no_changes(lake: Lake, gold: GoldStates) -> None:
     table = lake.table(PRODUCT_SALES)
-    mark = mark_of(table)
+    mark = version_of(table)
     table.replace(table.read(), None, {})
 
     changes = changes_since(lake, lake.table(PRODUCT_SALES), mark)
 
-    assert mark_of(lake.table(PRODUCT_SALES)) != mark
+    assert version_of(lake.table(PRODUCT_SALES)) != mark
     assert changes is not None
     assert (changes.rows.height, changes.gone.height) == (0, 0)
 
 
 def test_only_files_that_one_version_has_are_read(lake: Lake, gold: GoldStates) -> None:
     table = lake.table(PRODUCT_SALES)
-    before, mark = lake.table(PRODUCT_SALES), mark_of(table)
+    before, mark = lake.table(PRODUCT_SALES), version_of(table)
     day = table.read()["event_date"][0]
     moved = table.read(PRODUCT_SALES.on_days([day])).with_columns(units=pl.lit(77, pl.Int64))
     table.replace(moved, PRODUCT_SALES.on_days([day]), {})
@@ -67,7 +68,7 @@ def test_only_files_that_one_version_has_are_read(lake: Lake, gold: GoldStates) 
 
 
 def test_a_version_that_is_gone_can_not_be_compared(lake: Lake, gold: GoldStates) -> None:
-    mark = mark_of(lake.table(PRODUCT_SALES))
+    mark = version_of(lake.table(PRODUCT_SALES))
     gold.move()
     lake.table(PRODUCT_SALES).purge()
 
@@ -77,7 +78,7 @@ def test_a_version_that_is_gone_can_not_be_compared(lake: Lake, gold: GoldStates
 def test_a_number_that_names_other_rows_can_not_be_compared(lake: Lake, gold: GoldStates) -> None:
     """As after a repair that took away the last commit of a table."""
     gold.move()
-    mark = mark_of(lake.table(PRODUCT_SALES))
+    mark = version_of(lake.table(PRODUCT_SALES))
     log = Path(lake.uri(PRODUCT_SALES)) / "_delta_log"
     for lost in log.glob(f"{mark.version:020}*"):
         lost.unlink()
@@ -90,8 +91,8 @@ def test_a_number_that_names_other_rows_can_not_be_compared(lake: Lake, gold: Go
 
 def test_a_mark_names_the_columns_too(lake: Lake, gold: GoldStates) -> None:
     table = lake.table(PRODUCT_SALES)
-    mark = mark_of(table)
+    mark = version_of(table)
     table.layout = TableLayout(PRODUCT_SALES.name, pl.Schema({**PRODUCT_SALES.schema, "more": pl.Int64()}))
 
-    assert mark_of(table).version == mark.version
-    assert mark_of(table) != mark
+    assert version_of(table).version == mark.version
+    assert version_of(table) != mark

@@ -13,14 +13,15 @@ from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
 from assets.events.avro_decoder import NO_SCHEMAS
 from assets.silver import day_pieces
-from assets.silver.copies import judge_copies
 from assets.silver.day_pieces import ARRIVAL, judge_days, parse_bronze
+from assets.silver.duplicates import judge_duplicates
 from assets.silver.silver import rebuild_silver
 from assets.stream.stream_assets import Stream
 from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE
 from assets.upkeep import proof
 from assets.upkeep.proof import differences
-from resources.lake import Lake, LakeTable, OpenTables
+from resources.lake import Lake, OpenTables
+from resources.lake_table import LakeTable
 from tests.assets.archive.month_lines import HEADER
 from tests.conftest import event
 from tests.lakes import rows, run
@@ -78,9 +79,9 @@ def judged_at_once(bronze: LakeTable, last: int) -> pl.DataFrame:
     """All rows of the day in one frame, in their order, and their copies told by one look."""
     events = parse_bronze(bronze.read(f"batch <= {last}").sort(ARRIVAL), NO_SCHEMAS)
     refused = pl.col("reason").is_not_null()
-    judged = judge_copies(events.filter(~refused), events.clear())
-    both = pl.concat([judged, events.filter(refused).with_columns(is_copy=pl.lit(value=False))])
-    fate = pl.when("is_copy").then(pl.lit("duplicates")).otherwise(pl.lit("accepted"))
+    judged = judge_duplicates(events.filter(~refused), events.clear())
+    both = pl.concat([judged, events.filter(refused).with_columns(is_duplicate=pl.lit(value=False))])
+    fate = pl.when("is_duplicate").then(pl.lit("duplicates")).otherwise(pl.lit("accepted"))
     return both.with_columns(outcome=pl.when(refused).then(pl.lit("quarantined")).otherwise(fate))
 
 
@@ -130,7 +131,7 @@ def test_a_day_rebuilt_in_pieces_is_proved_in_pieces(lake: Lake) -> None:
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_month_loaded_in_pieces_is_what_bronze_amounts_to(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path, beside: bool
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path, beside: bool
 ) -> None:
     chance = random.Random(4)
     lines = [",".join(str(text or "") for text in awkward_fields(chance).values()) for _ in range(200)]
@@ -138,7 +139,7 @@ def test_a_month_loaded_in_pieces_is_what_bronze_amounts_to(
     (tmp_path / "2019-Oct.csv").write_text("\n".join([NAMED, *lines]).replace("a,b", "a;b"))
     if beside:
         mock_kafka.publish(topic, [event(**awkward_fields(chance)) for _ in range(50)])
-        run(lake, shop)
+        run(lake, stream)
 
     load_month(lake, find_month(tmp_path, DAY), NOW + timedelta(days=1), 45)
 

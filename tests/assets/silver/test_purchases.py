@@ -34,9 +34,9 @@ def assert_they_are_silvers(lake: Lake) -> None:
 
 
 @pytest.fixture
-def streamed(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def streamed(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    run(lake, shop)
+    run(lake, stream)
 
 
 @pytest.mark.usefixtures("streamed")
@@ -47,30 +47,30 @@ def test_a_batch_leaves_its_purchases_there(lake: Lake) -> None:
 
 @pytest.mark.usefixtures("streamed")
 def test_a_lake_from_before_the_table_is_filled_by_the_next_run(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     before = snapshot(lake)
     shutil.rmtree(lake.uri(SILVER_PURCHASES))
     fresh = Lake(lake.root)
 
-    run(fresh, shop)
+    run(fresh, stream)
     assert_they_are_silvers(fresh)
     assert all(snapshot(fresh)[name].equals(frame) for name, frame in before.items())
 
     mock_kafka.publish(topic, [event(user_id=9)])
-    run(fresh, shop)
+    run(fresh, stream)
     assert_they_are_silvers(fresh)
     assert rows(fresh, PRODUCT_SALES)["units"].sum() == 3
 
 
 def test_a_run_that_was_killed_before_it_is_made_up_for(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    crash_before(monkeypatch, purchases, "_advance", lambda: run(lake, shop))
+    crash_before(monkeypatch, purchases, "_advance", lambda: run(lake, stream))
     assert rows(lake, SILVER_PURCHASES).is_empty()
 
-    run(lake, shop)
+    run(lake, stream)
 
     assert_they_are_silvers(lake)
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 2
@@ -92,10 +92,10 @@ def test_a_rebuilt_day_has_silvers_purchases_again_and_the_others_stay(lake: Lak
 
 
 def test_a_backlog_refines_gold_once(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(micro_batch, "GOLD_WAITS", datetime.max - datetime.min)
-    small = Stream(shop.open_reader, shop.clock, batch_rows=1, window_seconds=45)
+    small = Stream(stream.open_reader, stream.clock, batch_rows=1, window_seconds=45)
     mock_kafka.publish(topic, TWO_DAYS)
     version = lake.table(PRODUCT_SALES).version
 
@@ -106,9 +106,9 @@ def test_a_backlog_refines_gold_once(
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 2
 
 
-def test_gold_does_not_wait_longer_than_it_may(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_gold_does_not_wait_longer_than_it_may(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     start, looks = datetime(2026, 1, 1, tzinfo=UTC), itertools.count()
-    slow = Stream(shop.open_reader, lambda: start + next(looks) * timedelta(seconds=10), 1, window_seconds=45)
+    slow = Stream(stream.open_reader, lambda: start + next(looks) * timedelta(seconds=10), 1, window_seconds=45)
     mock_kafka.publish(topic, TWO_DAYS)
 
     receipts = run(lake, slow)
@@ -117,10 +117,10 @@ def test_gold_does_not_wait_longer_than_it_may(lake: Lake, shop: Stream, mock_ka
 
 
 def test_where_kafka_fails_in_a_backlog_gold_has_what_was_read(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    reader = shop.open_reader()
+    reader = stream.open_reader()
     read = reader.read
 
     def failing(*arguments: object) -> object:
@@ -131,7 +131,7 @@ def test_where_kafka_fails_in_a_backlog_gold_has_what_was_read(
     monkeypatch.setattr(micro_batch, "GOLD_WAITS", datetime.max - datetime.min)
 
     with pytest.raises(KafkaUnavailableError):
-        list(micro_batch.stream(micro_batch.open_stream(lake), reader, shop.clock, 1, shop.window_seconds))
+        list(micro_batch.micro_batches(micro_batch.open_stream(lake), reader, stream.clock, 1, stream.window_seconds))
 
     assert rows(lake, SILVER_EVENTS).height == 1
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 1

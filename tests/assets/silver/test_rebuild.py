@@ -33,40 +33,44 @@ def shuffled_events(seed: int) -> list[bytes]:
     return [*chance.choices(events, k=400), b"{", event(price="x")]
 
 
-def test_a_rebuilt_day_has_the_rows_of_the_stream(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_a_rebuilt_day_has_the_rows_of_the_stream(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
     for seed in range(3):
         mock_kafka.publish(topic, shuffled_events(seed), partition=seed)
-        run(lake, shop)
+        run(lake, stream)
     streamed = {layout.name: rows(lake, layout) for layout in (SILVER_EVENTS, *DAILY)}
     assert streamed[SILVER_EVENTS.name].height > 300
 
     for day in (FIRST, SECOND):
         rebuild_silver(lake, [day])
-        rebuild_gold(lake, DAILY, [day], shop.window_seconds)
+        rebuild_gold(lake, DAILY, [day], stream.window_seconds)
 
     for layout in (SILVER_EVENTS, *DAILY):
         assert_frame_equal(rows(lake, layout), streamed[layout.name])
 
 
-def test_a_rebuild_leaves_the_stream_where_it_was(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_a_rebuild_leaves_the_stream_where_it_was(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
     mock_kafka.publish(topic, [event()])
-    run(lake, shop)
+    run(lake, stream)
     rebuild_silver(lake, [FIRST])
     mock_kafka.publish(topic, [event(), event(user_id=2)])
 
-    (receipt,) = run(lake, shop)
+    (receipt,) = run(lake, stream)
 
     assert receipt.outcome.counts == {"messages": 2, "accepted": 1, "quarantined": 0, "duplicates": 1}
 
 
-def test_customer_value_follows_the_literature(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_customer_value_follows_the_literature(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     times = ["2019-10-01 10:00:00", "2019-10-01 10:00:00", "2019-10-05 08:00:00", "2019-10-11 23:59:59"]
     prices = ["10.00", "5.00", "20.00", "7.00"]
     mine = [
         event(event_time=f"{t} UTC", price=p, product_id=n) for n, (t, p) in enumerate(zip(times, prices, strict=True))
     ]
     mock_kafka.publish(topic, [*mine, event(event_time="2019-10-21 00:00:00 UTC", user_id=2, price=1)])
-    run(lake, shop)
+    run(lake, stream)
 
     assert refresh_customer_value(lake).buyers == 2
 
@@ -96,7 +100,7 @@ SEGMENTS = {
 }
 
 
-def test_buyers_are_scored_in_fifths_and_named(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_buyers_are_scored_in_fifths_and_named(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     # Buyer 10 * n + k bought last on day n of November, and on k more days of October.
     bought = [(10 * n + k, f"2019-11-{n:02} 10:00:00") for n in range(1, 6) for k in range(5)]
     bought += [
@@ -104,7 +108,7 @@ def test_buyers_are_scored_in_fifths_and_named(lake: Lake, shop: Stream, mock_ka
     ]
     mock_kafka.publish(topic, [event(user_id=user, event_time=f"{time} UTC", price=user) for user, time in bought])
     mock_kafka.publish(topic, [event(user_id=54, event_time="2019-11-05 11:00:00 UTC", price=-4)])
-    run(lake, shop)
+    run(lake, stream)
     refresh_customer_value(lake)
 
     buyers = {row["user_id"]: row for row in rows(lake, CUSTOMER_VALUE).to_dicts()}
@@ -119,9 +123,9 @@ def test_buyers_are_scored_in_fifths_and_named(lake: Lake, shop: Stream, mock_ka
     assert (str(buyers[54]["refunds"]), str(buyers[53]["refunds"])) == ("4.00", "0.00")
 
 
-def test_equal_buyers_have_equal_scores(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_equal_buyers_have_equal_scores(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event(user_id=user) for user in range(1, 8)])
-    run(lake, shop)
+    run(lake, stream)
     refresh_customer_value(lake)
 
     scores = rows(lake, CUSTOMER_VALUE).select("recency_score", "frequency_score", "monetary_score", "segment")

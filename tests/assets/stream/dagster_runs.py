@@ -9,16 +9,16 @@ from typing import Any
 import dagster as dg
 
 from assets.archive.archive_asset import archive_months
-from assets.stream.replicas import FollowerError
+from assets.stream.replicas import ReplicaError
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables import PRODUCT_SALES
 from resources.lake import Lake
 from sensors.jobs import STREAM
 
 
-def execute(lake: Lake, shop: Stream, instance: dg.DagsterInstance, **arguments: Any) -> dg.ExecuteInProcessResult:
+def execute(lake: Lake, stream: Stream, instance: dg.DagsterInstance, **arguments: Any) -> dg.ExecuteInProcessResult:
     defs = dg.Definitions(
-        assets=[*archive_months.specs, micro_batch], jobs=[STREAM], resources={"lake": lake, "shop": shop}
+        assets=[*archive_months.specs, micro_batch], jobs=[STREAM], resources={"lake": lake, "stream": stream}
     )
     return defs.resolve_job_def(STREAM.name).execute_in_process(instance=instance, **arguments)
 
@@ -44,6 +44,6 @@ class Recorder:
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         if self.fails:
-            raise FollowerError(f"{self.spec.key.path[-1]} is away")
+            raise ReplicaError(f"{self.spec.key.path[-1]} is away")
         self.behind = False
         return {"rows": lake.table(PRODUCT_SALES).rows}

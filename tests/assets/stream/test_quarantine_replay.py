@@ -21,10 +21,10 @@ BOUGHT = event(event_type="bought")
 
 
 @pytest.fixture
-def refused(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> list[date]:
+def refused(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> list[date]:
     """Two purchases under a name that the contract does not know, a good one, and junk; their days of arrival."""
     mock_kafka.publish(topic, [BOUGHT, event(event_type="bought", user_id=2), event(user_id=3), b"junk"])
-    run(lake, shop)
+    run(lake, stream)
     return sorted(set(rows(lake, SILVER_QUARANTINE)["arrival_date"]))
 
 
@@ -56,10 +56,10 @@ def test_rows_that_a_new_rule_lets_pass_come_home(lake: Lake, refused: list[date
 
 
 def test_a_replay_never_doubles_an_event(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, refused: list[date], new_rule: None
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, refused: list[date], new_rule: None
 ) -> None:
     mock_kafka.publish(topic, [event()])
-    run(lake, shop)
+    run(lake, stream)
 
     done = replay(lake, refused, 45)
     again = replay(lake, refused, 45)
@@ -84,12 +84,12 @@ def test_a_replay_that_was_cut_short_is_made_whole_by_the_next(
 
 
 def test_a_won_back_row_that_contradicts_another_stays_with_a_new_reason(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, new_rule: None, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, new_rule: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as old_rule:
         old_rule.setattr(message_parser, "EVENT_TYPES", EVENT_TYPES)
         mock_kafka.publish(topic, [event(event_id="a"), event(event_id="a", event_type="bought", price=9)], partition=0)
-        run(lake, shop)
+        run(lake, stream)
 
     done = replay(lake, sorted(set(rows(lake, SILVER_QUARANTINE)["arrival_date"])), 45)
 

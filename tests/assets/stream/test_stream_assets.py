@@ -11,7 +11,8 @@ from assets.archive.archive_asset import archive_months
 from assets.stream.stream_assets import CHECKS, DAYS_OF_STREAM, Stream, micro_batch, told_batch
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.tables.asset_specs import DAYS, MONTHS, key_of
-from resources.lake import Lake, ProgressMovedError
+from resources.lake import Lake
+from resources.lake_table import ProgressMovedError
 from tests.assets.stream.dagster_runs import Recorder, execute, partitions
 from tests.conftest import event
 from tests.lakes import rows, run
@@ -35,13 +36,13 @@ def instance() -> Any:
 
 
 def test_exactly_the_touched_days_are_materialized(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
 
-    found = partitions(execute(lake, shop, instance))
+    found = partitions(execute(lake, stream, instance))
 
-    today = shop.clock().date().isoformat()
+    today = stream.clock().date().isoformat()
     assert found["bronze/events"] == ["2019-10-01", "2019-10-03", today]
     assert found["silver/quarantine"] == [today]
     assert found["gold/product_sales"] == found["silver/events"] == ["2019-10-01", "2019-10-03"]
@@ -49,14 +50,14 @@ def test_exactly_the_touched_days_are_materialized(
 
 
 def test_the_stream_goes_on_once_a_month_of_the_archive_was_loaded(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     """Dagster asks the inputs of a step for their versions; one with partitions can't be asked in a run without."""
     month = dg.AssetMaterialization(key_of(BRONZE_ARCHIVE_MONTHS), partition="2019-10-01")
     instance.report_runless_asset_event(month)
     mock_kafka.publish(topic, TWO_DAYS)
 
-    assert partitions(execute(lake, shop, instance))["gold/product_sales"] == ["2019-10-01", "2019-10-03"]
+    assert partitions(execute(lake, stream, instance))["gold/product_sales"] == ["2019-10-01", "2019-10-03"]
 
 
 def test_every_day_has_its_month_also_tomorrow_on_the_last_of_a_month() -> None:
@@ -68,20 +69,20 @@ def test_every_day_has_its_month_also_tomorrow_on_the_last_of_a_month() -> None:
 
 
 def test_every_check_runs_and_passes_but_for_the_age_of_the_events(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
 
-    found = verdicts(execute(lake, shop, instance))
+    found = verdicts(execute(lake, stream, instance))
 
     assert found == {name: name != "event_time_lag" for name in CHECKS}
 
 
 def test_metadata_shows_counts_offsets_seconds_latency_and_a_picture(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    execute(lake, shop, instance)
+    execute(lake, stream, instance)
 
     newest = instance.get_latest_materialization_event(dg.AssetKey(["gold", "product_sales"]))
 
@@ -96,23 +97,23 @@ def test_metadata_shows_counts_offsets_seconds_latency_and_a_picture(
 
 
 def test_a_pass_without_news_materializes_nothing(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    execute(lake, shop, instance)
+    execute(lake, stream, instance)
 
-    assert partitions(execute(lake, shop, instance)) == {}
+    assert partitions(execute(lake, stream, instance)) == {}
 
 
 def test_days_that_nobody_told_of_are_materialized_by_the_next_pass(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, [event()])
-    execute(lake, shop, instance)
+    execute(lake, stream, instance)
     mock_kafka.publish(topic, [event(event_time="2019-10-03 12:00:00 UTC")])
-    run(lake, shop)
+    run(lake, stream)
 
-    found = partitions(execute(lake, shop, instance))
+    found = partitions(execute(lake, stream, instance))
 
     assert found == {
         **{layout.name: ["2019-10-03"] for layout in DAYS_OF_STREAM if layout is not SILVER_QUARANTINE},
@@ -121,21 +122,21 @@ def test_days_that_nobody_told_of_are_materialized_by_the_next_pass(
 
 
 def test_a_lake_that_was_started_anew_is_told_of_from_its_beginning(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, tmp_path: Path
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, tmp_path: Path
 ) -> None:
     for number in range(2):
         mock_kafka.publish(topic, [event(user_id=number)])
-        execute(lake, shop, instance)
+        execute(lake, stream, instance)
     anew = Lake(str(tmp_path / "anew"))
-    run(anew, shop)
+    run(anew, stream)
 
-    found = partitions(execute(anew, shop, instance))
+    found = partitions(execute(anew, stream, instance))
 
     assert found["gold/product_sales"] == ["2019-10-01"]
 
 
 def test_a_run_that_lost_the_race_does_nothing(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, monkeypatch: Any
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, monkeypatch: Any
 ) -> None:
     def beaten(*_: object) -> None:
         raise ProgressMovedError("another run has committed batch 1")
@@ -143,20 +144,20 @@ def test_a_run_that_lost_the_race_does_nothing(
     mock_kafka.publish(topic, TWO_DAYS)
     monkeypatch.setattr("assets.stream.micro_batch.commit_batch", beaten)
 
-    result = execute(lake, shop, instance)
+    result = execute(lake, stream, instance)
 
     assert result.success
     assert partitions(result) == {}
 
 
 def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    execute(lake, shop, instance)
+    execute(lake, stream, instance)
     before = rows(lake, SILVER_EVENTS), rows(lake, PRODUCT_SALES)
 
-    result = execute(lake, shop, instance, tags=a_range("2019-10-01", "2019-10-03"))
+    result = execute(lake, stream, instance, tags=a_range("2019-10-01", "2019-10-03"))
 
     days = ["2019-10-01", "2019-10-02", "2019-10-03"]
     assert partitions(result) == {layout.name: days for layout in DAYS_OF_STREAM}
@@ -166,7 +167,7 @@ def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
 
 
 def test_what_is_made_of_a_rebuilt_day_is_made_in_the_same_run(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     """As the UI launches a group. Dagster skips what is made of a table that has only logged an event."""
 
@@ -174,8 +175,10 @@ def test_what_is_made_of_a_rebuilt_day_is_made_in_the_same_run(
     def report() -> None: ...
 
     mock_kafka.publish(topic, TWO_DAYS)
-    run(lake, shop)
-    defs = dg.Definitions(assets=[*archive_months.specs, micro_batch, report], resources={"lake": lake, "shop": shop})
+    run(lake, stream)
+    defs = dg.Definitions(
+        assets=[*archive_months.specs, micro_batch, report], resources={"lake": lake, "stream": stream}
+    )
     selected = [key_of(PRODUCT_SALES), report.key]
 
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -186,14 +189,14 @@ def test_what_is_made_of_a_rebuilt_day_is_made_in_the_same_run(
 
 
 def test_a_backfill_repairs_a_day_of_gold(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    execute(lake, shop, instance)
+    execute(lake, stream, instance)
     right = rows(lake, PRODUCT_SALES)
     lake.table(PRODUCT_SALES).replace(right.clear(), "true", {})
 
-    execute(lake, shop, instance, tags=a_range("2019-10-01", "2019-10-03"))
+    execute(lake, stream, instance, tags=a_range("2019-10-01", "2019-10-03"))
 
     assert right.equals(rows(lake, PRODUCT_SALES))
 
@@ -218,11 +221,11 @@ def test_asset_keys_groups_and_lineage_stay_what_others_rely_on() -> None:
 
 
 def test_a_copy_that_fails_holds_up_neither_gold_nor_the_other_copies(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
     away, other = Recorder("away", fails=True), Recorder("other")
-    followed = replace(shop, followers=(away, other))
+    followed = replace(stream, replicas=(away, other))
 
     result = execute(lake, followed, instance, raise_on_error=False)
 
@@ -234,22 +237,22 @@ def test_a_copy_that_fails_holds_up_neither_gold_nor_the_other_copies(
 
 
 def test_a_copy_that_is_behind_is_followed_though_kafka_has_nothing_new(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    execute(lake, shop, instance)
+    execute(lake, stream, instance)
     late = Recorder("late")
 
-    assert "serving/late" in partitions(execute(lake, replace(shop, followers=(late,)), instance))
-    assert partitions(execute(lake, replace(shop, followers=(late,)), instance)) == {}
+    assert "serving/late" in partitions(execute(lake, replace(stream, replicas=(late,)), instance))
+    assert partitions(execute(lake, replace(stream, replicas=(late,)), instance)) == {}
 
 
 def test_the_ledger_that_is_asked_for_by_hand_is_told_though_it_has_no_news(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    execute(lake, shop, instance)
-    defs = dg.Definitions(assets=[*archive_months.specs, micro_batch], resources={"lake": lake, "shop": shop})
+    execute(lake, stream, instance)
+    defs = dg.Definitions(assets=[*archive_months.specs, micro_batch], resources={"lake": lake, "stream": stream})
     by_hand = defs.resolve_implicit_global_asset_job_def()
 
     result = by_hand.execute_in_process(instance=instance, asset_selection=[key_of(SILVER_BATCHES)])
@@ -259,12 +262,12 @@ def test_the_ledger_that_is_asked_for_by_hand_is_told_though_it_has_no_news(
 
 
 def test_a_check_without_figures_keeps_its_last_result_and_names_its_run(
-    lake: Lake, shop: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
-    first = execute(lake, shop, instance)
+    first = execute(lake, stream, instance)
 
-    again = execute(lake, shop, instance, tags=a_range("2019-10-01", "2019-10-03"))
+    again = execute(lake, stream, instance, tags=a_range("2019-10-01", "2019-10-03"))
 
     (lag,) = (check for check in again.get_asset_check_evaluations() if check.check_name == "event_time_lag")
     assert (lag.passed, lag.severity) == (False, dg.AssetCheckSeverity.WARN)

@@ -40,7 +40,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path) -> None:
+def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path) -> None:
     """A user in every table, by messages, copies, refused values and lines, beside another one."""
     mine = [
         event(event_type="cart", product_id=8),
@@ -52,9 +52,9 @@ def known(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, tmp_path:
     ]
     others = [event(user_id=OTHER), b"junk", event(user_id=OTHER, price="y")]
     mock_kafka.publish(topic, [*mine, *others])
-    run(lake, shop)
+    run(lake, stream)
     mock_kafka.publish(topic, [event(user_id=OTHER, price=3), event()])
-    run(lake, shop)
+    run(lake, stream)
     other = PURCHASE.replace(str(USER), "7").replace("2.62", "4.00")
     put(tmp_path, [PURCHASE, other, PURCHASE.replace("2.62", "z"), other], header=HEADER)
     load(lake, tmp_path)
@@ -101,11 +101,11 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
 
 
 def test_the_number_of_a_product_is_not_the_user(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, known: None
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, known: None
 ) -> None:
     named = {"user_id": OTHER, "product_id": USER, "event_id": "a"}
     mock_kafka.publish(topic, [event(user_id=OTHER, product_id=USER), event(**named), event(**named, price=1)])
-    run(lake, shop)
+    run(lake, stream)
 
     forget(lake, USER, NOW, 45)
 
@@ -115,14 +115,14 @@ def test_the_number_of_a_product_is_not_the_user(
 
 
 def test_what_comes_again_is_dropped_and_what_is_new_is_not(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, known: None, tmp_path: Path
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, known: None, tmp_path: Path
 ) -> None:
     forget(lake, USER, NOW, 45)
     put(tmp_path, [PURCHASE, PURCHASE.replace(str(USER), "8"), PURCHASE.replace("2.62", "6.00")], header=HEADER)
     new = event(event_time="2026-02-01 00:00:00 UTC", price=8)
     mock_kafka.publish(topic, [event(), event(price=77), new])
 
-    run(lake, shop)
+    run(lake, stream)
     load(lake, tmp_path)
 
     mine = rows(lake, SILVER_EVENTS).filter(user_id=USER)

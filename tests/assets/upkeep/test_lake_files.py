@@ -13,7 +13,8 @@ from assets.upkeep import lake_files as upkeep
 from assets.upkeep.lake_files import keep_up
 from assets.upkeep.run_history import prune_runs
 from assets.upkeep.upkeep_assets import LAKE_FILES, lake_files, run_history
-from resources.lake import ConcurrentCommitError, Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError, LakeTable
 from tests.conftest import event
 from tests.lakes import age, rows, run, snapshot
 from tests.resources.mock_kafka import MockKafka
@@ -45,11 +46,11 @@ def files_named(lake: Lake) -> int:
 
 
 def test_closed_days_end_up_in_one_file_with_the_same_rows(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     for number in range(4):
         mock_kafka.publish(topic, [event(user_id=number), event(user_id=number, event_time=NOW.isoformat()), b"{"])
-        run(lake, shop)
+        run(lake, stream)
     before = snapshot(lake)
 
     cares = {care.table: care for care in keep_up(lake, NOW)}
@@ -64,12 +65,12 @@ def test_closed_days_end_up_in_one_file_with_the_same_rows(
 
 
 def test_files_that_no_reader_can_want_are_deleted_and_younger_ones_stay(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mock_kafka.publish(topic, [event()])
-    run(lake, shop)
+    run(lake, stream)
     mock_kafka.publish(topic, [event(user_id=2)])
-    run(lake, shop)
+    run(lake, stream)
     orphan = Path(lake.uri(PRODUCT_SALES)) / "event_date=2019-10-01" / "part-orphan.parquet"
     orphan.write_bytes(b"x")
     list(keep_up(lake, NOW))
@@ -87,14 +88,14 @@ def test_files_that_no_reader_can_want_are_deleted_and_younger_ones_stay(
 
 
 def test_a_day_that_is_being_replaced_waits_for_the_next_turn(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def beaten(*_: object) -> int:
         raise ConcurrentCommitError("another writer")
 
     for number in range(2):
         mock_kafka.publish(topic, [event(user_id=number)])
-        run(lake, shop)
+        run(lake, stream)
     monkeypatch.setattr(LakeTable, "compact", beaten)
 
     put_off = [care.table for care in keep_up(lake, NOW) if care.is_put_off]
@@ -102,10 +103,10 @@ def test_a_day_that_is_being_replaced_waits_for_the_next_turn(
     assert put_off == ["bronze_events", "silver_events", "silver_purchases", "customer_days"]
 
 
-def test_an_open_day_is_left_to_the_stream(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_an_open_day_is_left_to_the_stream(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     for number in range(2):
         mock_kafka.publish(topic, [event(user_id=number)])
-        run(lake, shop)
+        run(lake, stream)
     bronze = lake.table(BRONZE_EVENTS)
 
     assert upkeep.scattered_days(bronze, NOW) == [CLOSED]
@@ -113,11 +114,11 @@ def test_an_open_day_is_left_to_the_stream(lake: Lake, shop: Stream, mock_kafka:
 
 
 def test_the_ui_is_told_what_was_saved(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, instance: dg.DagsterInstance
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, instance: dg.DagsterInstance
 ) -> None:
     for number in range(3):
         mock_kafka.publish(topic, [event(user_id=number)])
-        run(lake, shop)
+        run(lake, stream)
     resources = {"lake": lake, "clock": Clock(lambda: NOW)}
 
     result = dg.materialize([lake_files, run_history], instance=instance, resources=resources)

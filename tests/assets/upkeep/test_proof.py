@@ -23,12 +23,12 @@ def opened(lake: Lake) -> OpenTables:
 
 
 @pytest.fixture
-def streamed(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def streamed(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     """Three batches with copies, conflicts, late and refused messages."""
     feed = Feed(mock_kafka.connection, topic)
     for _ in range(3):
         feed.publish()
-        run(lake, shop)
+        run(lake, stream)
 
 
 def test_what_the_stream_left_is_what_bronze_amounts_to(lake: Lake, streamed: None) -> None:
@@ -71,18 +71,18 @@ def test_an_event_that_silver_has_twice_is_found(lake: Lake, streamed: None) -> 
 
 
 def test_only_closed_days_that_changed_lately_are_proved(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     now = datetime.now(UTC)
     mock_kafka.publish(topic, [event(), event(event_time=now.isoformat())])
-    run(lake, shop)
+    run(lake, stream)
 
     assert recently_changed(opened(lake), now) == [DAY]
     assert recently_changed(opened(lake), now + timedelta(hours=30)) == []
 
 
-def test_the_check_fails_and_shows_the_rows(lake: Lake, shop: Stream, streamed: None) -> None:
-    resources = {"lake": lake, "shop": shop}
+def test_the_check_fails_and_shows_the_rows(lake: Lake, stream: Stream, streamed: None) -> None:
+    resources = {"lake": lake, "stream": stream}
     defs = dg.Definitions(assets=[micro_batch, proof], jobs=[PROOF], resources=resources)
     lake.table(PRODUCT_SALES).replace(rows(lake, PRODUCT_SALES).head(0), None, {"batch": 3})
 

@@ -8,7 +8,7 @@ import pytest
 
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from assets.visitors.cohort_retention import cohorts_are_behind, refresh_cohorts
-from assets.visitors.daily_tables import follow_silver
+from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
@@ -88,7 +88,7 @@ def test_on_generated_months_the_users_are_those_that_duckdb_counts_in_the_files
     files = [write_month(shop, *month, 4_000, tmp_path / "archive") for month in months]
     for year, month in months:
         load(lake, tmp_path / "archive", date(year, month, 1))
-    for _ in follow_silver(lake, USER_DAYS):
+    for _ in refresh_days(lake, USER_DAYS):
         pass
 
     refresh_cohorts(lake)

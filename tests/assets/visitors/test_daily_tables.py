@@ -1,4 +1,4 @@
-"""The behaviour tables against plain Python over the same events, however these arrive."""
+"""The tables of visitors against plain Python over the same events, however these arrive."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -12,12 +12,13 @@ import pytest
 from assets.silver.silver import rebuild_silver
 from assets.stream.compaction import compact
 from assets.stream.micro_batch import open_stream
-from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS
+from assets.tables import FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS, VISITOR_TABLES
 from assets.tables.asset_specs import key_of
 from assets.tables.queries import sql_of
 from assets.visitors import daily_tables
-from assets.visitors.daily_tables import any_stale, follow_silver, stale_days
-from resources.lake import Lake, LakeTable
+from assets.visitors.daily_tables import any_stale, refresh_days, stale_days
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from sensors.jobs import CUSTOMERS
@@ -165,7 +166,7 @@ def test_a_rebuilt_day_is_stale_whatever_its_counts_say(lake: Lake, publish: Cal
 
     rebuild_silver(lake, [date(2019, 10, 1)])
 
-    assert [stale_days(lake, layout) for layout in BEHAVIOUR] == [[date(2019, 10, 1)]] * len(BEHAVIOUR)
+    assert [stale_days(lake, layout) for layout in VISITOR_TABLES] == [[date(2019, 10, 1)]] * len(VISITOR_TABLES)
 
 
 def test_a_day_that_silver_lost_is_emptied(lake: Lake, publish: Callable[[list[Event]], None]) -> None:
@@ -196,7 +197,7 @@ def test_a_kill_between_commits_leaves_days_that_the_next_run_computes(
     events = some_events(5, 120)
     publish(events)
     monkeypatch.setattr(daily_tables, "COMMITTED_DAYS", 1)
-    steps = follow_silver(lake, USER_DAYS)
+    steps = refresh_days(lake, USER_DAYS)
     next(steps)
     crash_before(monkeypatch, LakeTable, "replace", lambda: next(steps))
     assert len(stale_days(lake, USER_DAYS)) == 2
@@ -216,11 +217,11 @@ def test_a_run_follows_though_its_source_is_partitioned(lake: Lake, publish: Cal
             done = execute(lake, instance).get_asset_materialization_events()
             told = [one.step_materialization_data.materialization for one in done]
             assert {found.asset_key: found.metadata["days"].value for found in told} == {
-                key_of(layout): days for layout in BEHAVIOUR
+                key_of(layout): days for layout in VISITOR_TABLES
             }
 
 
 def execute(lake: Lake, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
     job = defs.resolve_job_def(CUSTOMERS.name)
-    return job.execute_in_process(instance=instance, op_selection=["behaviour"])
+    return job.execute_in_process(instance=instance, op_selection=["visitor_tables"])

@@ -8,16 +8,17 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.progress.batches import BATCH
+from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
-from assets.tables import BEHAVIOUR, FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS
+from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS, VISITOR_TABLES
 from assets.tables.sql_views import sql_session
 from assets.visitors import appended_events, daily_tables, day_index
-from assets.visitors.daily_tables import any_stale, follow_silver, stale_days
+from assets.visitors.daily_tables import any_stale, refresh_days, stale_days
 from assets.visitors.whole_days import whole_days
 from resources import slices
 from resources.duckdb_engine import query
-from resources.lake import Lake, LakeTable, TableLayout
+from resources.lake import Lake
+from resources.lake_table import LakeTable, TableLayout
 from tests.faults.interleaving import crash_before
 from tests.lakes import rows
 
@@ -56,15 +57,15 @@ def events(seed: int, count: int = 300, days: float = 2.5) -> pl.DataFrame:
 def bring(lake: Lake, some: pl.DataFrame) -> int:
     """Add events to silver as one batch; its number."""
     silver = lake.table(SILVER_EVENTS)
-    number = (silver.progress(BATCH) or 0) + 1
+    number = batch_of(silver) + 1
     read_at = pl.lit(FIRST + timedelta(days=9, minutes=number)).cast(SILVER_EVENTS.schema["ingested_at"])
     silver.append(some.with_columns(batch=pl.lit(number, pl.Int64), ingested_at=read_at), {BATCH: number})
     return number
 
 
 def follow(lake: Lake) -> None:
-    for layout in BEHAVIOUR:
-        list(follow_silver(lake, layout))
+    for layout in VISITOR_TABLES:
+        list(refresh_days(lake, layout))
 
 
 def at_once(lake: Lake, layout: TableLayout) -> pl.DataFrame:
@@ -74,7 +75,7 @@ def at_once(lake: Lake, layout: TableLayout) -> pl.DataFrame:
 
 
 def assert_as_at_once(lake: Lake) -> None:
-    for layout in BEHAVIOUR:
+    for layout in VISITOR_TABLES:
         names = [name for name, kind in layout.schema.items() if not isinstance(kind, pl.List)]
         expected = at_once(lake, layout).select(layout.schema.names()).sort(names)
         assert_frame_equal(rows(lake, layout), expected)
@@ -185,7 +186,7 @@ def test_days_that_are_over_keep_one_row_in_the_place_of_superseded_ones(lake: L
         bring(lake, part)
         follow(lake)
     assert lake.table(USER_DAYS).rows > rows(lake, USER_DAYS).height
-    before = {layout.name: rows(lake, layout) for layout in BEHAVIOUR}
+    before = {layout.name: rows(lake, layout) for layout in VISITOR_TABLES}
 
     tomorrow = events(6, count=20, days=0.1).with_columns(pl.col("event_time") + timedelta(days=5))
     bring(lake, tomorrow.with_columns(event_date=pl.col("event_time").dt.date()))
@@ -199,7 +200,7 @@ def test_days_that_are_over_keep_one_row_in_the_place_of_superseded_ones(lake: L
     assert_as_at_once(lake)
 
 
-@pytest.mark.parametrize("layout", BEHAVIOUR, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", VISITOR_TABLES, ids=lambda layout: layout.name)
 @pytest.mark.parametrize("write", ["append", "replace"])
 def test_a_look_that_is_killed_before_a_commit_is_made_good_by_the_next(
     lake: Lake, layout: TableLayout, write: str, monkeypatch: pytest.MonkeyPatch
@@ -217,7 +218,7 @@ def test_a_look_that_is_killed_before_a_commit_is_made_good_by_the_next(
     bring(lake, late)
     with monkeypatch.context() as patch:
         if not (layout is FUNNEL_DAILY and write == "append") and not (layout is USER_DAYS and write == "replace"):
-            crash_before(patch, LakeTable, write, lambda: list(follow_silver(lake, layout)))
+            crash_before(patch, LakeTable, write, lambda: list(refresh_days(lake, layout)))
             assert stale_days(lake, layout)
 
     follow(lake)
@@ -229,8 +230,8 @@ def test_a_replay_changes_no_table(lake: Lake) -> None:
     for part in shuffled(4):
         bring(lake, part)
     follow(lake)
-    versions = [lake.table(layout).version for layout in BEHAVIOUR]
+    versions = [lake.table(layout).version for layout in VISITOR_TABLES]
 
     follow(lake)
 
-    assert [lake.table(layout).version for layout in BEHAVIOUR] == versions
+    assert [lake.table(layout).version for layout in VISITOR_TABLES] == versions

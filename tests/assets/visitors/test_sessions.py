@@ -14,10 +14,11 @@ from assets.tables import ABANDONED_CARTS, SESSIONS, SILVER_EVENTS
 from assets.visitors import daily_tables
 from assets.visitors.abandoned_carts import carts_are_behind, refresh_carts
 from assets.visitors.cart_rule import CartRule
-from assets.visitors.daily_tables import follow_silver, stale_days
+from assets.visitors.daily_tables import refresh_days, stale_days
 from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from tests.assets.visitors.visits import Event, event_of
 from tests.lakes import rows
 
@@ -107,7 +108,7 @@ def held_carts(lake: Lake) -> set[tuple[Any, ...]]:
 
 
 def follow(lake: Lake) -> list[date]:
-    found = [day for days in follow_silver(lake, SESSIONS) for day in days]
+    found = [day for days in refresh_days(lake, SESSIONS) for day in days]
     refresh_carts(lake, RULE)
     return found
 
@@ -167,7 +168,7 @@ def test_a_visitor_who_never_pauses_costs_no_look_at_the_others(
     monkeypatch.setattr(LakeTable, "read", heard)
     monkeypatch.setattr(LakeTable, "stream", lambda table, where, _, *more: iter((heard(table, where, *more),)))
 
-    list(follow_silver(lake, SESSIONS))
+    list(refresh_days(lake, SESSIONS))
 
     events = pl.concat(frame.select("user_id", "event_time") for frame in seen if "event_type" in frame.columns)
     others = events.filter(user_id=2)["event_time"].dt.date().unique().sort().to_list()
@@ -176,7 +177,7 @@ def test_a_visitor_who_never_pauses_costs_no_look_at_the_others(
 
     drop_indexes(lake)
     seen.clear()
-    list(follow_silver(lake, SESSIONS, [FIRST.date() + timedelta(days=days - 1)]))
+    list(refresh_days(lake, SESSIONS, [FIRST.date() + timedelta(days=days - 1)]))
 
     whole = pl.concat(frame.select("user_id", "event_time") for frame in seen if "event_type" in frame.columns)
     others = whole.filter(user_id=2)["event_time"].dt.date().unique().sort().to_list()

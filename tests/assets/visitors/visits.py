@@ -6,8 +6,8 @@ Add here: how tests make visits. Not here: what the tables should say.
 from datetime import date
 from typing import Any
 
-from assets.tables import BEHAVIOUR
-from assets.visitors.daily_tables import follow_silver
+from assets.tables import VISITOR_TABLES
+from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
 
 Event = dict[str, Any]
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 def follow(lake: Lake) -> list[date]:
     """The days that were computed, of all tables together."""
-    return sorted({day for layout in BEHAVIOUR for days in follow_silver(lake, layout) for day in days})
+    return sorted({day for layout in VISITOR_TABLES for days in refresh_days(lake, layout) for day in days})
 
 
 def event_of(**fields: object) -> Event:

@@ -16,7 +16,9 @@ from tests.lakes import rows, run
 from tests.resources.mock_kafka import MockKafka
 
 
-def test_customers_are_counted_once_in_every_table(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_customers_are_counted_once_in_every_table(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
     nobody = customers_now(lake)
     assert (nobody.count, nobody.as_of, nobody.value_bands["customers"].sum()) == (0, None, 0)
     bought = [
@@ -29,7 +31,7 @@ def test_customers_are_counted_once_in_every_table(lake: Lake, shop: Stream, moc
     mock_kafka.publish(
         topic, [event(user_id=u, event_time=f"{day} 12:00:00 UTC", price=price) for u, day, price in bought]
     )
-    run(lake, shop)
+    run(lake, stream)
     refresh_customer_value(lake)
 
     seen = customers_now(lake, nobody)

@@ -14,11 +14,11 @@ from tests.conftest import event
 from tests.resources.mock_kafka import MockKafka
 
 
-def test_a_run_leaves_its_checks_and_stages(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_a_run_leaves_its_checks_and_stages(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     mock_kafka.publish(topic, [event()])
     with dg.DagsterInstance.ephemeral() as instance:
         before = read_history(instance)
-        execute(lake, shop, instance)
+        execute(lake, stream, instance)
         found = read_history(instance)
 
     assert (before.checks.height, before.stages.height) == (0, 0)
@@ -31,11 +31,11 @@ def test_a_run_leaves_its_checks_and_stages(lake: Lake, shop: Stream, mock_kafka
 
 
 def test_a_run_that_has_only_planned_its_checks_hides_no_outcome(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, [event()])
     with dg.DagsterInstance.ephemeral() as instance:
-        execute(lake, shop, instance)
+        execute(lake, stream, instance)
         before = read_history(instance)
         run_id = instance.add_run(dg.DagsterRun(job_name="stream")).run_id
         for key in KEYS:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from assets.progress.batch_snapshot import tables_of_one_batch
+from assets.progress.batch_snapshot import batch_snapshot
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
@@ -36,10 +36,10 @@ SALES = [
 
 
 @pytest.fixture
-def figures(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[str], Figures]:
+def figures(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[str], Figures]:
     mock_kafka.publish(topic, SALES)
-    run(lake, shop)
-    return lambda name: sales_figures(tables_of_one_batch(lake), SPANS[name], NOW, 45)
+    run(lake, stream)
+    return lambda name: sales_figures(batch_snapshot(lake), SPANS[name], NOW, 45)
 
 
 EXPECTED = {
@@ -86,7 +86,7 @@ def test_the_last_hour_is_of_whole_windows(figures: Callable[[str], Figures]) ->
 
 
 def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     moments = iter([NOW, NOW, *[datetime.now(UTC) + timedelta(seconds=20)] * 9])
     board = Board(lake, lambda: next(moments), 45)
@@ -95,7 +95,7 @@ def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
     assert (board.is_ready, board.last_sale, board.latency.figures()) == (True, None, {"purchases": 0})
 
     mock_kafka.publish(topic, [event(event_time=datetime.now(UTC).isoformat()), event(event_type="view")])
-    run(lake, shop)
+    run(lake, stream)
     board.look()
 
     assert board.last_sale is not None
@@ -108,11 +108,11 @@ def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
     assert board.figures("hour") is hour
 
 
-def test_a_board_sees_a_batch_of_the_same_moment(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def test_a_board_sees_a_batch_of_the_same_moment(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     board = Board(lake, lambda: NOW, 45)
     board.look()
     mock_kafka.publish(topic, [event()])
-    run(lake, shop)
+    run(lake, stream)
 
     board.look()
 

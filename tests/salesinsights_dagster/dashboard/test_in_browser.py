@@ -86,7 +86,7 @@ def figures(page: Page, address: str) -> None:
 
 
 def test_brands_are_shown_as_text_whatever_they_say(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     assert len(HOSTILE) == 50
     for begin in range(0, 50, 20):
@@ -94,7 +94,7 @@ def test_brands_are_shown_as_text_whatever_they_say(
         mock_kafka.publish(
             topic, [event(brand=brand, product_id=n, price=1000 * begin + 1, event_time=now()) for n, brand in brands]
         )
-        run(lake, shop)
+        run(lake, stream)
         figures(page, dashboard)
         page.get_by_text("Table").first.click()
         for _, brand in brands:
@@ -109,13 +109,13 @@ def test_brands_are_shown_as_text_whatever_they_say(
 
 
 def test_what_is_stale_says_so(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     page.goto(dashboard)
     expect(page.get_by_text("Nothing was sold yet")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Nothing was sold in this span").first).to_be_visible(timeout=20_000)
 
-    old = Stream(shop.open_reader, lambda: datetime(2026, 1, 1, tzinfo=UTC), 1_000, 45)
+    old = Stream(stream.open_reader, lambda: datetime(2026, 1, 1, tzinfo=UTC), 1_000, 45)
     mock_kafka.publish(topic, [event()])
     run(lake, old)
 
@@ -123,10 +123,10 @@ def test_what_is_stale_says_so(
 
 
 def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     mock_kafka.publish(topic, [event(product_id=4711, brand="irisk", price="12.34", event_time=now())])
-    run(lake, shop)
+    run(lake, stream)
     page.goto(f"{dashboard}/product")
     page.get_by_label("Product number or brand").fill("IRIS")
     page.keyboard.press("Enter")
@@ -144,10 +144,10 @@ def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
 
 
 def test_health_goes_on_without_kafka_and_says_so(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     mock_kafka.publish(topic, [event(), b"not json", b"{}"])
-    run(lake, shop)
+    run(lake, stream)
 
     page.goto(f"{dashboard}/health")
 

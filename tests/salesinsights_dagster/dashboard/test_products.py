@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from assets.progress.batch_snapshot import OneBatch, tables_of_one_batch
+from assets.progress.batch_snapshot import BatchSnapshot, batch_snapshot
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.pages.product import bar_labels
@@ -18,7 +18,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
-def gold(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> OneBatch:
+def gold(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> BatchSnapshot:
     sales = [(MINUTE, 51, "irisk", 3), (2 * DAY, 51, "irisk", 4), (31 * DAY, 51, "irisk", 99), (DAY, 5, "Runail", 50)]
     mock_kafka.publish(
         topic,
@@ -27,11 +27,11 @@ def gold(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> OneBatc
             for ago, number, brand, price in sales
         ],
     )
-    run(lake, shop)
-    return tables_of_one_batch(lake)
+    run(lake, stream)
+    return batch_snapshot(lake)
 
 
-def test_a_product_has_its_days_and_todays_windows(gold: OneBatch) -> None:
+def test_a_product_has_its_days_and_todays_windows(gold: BatchSnapshot) -> None:
     shown = sales_of_product(gold, 51, NOW)
 
     assert shown.brand == "irisk"
@@ -42,7 +42,7 @@ def test_a_product_has_its_days_and_todays_windows(gold: OneBatch) -> None:
     assert shown.windows.select("window_start", "units").rows() == [(datetime(2026, 11, 24, 11, 59, 15, tzinfo=UTC), 1)]
 
 
-def test_a_product_that_was_never_sold_has_no_rows(gold: OneBatch) -> None:
+def test_a_product_that_was_never_sold_has_no_rows(gold: BatchSnapshot) -> None:
     shown = sales_of_product(gold, -1, NOW)
 
     assert (shown.brand, shown.days.height, shown.windows.height) == (None, 0, 0)
@@ -61,7 +61,7 @@ def test_a_product_that_was_never_sold_has_no_rows(gold: OneBatch) -> None:
         ("' OR 1=1", []),
     ],
 )
-def test_products_are_found_by_number_or_brand(gold: OneBatch, wanted: str, found: list[int]) -> None:
+def test_products_are_found_by_number_or_brand(gold: BatchSnapshot, wanted: str, found: list[int]) -> None:
     rows = find_products(gold, wanted, NOW)
 
     assert rows["product_id"].to_list() == found
@@ -69,13 +69,13 @@ def test_products_are_found_by_number_or_brand(gold: OneBatch, wanted: str, foun
 
 
 def test_a_product_has_its_way_from_view_to_purchase(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     done = ["view"] * 4 + ["cart"] * 2 + ["remove_from_cart", "purchase"]
     mine = [event(event_time=NOW.isoformat(), event_type=kind, user_id=user) for user, kind in enumerate(done, start=1)]
     old = event(event_time=(NOW - 31 * DAY).isoformat(), event_type="view")
     mock_kafka.publish(topic, [*mine, old, event(event_time=NOW.isoformat(), event_type="view", product_id=2)])
-    run(lake, shop)
+    run(lake, stream)
     follow(lake)
 
     found = funnel_of_product(lake, 5773203, NOW)
@@ -93,14 +93,14 @@ def test_a_product_has_its_way_from_view_to_purchase(
         "1  (25 per 100 views)",
     ]
     assert found.until is not None
-    assert found.until < shop.clock()
+    assert found.until < stream.clock()
 
 
 def test_a_product_that_nobody_looked_at_has_no_steps_and_a_sale_without_a_view_no_rate(
-    lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, [event(event_time=NOW.isoformat())])
-    run(lake, shop)
+    run(lake, stream)
     follow(lake)
 
     nobody, unseen = funnel_of_product(lake, 7, NOW).steps, funnel_of_product(lake, 5773203, NOW).steps

@@ -20,12 +20,12 @@ EVENTS = [event(), event(), event(user_id=2), b"not json", b"{}", b"not json"]
 
 
 @pytest.fixture
-def watch(lake: Lake, shop: Stream, mock_kafka: MockKafka, topic: str) -> HealthWatch:
+def watch(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> HealthWatch:
     """A stream that has read six messages; two more wait."""
     mock_kafka.publish(topic, EVENTS)
-    run(lake, shop)
+    run(lake, stream)
     mock_kafka.publish(topic, [event(user_id=3), event(user_id=4)])
-    return HealthWatch(lake, shop.open_reader, lambda: datetime.now(UTC))
+    return HealthWatch(lake, stream.open_reader, lambda: datetime.now(UTC))
 
 
 def test_what_waits_what_came_and_what_was_refused(watch: HealthWatch) -> None:
@@ -54,27 +54,27 @@ def test_without_kafka_the_lake_is_still_shown(watch: HealthWatch, monkeypatch: 
     assert (found.error, found.lag.height, found.batches.height) == ("No Kafka runs", 0, 1)
 
 
-def test_lost_offsets_are_an_error(watch: HealthWatch, shop: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = shop.open_reader().state()
+def test_lost_offsets_are_an_error(watch: HealthWatch, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = stream.open_reader().state()
     later = type(state)(state.topic_id, dict.fromkeys(state.end, 100), dict.fromkeys(state.end, 100))
     monkeypatch.setattr(KafkaReader, "state", lambda reader: later)
-    monkeypatch.setattr(type(shop.open_reader()), "state", lambda reader: later)
+    monkeypatch.setattr(type(stream.open_reader()), "state", lambda reader: later)
     watch.look()
 
     assert watch.newest is not None
     assert "lost offsets that were never read" in str(watch.newest.error)
 
 
-def test_metrics_say_the_same(lake: Lake, shop: Stream, watch: HealthWatch, clock: Callable[[], datetime]) -> None:
+def test_metrics_say_the_same(lake: Lake, stream: Stream, watch: HealthWatch, clock: Callable[[], datetime]) -> None:
     checks = pl.DataFrame(
         [("lag", "bronze_events", "failed", clock())], schema=RunHistory().checks.schema, orient="row"
     )
     history = RunHistory(checks, pl.DataFrame({"stage": ["gold"], "seconds": [0.25]}))
-    watch = HealthWatch(lake, shop.open_reader, clock, lambda: history)
+    watch = HealthWatch(lake, stream.open_reader, clock, lambda: history)
     board = Board(lake, clock, 45)
     registry = registry_of(board, watch)
     board.look()
-    run(lake, shop)
+    run(lake, stream)
     board.look()
     watch.look()
 

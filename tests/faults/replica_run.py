@@ -16,12 +16,13 @@ from typing import Any
 from confluent_kafka import Producer
 
 from assets.serving import sales_topic
-from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
-from assets.stream.replicas import Follower
+from assets.stream.replicas import Replica
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
-from resources.lake import Lake, LakeTable
+from resources.lake import Lake
+from resources.lake_table import LakeTable
 from resources.postgres import PostgresTables
 from tests.faults.killed_run import CHECKOUT, die
 
@@ -31,18 +32,18 @@ PATIENCE = 20
 TOPIC_MOMENTS = ("before sending", "in the middle", "before the commit", "after the commit", "after the mark")
 
 
-def follow_and_die(follower: Follower, lake: Lake, moment: str) -> int:
+def catch_up_and_die(replica: Replica, lake: Lake, moment: str) -> int:
     """Its exit code: minus the signal that ended it."""
-    order = json.dumps([*_made_of(follower), lake.root, moment])
-    command = [sys.executable, "-m", "tests.faults.follower_run", order]
+    order = json.dumps([*_made_of(replica), lake.root, moment])
+    command = [sys.executable, "-m", "tests.faults.replica_run", order]
     return subprocess.run(command, cwd=CHECKOUT, timeout=60, check=False).returncode
 
 
-def _made_of(follower: Follower) -> tuple[str, str]:
-    if isinstance(follower, PostgresCopy):
-        return "", follower.url
-    assert isinstance(follower, SalesTopic)
-    return follower.name, follower.connect().bootstrap_servers
+def _made_of(replica: Replica) -> tuple[str, str]:
+    if isinstance(replica, PostgresReplica):
+        return "", replica.url
+    assert isinstance(replica, SalesTopic)
+    return replica.name, replica.connect().bootstrap_servers
 
 
 def arm_topic(moment: str) -> None:
@@ -93,7 +94,7 @@ def _die_after(owner: type[Any], name: str) -> None:
 def arm_postgres(moment: str) -> None:
     """Die before the statement of this number; 0 is right after the commit."""
     if moment == "0":
-        _die_after(PostgresCopy, "catch_up")
+        _die_after(PostgresReplica, "catch_up")
         return
     left = iter(range(int(moment) - 1, -1, -1))
     do = PostgresTables._do
@@ -109,14 +110,14 @@ def arm_postgres(moment: str) -> None:
 def main() -> None:
     name, address, root, moment = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    follower: Follower
+    replica: Replica
     if name:
         arm_topic(moment)
-        follower = SalesTopic(name, lambda: KafkaConnection(address))
+        replica = SalesTopic(name, lambda: KafkaConnection(address))
     else:
         arm_postgres(moment)
-        follower = PostgresCopy(address)
-    follower.catch_up(Lake(root), NOW)
+        replica = PostgresReplica(address)
+    replica.catch_up(Lake(root), NOW)
     os._exit(0)
 
 

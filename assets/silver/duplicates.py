@@ -11,8 +11,8 @@ from assets.events.contract import EVENT
 BODY = tuple(EVENT)
 
 
-def judge_copies(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Mark each later copy of an event with `is_copy`, and one whose event_id has another body with a reason.
+def judge_duplicates(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """Mark each later copy of an event with `is_duplicate`, and one whose event_id has another body with a reason.
 
     `events` in arrival order; `stored` are silver rows that may be copies of them, at least the nine fields,
     event_id and event_date. The answer is in arrival order.
@@ -30,7 +30,7 @@ def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     near = pl.col("event_time").hash(1) ^ pl.col("user_id").hash(2) ^ pl.col("product_id").hash(3)
     suspects = pl.concat([known, events.select("_order", *BODY)]).filter(near.is_duplicated())
     copies = suspects.filter(~pl.struct(BODY).is_first_distinct())["_order"].drop_nulls()
-    return events.with_columns(is_copy=pl.col("_order").is_in(copies.implode()))
+    return events.with_columns(is_duplicate=pl.col("_order").is_in(copies.implode()))
 
 
 def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
@@ -45,10 +45,10 @@ def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
         .select("event_date", "event_id", "_first", body)
     )
     joined = events.join(kept, on=["event_date", "event_id"], how="left", maintain_order="left")
-    is_copy = pl.col("_first") != pl.col("_order").cast(pl.Int64)
-    conflict = is_copy & pl.col("_body").ne_missing(pl.struct(BODY))
+    is_duplicate = pl.col("_first") != pl.col("_order").cast(pl.Int64)
+    conflict = is_duplicate & pl.col("_body").ne_missing(pl.struct(BODY))
     return joined.with_columns(
-        is_copy=is_copy,
+        is_duplicate=is_duplicate,
         reason=pl.when(conflict).then(pl.lit("conflicting_duplicate")).otherwise("reason"),
         detail=pl.when(conflict).then(pl.concat_str(pl.lit("event_id: "), "event_id")).otherwise("detail"),
-    ).select(*events.columns, "is_copy")
+    ).select(*events.columns, "is_duplicate")

@@ -8,14 +8,14 @@ from itertools import cycle, islice
 
 import pytest
 
-from assets.serving.postgres_replica import PostgresCopy
+from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from tests.assets.gold.gold_states import GoldStates
 from tests.assets.serving import postgres_copies, sales_messages
 from tests.assets.serving.postgres_copies import copy, server
-from tests.faults.follower_run import NOW, TOPIC_MOMENTS, follow_and_die
+from tests.faults.replica_run import NOW, TOPIC_MOMENTS, catch_up_and_die
 
 __all__ = ["copy", "server"]
 
@@ -28,7 +28,7 @@ def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, rea
     states = GoldStates(lake, seed=11)
     for number, moment in enumerate(islice(cycle(TOPIC_MOMENTS), KILLS)):
         states.move()
-        assert follow_and_die(published, lake, moment) == -signal.SIGKILL, moment
+        assert catch_up_and_die(published, lake, moment) == -signal.SIGKILL, moment
         if number % 2:
             states.move()
 
@@ -37,13 +37,13 @@ def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, rea
         sales_messages.assert_equal(published, lake)
 
 
-def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresCopy) -> None:
+def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresReplica) -> None:
     states = GoldStates(lake, seed=12)
     states.move()
     copy.catch_up(lake, NOW)
     for number in range(KILLS):
         states.move()
-        assert follow_and_die(copy, lake, str(number)) == -signal.SIGKILL, number
+        assert catch_up_and_die(copy, lake, str(number)) == -signal.SIGKILL, number
         if number % 2:
             states.move()
 
