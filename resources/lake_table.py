@@ -73,14 +73,16 @@ def is_local(uri: str) -> bool:
 class TableLayout:
     """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
 
-    `varied` are columns whose values hardly repeat within a file: a dictionary of them only costs. `file_bytes` is
-    about how large a file is written, where rows of a day are replaced: what is replaced has its file written again.
+    - `key`: the columns that identify a row.
+    - `high_cardinality`: columns whose values hardly repeat within a file, so that a dictionary of them only costs.
+    - `file_bytes`: the size of a file, about, where rows of a day are replaced: a replacement rewrites whole files.
     """
 
     name: str
     schema: pl.Schema
     partition_by: tuple[str, ...] = ()
     description: str = ""
+    key: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     high_cardinality: tuple[str, ...] = ()
     file_bytes: int | None = None

@@ -8,10 +8,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.customers.customer_assets import CUSTOMER_ASSETS
 from assets.serving.duckdb_file import SERVING
-from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, RESTATEMENTS, VISITOR_TABLES
+from assets.tables import TABLES
 from assets.tables.asset_specs import key_of
+from assets.tables.table import Cadence
 
 LOOK_SECONDS = 300
 """How often the conditions are looked at; so it is the shortest time between two runs."""
@@ -34,10 +34,16 @@ _HOUR = dg.AutomationCondition.cron_tick_passed("23 * * * *").since(dg.Automatio
 
 HOURLY = (_HOUR & DUE).with_label("once an hour, if what it is made from was made since")
 
+CONDITIONS: Mapping[Cadence, dg.AutomationCondition[Any]] = {
+    Cadence.MINUTES: FOLLOW,
+    Cadence.DAILY: FOLLOW,
+    Cadence.HOURLY: HOURLY,
+}
+"""Asked every few minutes, what is made once a day looks for itself whether a new day has come."""
+
 CADENCES: Mapping[dg.AssetKey, dg.AutomationCondition[Any]] = {
-    **{key_of(layout): FOLLOW for layout in (*CUSTOMER_ASSETS, *VISITOR_TABLES, ABANDONED_CARTS, RESTATEMENTS)},
+    **{key_of(table): CONDITIONS[table.cadence] for table in TABLES.values() if table.cadence in CONDITIONS},
     SERVING.key: FOLLOW,
-    key_of(COHORT_RETENTION): HOURLY,
 }
 
 

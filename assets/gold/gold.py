@@ -14,7 +14,7 @@ from itertools import groupby
 
 import polars as pl
 
-from assets.gold.measures import KEYS, added, measured, taken_off
+from assets.gold.measures import added, measured, taken_off
 from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH, batch_of
 from assets.silver.purchases import MEASURED, purchases_of
@@ -38,7 +38,7 @@ class _Change:
 
     def added_to(self, held: pl.DataFrame, layout: TableLayout) -> pl.DataFrame:
         """The rows of a table with the change in them; those that it does not touch as they are."""
-        mine, keys = self.touched[layout.name], KEYS[layout.name]
+        mine, keys = self.touched[layout.name], layout.key
         changes = (self.after[layout.name], taken_off(self.before[layout.name]))
         return added(layout, [held, *(rows.join(mine, on=keys, how="semi") for rows in changes)])
 

@@ -11,17 +11,9 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY
 from assets.tables.queries import sql_of
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake_table import TableLayout
-
-KEYS = {
-    PRODUCT_SALES.name: ("event_date", "window_start", "product_id"),
-    PRODUCT_SALES_DAILY.name: ("event_date", "product_id"),
-    CUSTOMER_DAYS.name: ("event_date", "user_id"),
-}
-"""The columns that name a row of each table."""
 
 PIECE_ROWS = 400_000
 """About so many purchases are measured at once; it bounds the memory."""
@@ -58,7 +50,7 @@ def pieces(purchases: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def added(layout: TableLayout, parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """One row a key: the sums over the parts, the newest (or first) moment, the greatest brand."""
-    parts, keys = list(parts), KEYS[layout.name]
+    parts, keys = list(parts), layout.key
     if len(parts) == 1:
         return parts[0]
     names = [name for name in layout.schema if name not in keys]

@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 
 from assets.progress.batch_snapshot import batch_snapshot
-from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS
+from assets.tables import TABLES
 from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
@@ -26,7 +26,7 @@ _RECENT = {
     "product_sales": f" WHERE event_date > (SELECT max(event_date) - {WINDOW_DAYS} FROM product_sales)",  # noqa: S608
 }
 
-SERVED = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS, CUSTOMER_VALUE, RESTATEMENTS)
+SERVED = tuple(table for table in TABLES.values() if table.is_served)
 
 SERVING = dg.AssetSpec(
     ["serving", "duckdb"],
@@ -68,7 +68,7 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
 def served_tables(lake: Lake) -> Mapping[str, LakeTable]:
     """Gold's tables under their names in SQL; the daily ones are of one batch."""
     daily = batch_snapshot(lake)
-    return {layout.name.removeprefix("gold/"): daily.tables.get(layout.name) or lake.table(layout) for layout in SERVED}
+    return {table.sql_name: daily.tables.get(table.name) or lake.table(table) for table in SERVED}
 
 
 def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:

@@ -14,7 +14,7 @@ import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
 from assets.serving.duckdb_file import SERVED, served_tables
-from assets.serving.table_diff import KEYS, TableVersion, changes_since, version_of
+from assets.serving.table_diff import TableVersion, changes_since, version_of
 from assets.stream.replicas import ReplicaError
 from assets.tables.asset_specs import OWNERS, key_of
 from resources.lake import Lake
@@ -79,7 +79,7 @@ def _copy(
     lake: Lake, database: PostgresTables, name: str, table: LakeTable, held: Mapping[str, TableVersion], now: datetime
 ) -> int:
     """The rows written and deleted to bring one table up to date."""
-    mark, keys = version_of(table), KEYS[table.layout.name]
+    mark, keys = version_of(table), table.layout.key
     if held.get(name) == mark:
         return 0
     database.ensure(name, table.layout.schema, keys)

@@ -8,18 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from assets.gold import measures
-from assets.tables import CUSTOMER_VALUE, RESTATEMENTS
 from resources.lake import Lake
 from resources.lake_table import LakeTable, TableLayout, VersionGoneError
 from resources.table_files import rows_that_differ
-
-KEYS = {
-    **measures.KEYS,
-    CUSTOMER_VALUE.name: ("user_id",),
-    RESTATEMENTS.name: ("window_start", "product_id", "restated_at"),
-}
-"""The columns that name a row of each table."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ def changes_since(lake: Lake, table: LakeTable, held: TableVersion | None) -> Ch
     if before is None:
         return None
     old, new = rows_that_differ(before, table)
-    keys = KEYS[table.layout.name]
+    keys = table.layout.key
     changed = new.join(old, on=list(table.layout.schema), how="anti", nulls_equal=True)
     return Changes(changed, old.select(keys).join(new, on=keys, how="anti"))
 

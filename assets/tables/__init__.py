@@ -31,7 +31,6 @@ __all__ = [
     "ABANDONED_CARTS",
     "AMOUNT",
     "ARCHIVE",
-    "BEHAVIOUR",
     "BRONZE_ARCHIVE_MONTHS",
     "BRONZE_EVENTS",
     "CLV_HOLDOUT",
@@ -59,6 +58,7 @@ __all__ = [
     "TABLES",
     "USER_DAYS",
     "USER_FEATURES",
+    "VISITOR_TABLES",
 ]
 
 DAILY = (PRODUCT_SALES, PRODUCT_SALES_DAILY, CUSTOMER_DAYS)
@@ -71,27 +71,30 @@ REFINED = (*DAILY, SILVER_PURCHASES, SILVER_BATCHES, SILVER_QUARANTINE, SILVER_E
 """What a micro-batch makes from bronze, in the order in which to load it: what a table is made from comes after it."""
 
 TABLES = {
-    "bronze_archive_months": BRONZE_ARCHIVE_MONTHS,
-    "bronze_events": BRONZE_EVENTS,
-    "silver_batches": SILVER_BATCHES,
-    "silver_quarantine": SILVER_QUARANTINE,
-    "silver_events": SILVER_EVENTS,
-    "silver_purchases": SILVER_PURCHASES,
-    "forgotten_users": FORGOTTEN_USERS,
-    "product_sales": PRODUCT_SALES,
-    "product_sales_daily": PRODUCT_SALES_DAILY,
-    "customer_days": CUSTOMER_DAYS,
-    "clv_model": CLV_MODEL,
-    "clv_holdout": CLV_HOLDOUT,
-    "customer_value_days": CUSTOMER_VALUE_DAYS,
-    "customer_value": CUSTOMER_VALUE,
-    "restatements": RESTATEMENTS,
-    "funnel_daily": FUNNEL_DAILY,
-    "user_days": USER_DAYS,
-    "silver_sessions": SESSIONS,
-    "abandoned_carts": ABANDONED_CARTS,
-    "cohort_retention": COHORT_RETENTION,
-    "user_features": USER_FEATURES,
-    "sales_topic": SALES_TOPIC,
+    table.sql_name: table
+    for table in (
+        BRONZE_ARCHIVE_MONTHS,
+        BRONZE_EVENTS,
+        SILVER_BATCHES,
+        SILVER_QUARANTINE,
+        SILVER_EVENTS,
+        SILVER_PURCHASES,
+        FORGOTTEN_USERS,
+        PRODUCT_SALES,
+        PRODUCT_SALES_DAILY,
+        CUSTOMER_DAYS,
+        CLV_MODEL,
+        CLV_HOLDOUT,
+        CUSTOMER_VALUE_DAYS,
+        CUSTOMER_VALUE,
+        RESTATEMENTS,
+        FUNNEL_DAILY,
+        USER_DAYS,
+        SESSIONS,
+        ABANDONED_CARTS,
+        COHORT_RETENTION,
+        USER_FEATURES,
+        SALES_TOPIC,
+    )
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

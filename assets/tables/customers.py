@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
-from resources.lake_table import TableLayout
+from assets.tables.table import Cadence, Table
 
 PREDICTED = {
     "predicted_purchases": pl.Float64(),
@@ -20,9 +20,23 @@ PREDICTED = {
 }
 """What the models of lifetime value say of a customer."""
 
+_PURCHASES, _VALUE = ("r", "alpha", "a", "b"), ("p", "q", "gamma")
+"""The parameters of both models."""
+
 _SCORED = {**PREDICTED, "model_version": pl.Int64()}
 
-CUSTOMER_VALUE = TableLayout(
+_FROM_DAYS = {
+    **dict.fromkeys(
+        ("tenure_days", "recency", "frequency", "cohort", "recency_score", "frequency_score", "segment", "as_of"),
+        ("event_date",),
+    ),
+    "average_order_value": ("revenue", "orders"),
+    "monetary_value": ("revenue", "event_date"),
+    "monetary_score": ("revenue",),
+    **dict.fromkeys(PREDICTED, ("event_date", "revenue")),
+}
+
+CUSTOMER_VALUE = Table(
     "gold/customer_value",
     pl.Schema(
         {
@@ -48,10 +62,24 @@ CUSTOMER_VALUE = TableLayout(
         }
     ),
     (),
-    "What each buyer was worth, to the last day on which anybody bought, and what the models say they will be worth.",
+    "What each buyer was worth by the newest day with a purchase, and what the models expect them to be worth.",
+    key=("user_id",),
+    made_from=("gold/customer_days", "gold/clv_model"),
+    lineage=_FROM_DAYS,
+    cadence=Cadence.MINUTES,
+    engine="duckdb",
+    is_served=True,
+    columns={
+        "average_order_value": "revenue per order",
+        "monetary_value": "revenue per repeat day (a day with a purchase after the first); null without one",
+        "cohort": "the month of the first purchase, as its first day",
+        "recency_score": "1 to 5, the fifth of all buyers by the day of the last purchase; 5 for the latest",
+        "frequency_score": "1 to 5, the fifth by frequency; 5 for the most repeat days, 1 for all with a single day",
+        "monetary_score": "1 to 5, the fifth by revenue; 5 for the most",
+    },
 )
 
-CUSTOMER_VALUE_DAYS = TableLayout(
+CUSTOMER_VALUE_DAYS = Table(
     "gold/customer_value_days",
     pl.Schema(
         {
@@ -67,11 +95,15 @@ CUSTOMER_VALUE_DAYS = TableLayout(
         }
     ),
     ("as_of",),
-    "customer_value as it stood at the end of a day, for the last 92 days and each month's last: what each customer "
-    "was thought to be worth.",
+    "customer_value at the end of a day, for each of the last 92 days and the last day of each month before.",
+    key=("as_of", "user_id"),
+    made_from=("gold/customer_value",),
+    cadence=Cadence.DAILY,
+    engine="duckdb",
+    keeps_users=True,
 )
 
-CLV_MODEL = TableLayout(
+CLV_MODEL = Table(
     "gold/clv_model",
     pl.Schema(
         {
@@ -86,12 +118,12 @@ CLV_MODEL = TableLayout(
             "near_days": pl.Int64(),
             "far_days": pl.Int64(),
             "discount_rate": pl.Float64(),
-            **{name: pl.Float64() for name in ("r", "alpha", "a", "b")},
-            **{f"{name}_error": pl.Float64() for name in ("r", "alpha", "a", "b")},
+            **{name: pl.Float64() for name in _PURCHASES},
+            **{f"{name}_error": pl.Float64() for name in _PURCHASES},
             "purchases_log_likelihood": pl.Float64(),
             "purchases_doubt": pl.String(),
-            **{name: pl.Float64() for name in ("p", "q", "gamma")},
-            **{f"{name}_error": pl.Float64() for name in ("p", "q", "gamma")},
+            **{name: pl.Float64() for name in _VALUE},
+            **{f"{name}_error": pl.Float64() for name in _VALUE},
             "value_log_likelihood": pl.Float64(),
             "value_doubt": pl.String(),
             "holdout_start": pl.Date(),
@@ -102,11 +134,49 @@ CLV_MODEL = TableLayout(
         }
     ),
     (),
-    "The models of lifetime value, one row a fit: parameters with standard errors, what speaks against them, and how a "
-    "fit to the first part of the history foretold the rest.",
+    "The models of lifetime value, one row per fit: parameters with standard errors, warnings, and a holdout: how well "
+    "a fit to the first part of the history predicts the rest.",
+    key=("model_version",),
+    made_from=("gold/customer_days",),
+    lineage={
+        "customers": ("user_id",),
+        "as_of": ("event_date",),
+        **dict.fromkeys((*_PURCHASES, "holdout_purchases", "holdout_predicted"), ("event_date",)),
+        **dict.fromkeys(_VALUE, ("event_date", "revenue")),
+    },
+    cadence=Cadence.DAILY,
+    engine="duckdb",
+    columns={
+        "model": "bg_nbd or mbg_nbd for purchases; gamma_gamma for their value in both cases",
+        "fitted_at": "when the models were fitted (UTC)",
+        "reason": "why the models were fitted: first, settings, new day, drift or asked",
+        "customers": "customers that the fit is from",
+        "repeat_customers": "customers of the fit who bought on a second day",
+        "unit_days": "days in the model's unit of time: 7 or 1",
+        "near_days": "the shorter horizon in days",
+        "far_days": "the longer horizon in days",
+        "discount_rate": "what a year takes off the value, such as 0.1",
+        "r": "BG/NBD: shape of the distribution of purchase rates",
+        "alpha": "BG/NBD: scale of the distribution of purchase rates, in the unit of time",
+        "a": "BG/NBD: first parameter of the distribution of dropout chances",
+        "b": "BG/NBD: second parameter of the distribution of dropout chances",
+        "p": "Gamma-Gamma: shape of one customer's values",
+        "q": "Gamma-Gamma: shape of the distribution of the customers' scales",
+        "gamma": "Gamma-Gamma: scale of the distribution of the customers' scales, in the currency",
+        **{f"{name}_error": f"standard error of {name}" for name in (*_PURCHASES, *_VALUE)},
+        "purchases_log_likelihood": "log-likelihood of the purchases",
+        "purchases_doubt": "why the fit of the purchases can't be trusted; null where it can",
+        "value_log_likelihood": "log-likelihood of the values",
+        "value_doubt": "why the fit of the values can't be trusted; null where it can",
+        "holdout_start": "the last day that the holdout's fit has seen",
+        "holdout_days": "days after holdout_start that the fit is tested on",
+        "holdout_customers": "customers that the holdout's fit has seen",
+        "holdout_purchases": "days with a purchase of these customers in the holdout",
+        "holdout_predicted": "the predicted number of holdout_purchases",
+    },
 )
 
-CLV_HOLDOUT = TableLayout(
+CLV_HOLDOUT = Table(
     "gold/clv_holdout",
     pl.Schema(
         {
@@ -119,6 +189,18 @@ CLV_HOLDOUT = TableLayout(
         }
     ),
     (),
-    "Purchases in the part of the history that the holdout's fit had not seen, beside the predicted ones: by the "
-    "frequency before it, and summed up over its weeks.",
+    "Purchases in the holdout, the part of the history that a fit has not seen, beside the predicted ones: by "
+    "frequency before it, and cumulated by week.",
+    key=("model_version", "measure", "bucket"),
+    made_from=("gold/customer_days",),
+    lineage={"customers": ("user_id",), "actual": ("event_date",), "predicted": ("event_date",)},
+    cadence=Cadence.DAILY,
+    engine="duckdb",
+    columns={
+        "customers": "customers in the bucket",
+        "measure": "frequency: by repeat purchases before the holdout; week: cumulated to the end of each week",
+        "bucket": "the number of repeat purchases, 7 for 7 and more; or the number of the week",
+        "actual": "days with a purchase in the holdout",
+        "predicted": "the predicted number of days with a purchase",
+    },
 )

@@ -6,7 +6,7 @@ Add here: a table of events as they came, or of what became of them. Not here: w
 import polars as pl
 
 from assets.events.contract import EVENT, EXTRA, UTC_MICROSECONDS
-from resources.lake_table import TableLayout
+from assets.tables.table import Cadence, Table
 
 ARCHIVE = "archive"
 """The source of what came from a month's file; its partition is the month as a number, such as 201910."""
@@ -14,7 +14,7 @@ ARCHIVE = "archive"
 _PLACE = {"source": pl.String(), "partition": pl.Int32(), "offset": pl.Int64()}
 """Where an event came from: the topic, its partition, and the message's offset; or the archive, the month, the line."""
 
-BRONZE_EVENTS = TableLayout(
+BRONZE_EVENTS = Table(
     "bronze/events",
     pl.Schema(
         {
@@ -28,12 +28,15 @@ BRONZE_EVENTS = TableLayout(
         }
     ),
     ("event_date",),
-    "Every message and every line of the archive as it came, byte for byte, under the day of its event (an unreadable "
-    "one under its arrival day).",
+    "Every message and every line of the archive, byte for byte, under the day of its event (an unreadable one under "
+    "its arrival day).",
+    key=("source", "partition", "offset"),
     high_cardinality=("offset", "key", "value"),
+    made_from=("kafka/shop_events",),
+    columns={"key": "the message's key, byte for byte; for an archive line the header of its file"},
 )
 
-BRONZE_ARCHIVE_MONTHS = TableLayout(
+BRONZE_ARCHIVE_MONTHS = Table(
     "bronze/archive_months",
     pl.Schema(
         {
@@ -49,10 +52,19 @@ BRONZE_ARCHIVE_MONTHS = TableLayout(
         }
     ),
     ("month",),
-    "The ledger of the archive: one row per month that was loaded from a file, and what became of each of its lines.",
+    "The ledger of the archive: one row per month loaded from a file, and what became of each of its lines.",
+    key=("month",),
+    made_from=("archive/files",),
+    cadence=Cadence.ARCHIVE,
+    columns={
+        "month": "the first day of the month",
+        "file": "the file that the month was loaded from",
+        "sha256": "the SHA-256 of the file; empty while it is being loaded",
+        "lines": "lines of the file after the header, without blank ones",
+    },
 )
 
-SILVER_EVENTS = TableLayout(
+SILVER_EVENTS = Table(
     "silver/events",
     pl.Schema(
         {
@@ -67,10 +79,17 @@ SILVER_EVENTS = TableLayout(
     ),
     ("event_date",),
     "One row per distinct event that meets the contract, typed, under the UTC day of its event_time.",
+    key=("source", "partition", "offset"),
+    made_from=("bronze/events",),
+    lineage=dict.fromkeys((*EVENT, *EXTRA), ("value",)),
+    columns={
+        "event_type": "view, cart, remove_from_cart or purchase",
+        "event_id": "the producer's own name of the event, unique within its UTC day; without it the nine fields are",
+    },
     high_cardinality=("event_time", "user_session", "event_id", "offset"),
 )
 
-SILVER_PURCHASES = TableLayout(
+SILVER_PURCHASES = Table(
     "silver/purchases",
     pl.Schema(
         {
@@ -85,11 +104,12 @@ SILVER_PURCHASES = TableLayout(
     ("event_date",),
     "The purchases of silver/events once more, with the columns that gold needs: 6 % of the rows, so that a batch does "
     "not open the files of all other events.",
+    made_from=("silver/events",),
     high_cardinality=("event_time", "kafka_timestamp"),
     file_bytes=8 * 2**20,
 )
 
-SILVER_QUARANTINE = TableLayout(
+SILVER_QUARANTINE = Table(
     "silver/quarantine",
     pl.Schema(
         {
@@ -105,9 +125,17 @@ SILVER_QUARANTINE = TableLayout(
     ),
     ("arrival_date",),
     "One row per refused message or line, byte for byte, with the reason, under the day of its arrival.",
+    key=("source", "partition", "offset"),
+    made_from=("bronze/events",),
+    lineage=dict.fromkeys(("reason", "detail", "arrival_date"), ("value",)),
+    columns={
+        "reason": "why the message was refused: a reason code of the event contract (docs/events.md)",
+        "detail": "the field and the text that was refused",
+        "arrival_date": "the UTC day of ingested_at; for an archive line the first day of its month",
+    },
 )
 
-SILVER_BATCHES = TableLayout(
+SILVER_BATCHES = Table(
     "silver/batches",
     pl.Schema(
         {
@@ -126,9 +154,17 @@ SILVER_BATCHES = TableLayout(
     ),
     (),
     "The ledger: one row per batch and Kafka partition, with the offsets [start, end) and what became of each message.",
+    key=("batch", "source", "partition"),
+    made_from=("bronze/events",),
+    columns={
+        "start_offset": "the first offset of the batch",
+        "end_offset": "the offset after the last one of the batch",
+        "messages": "messages read",
+        "markers": "offsets without a message: transaction markers, aborted records, messages of forgotten users",
+    },
 )
 
-FORGOTTEN_USERS = TableLayout(
+FORGOTTEN_USERS = Table(
     "silver/forgotten_users",
     pl.Schema(
         {
@@ -140,5 +176,14 @@ FORGOTTEN_USERS = TableLayout(
         }
     ),
     (),
-    "Who was forgotten, as a hash, and what was rewritten for it: an older event of theirs is dropped when it comes.",
+    "Who was forgotten, as a hash, and what was rewritten for it: an older event of theirs is dropped on arrival.",
+    key=("user_hash",),
+    cadence=Cadence.UPKEEP,
+    sql_alias="forgotten_users",
+    columns={
+        "user_hash": "SHA-256 of the user's number",
+        "forgotten_at": "when the user was forgotten (UTC); later events are new ones",
+        "batches": "the batches that brought the rows",
+        "months": "the months of the archive that brought the rows, such as 201910",
+    },
 )

@@ -6,7 +6,7 @@ Add here: a table that a payment reaches at once. Not here: one that follows in 
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from resources.lake_table import TableLayout
+from assets.tables.table import Cadence, Table
 
 AMOUNT = pl.Decimal(18, 2)
 
@@ -19,7 +19,15 @@ _MEASURES = {
     "updated_at": UTC_MICROSECONDS,
 }
 
-PRODUCT_SALES = TableLayout(
+_LINEAGE = {
+    **dict.fromkeys(("units", "revenue", "refunds"), ("price",)),
+    "orders": ("user_id", "user_session", "event_time"),
+    "buyers": ("user_id",),
+    **dict.fromkeys(("window_start", "window_end", "event_date", "first_order_at", "last_order_at"), ("event_time",)),
+    "updated_at": ("ingested_at",),
+}
+
+PRODUCT_SALES = Table(
     "gold/product_sales",
     pl.Schema(
         {
@@ -33,17 +41,27 @@ PRODUCT_SALES = TableLayout(
     ),
     ("event_date",),
     "Sales per product and window of event time.",
+    key=("event_date", "window_start", "product_id"),
     file_bytes=2**20,
+    made_from=("silver/purchases",),
+    lineage=_LINEAGE,
+    engine="duckdb",
+    is_served=True,
 )
 
-PRODUCT_SALES_DAILY = TableLayout(
+PRODUCT_SALES_DAILY = Table(
     "gold/product_sales_daily",
     pl.Schema({"product_id": pl.Int64(), "brand": pl.String(), **_MEASURES, "event_date": pl.Date()}),
     ("event_date",),
     "Sales per product and UTC day.",
+    key=("event_date", "product_id"),
+    made_from=("silver/purchases",),
+    lineage=_LINEAGE,
+    engine="duckdb",
+    is_served=True,
 )
 
-CUSTOMER_DAYS = TableLayout(
+CUSTOMER_DAYS = Table(
     "gold/customer_days",
     pl.Schema(
         {
@@ -60,12 +78,17 @@ CUSTOMER_DAYS = TableLayout(
     ),
     ("event_date",),
     "What a user bought on a UTC day: the sufficient statistics of lifetime value.",
+    key=("event_date", "user_id"),
     file_bytes=2**20,
+    made_from=("silver/purchases",),
+    lineage=_LINEAGE,
+    engine="duckdb",
+    is_served=True,
 )
 
 _RESTATED = {"units": pl.Int64(), "revenue": AMOUNT, "refunds": AMOUNT}
 
-RESTATEMENTS = TableLayout(
+RESTATEMENTS = Table(
     "gold/restatements",
     pl.Schema(
         {
@@ -80,10 +103,22 @@ RESTATEMENTS = TableLayout(
         }
     ),
     (),
-    "Published windows of product_sales that changed after they had closed: what they said, what they say, and why.",
+    "Published windows of product_sales that changed after they had closed: old figures, new figures, and why.",
+    key=("window_start", "product_id", "restated_at"),
+    made_from=("gold/product_sales",),
+    lineage={f"{age}_{name}": (name,) for age in ("old", "new") for name in _RESTATED},
+    cadence=Cadence.MINUTES,
+    engine="duckdb",
+    is_served=True,
+    columns={
+        **{f"old_{name}": f"{name} of the window as published" for name in _RESTATED},
+        **{f"new_{name}": f"{name} of the window after the change" for name in _RESTATED},
+        "reason": "why the window changed: `late` (a late event), `archive` (a month was loaded) or `recomputed`",
+        "restated_at": "when the change was found (UTC)",
+    },
 )
 
-SALES_TOPIC = TableLayout(
+SALES_TOPIC = Table(
     "serving/sales_topic",
     pl.Schema(
         {
@@ -97,5 +132,16 @@ SALES_TOPIC = TableLayout(
         }
     ),
     (),
-    "One row: the version of product_sales that the topic of product sales has, and what was sent to bring it there.",
+    "One row: the version of product_sales that the topic of product sales shows, and what was sent last.",
+    key=("topic",),
+    cadence=Cadence.UPKEEP,
+    columns={
+        "topic": "the topic's name",
+        "topic_id": "Kafka's id of the topic; a topic that was deleted and created again has a new one",
+        "version": "the version of product_sales that was published",
+        "fingerprint": "a hash of the columns and files of the published version",
+        "rows": "rows sent by the last publication",
+        "tombstones": "keys deleted by the last publication",
+        "published_at": "when the version was published (UTC)",
+    },
 )

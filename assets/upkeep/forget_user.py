@@ -21,18 +21,15 @@ from assets.progress.kept_parts import drop_parts
 from assets.silver.day_pieces import parse_bronze
 from assets.silver.silver import PLACE, near, rebuild_silver
 from assets.tables import (
-    ABANDONED_CARTS,
     ARCHIVE,
     BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
-    CUSTOMER_VALUE_DAYS,
     DAILY,
     FORGOTTEN_USERS,
     SILVER_BATCHES,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
     TABLES,
-    USER_FEATURES,
     VISITOR_TABLES,
 )
 from assets.visitors.cohort_retention import refresh_cohorts
@@ -41,8 +38,8 @@ from assets.visitors.day_index import drop_indexes
 from resources.lake import Lake
 from resources.lake_table import TableLayout, again_on_conflict
 
-KEPT = (ABANDONED_CARTS, CUSTOMER_VALUE_DAYS, USER_FEATURES)
-"""The tables that are not computed anew for it: the user's rows are taken out of them."""
+KEPT = tuple(table for table in TABLES.values() if table.keeps_users)
+"""The tables that nothing recomputes: the user's rows are deleted from them."""
 
 
 @dataclass(frozen=True)

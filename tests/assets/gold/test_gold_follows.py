@@ -56,7 +56,7 @@ def follow(lake: Lake) -> None:
 def assert_gold_is_whole(lake: Lake) -> None:
     due = measured(lake.table(SILVER_PURCHASES).read(), DAILY, 45)
     for layout in DAILY:
-        order = list(measures.KEYS[layout.name])
+        order = list(layout.key)
         assert_frame_equal(rows(lake, layout).sort(order), due[layout.name].sort(order), check_row_order=True)
 
 
@@ -147,7 +147,7 @@ def test_pieces_of_users_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     in_pieces = measured(bought, DAILY, 45)
 
     for layout in DAILY:
-        order = list(measures.KEYS[layout.name])
+        order = list(layout.key)
         assert_frame_equal(in_pieces[layout.name].sort(order), whole[layout.name].sort(order))
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from assets.serving.duckdb_file import served_tables
 from assets.serving.postgres_replica import PostgresReplica
-from assets.serving.table_diff import KEYS
 from resources.lake import Lake
 from tests.postgres import running_postgres
 
@@ -41,9 +40,9 @@ def assert_equal(url: str, lake: Lake) -> None:
     """Each table of the copy is, row for row, what the lake holds; but for the NUL that PostgreSQL can't keep."""
     for name, table in served_tables(lake).items():
         columns = ", ".join(table.layout.schema)
-        order = ", ".join(KEYS[table.layout.name])
+        order = ", ".join(table.layout.key)
         copied = ask(url, f"SELECT {columns} FROM salesinsights.{name} ORDER BY {order}")
-        held = table.read().sort(KEYS[table.layout.name]).rows()
+        held = table.read().sort(table.layout.key).rows()
         assert copied == [tuple(_kept(value) for value in row) for row in held], name
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.serving.table_diff import KEYS, changes_since, version_of
+from assets.serving.table_diff import changes_since, version_of
 from assets.tables import CUSTOMER_VALUE, PRODUCT_SALES
 from resources.lake import Lake
 from resources.lake_table import TableLayout
@@ -20,7 +20,7 @@ def gold(lake: Lake) -> GoldStates:
 
 @pytest.mark.parametrize("layout", [PRODUCT_SALES, CUSTOMER_VALUE])
 def test_the_changes_make_the_new_version_of_the_old_one(lake: Lake, gold: GoldStates, layout: TableLayout) -> None:
-    keys = KEYS[layout.name]
+    keys = layout.key
     gone = 0
     for _ in range(12):
         before = lake.table(layout)
