@@ -192,22 +192,18 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(_plain(frame[f"_{field}"]) for field in FIELDS if field not in TEXTS)
     read = {field: _unescaped(frame[f"_{field}"]) for field in TEXTS}
     read["event_time"] = _event_times(frame["_event_time"])
-    return (
-        frame.lazy()
-        .with_columns(
-            _unquoted("event_type")
-            .replace_strict(EVENT_TYPES, default=None, return_dtype=pl.String)
-            .alias("event_type"),
-            *(_unquoted(field).cast(pl.Int64, strict=False).alias(field) for field in INTEGERS),
-            _unquoted("price").cast(MONEY, strict=False).alias("price"),
-            *(values.alias(field) for field, values in read.items()),
-        )
-        .collect()
-    )
+    bare = {field: _unquoted(frame[f"_{field}"]) for field in ("event_type", "price", *INTEGERS)}
+    read |= {field: bare[field].cast(pl.Int64, strict=False) for field in INTEGERS}
+    read["price"] = bare["price"].cast(MONEY, strict=False)
+    read["event_type"] = bare["event_type"].replace_strict(EVENT_TYPES, default=None, return_dtype=pl.String)
+    return frame.with_columns(values.alias(field) for field, values in read.items())
 
 
-def _unquoted(field: str) -> pl.Expr:
-    return pl.col(f"_{field}").str.strip_prefix('"').str.strip_suffix('"')
+def _unquoted(tokens: pl.Series) -> pl.Series:
+    """The tokens without the quotes of strings; as they are where none is a string, as most numbers."""
+    if not tokens.str.starts_with('"').any():
+        return tokens
+    return tokens.str.strip_prefix('"').str.strip_suffix('"')
 
 
 def _plain(tokens: pl.Series) -> pl.Series:

@@ -5,7 +5,7 @@ Dagster run, the command line and the benchmarks. Add here: the order of the lay
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
 from assets.bronze.bronze import Batch, commit_batch, next_offsets
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
-from assets.events.avro_decoder import new_schemas
+from assets.events.avro_decoder import Schemas, new_schemas
 from assets.events.message_parser import parse_events
 from assets.gold.gold import advance_gold
 from assets.silver.purchases import advance_purchases
@@ -83,23 +83,34 @@ def micro_batches(
     if resumed is not None:
         yield resumed
     state, forgotten = reader.state(), forgotten_users(tables)
-    start = next_offsets(tables.table(BRONZE_EVENTS), reader.topic, state)
-    schemas = schemas_of(tables.table(BRONZE_EVENTS))
-    read = _parsed(reader.read(start, state.end, batch_rows), schemas, reader.registry)
-    with layers.whole_on_failure(), closing(prefetched(read)) as chunks:
-        for chunk, seconds in chunks:
-            stages = Stages(seconds)
+    bronze = tables.table(BRONZE_EVENTS)
+    chunks = reader.read(next_offsets(bronze, reader.topic, state), state.end, batch_rows)
+    with (
+        layers.whole_on_failure(),
+        closing(prefetched(chunks)) as read,
+        closing(prefetched(_parsed(read, schemas_of(bronze), reader.registry))) as parsed,
+    ):
+        for chunk in parsed:
+            stages = Stages(chunk.seconds)
             with stages.timed("bronze"):
-                keep_schemas(tables, dict(schemas))
-                known = Chunk(without_forgotten(chunk.messages, forgotten), chunk.reached)
+                keep_schemas(tables, chunk.schemas)
+                known = Chunk(without_forgotten(chunk.events, forgotten), chunk.reached)
                 batch = commit_batch(tables, reader.topic, state, known, clock())
             yield layers.refine(batch, stages, is_last=chunk.reached == state.end)
 
 
-def _parsed(
-    chunks: Iterator[Chunk], schemas: dict[int, str], registry: SchemaRegistry | None
-) -> Iterator[tuple[Chunk, dict[str, float]]]:
-    """Each chunk with its messages parsed, and the seconds that took; adds what it had to ask for to `schemas`."""
+@dataclass(frozen=True)
+class _Parsed:
+    """A chunk with its messages parsed, the Avro schemas known by then, and the seconds that it took."""
+
+    events: pl.DataFrame
+    reached: Mapping[int, int]
+    schemas: Schemas
+    seconds: dict[str, float]
+
+
+def _parsed(chunks: Iterator[Chunk], schemas: Schemas, registry: SchemaRegistry | None) -> Iterator[_Parsed]:
+    """Parse each chunk, while the next one is read and the last one is committed, each in a thread of its own."""
     while True:
         stages = Stages()
         with stages.timed("read"):
@@ -107,9 +118,9 @@ def _parsed(
         if chunk is None:
             return
         with stages.timed("parse"):
-            schemas |= new_schemas(chunk.messages["value"], schemas, registry)
-            parsed = Chunk(parse_events(chunk.messages, schemas), chunk.reached)
-        yield parsed, stages.seconds
+            schemas = {**schemas, **new_schemas(chunk.messages["value"], schemas, registry)}
+            events = parse_events(chunk.messages, schemas)
+        yield _Parsed(events, chunk.reached, schemas, stages.seconds)
 
 
 class Layers:
