@@ -1,4 +1,4 @@
-"""What an event is, in every form in which one arrives: the contract, and what reads JSON, CSV and Avro by it.
+"""What an event is, in each format it arrives in: the contract, and the parsers of JSON, CSV and Avro.
 
-Add here: a form in which events arrive. Not here: where they come from or go.
+Add here: a format in which events arrive. Not here: where they come from or go.
 """

@@ -1,10 +1,10 @@
 """Avro beside JSON: values in a Schema Registry's wire format, read by the schema that they were written with.
 
-Such a value begins with a zero byte, which no JSON text does, and the number of its schema in four bytes. The schemas
-are kept with bronze's rows, in the properties of the table: a day can be rebuilt when no registry is left.
+An Avro value begins with a zero byte, which no JSON text does, then the number of its schema in four bytes. Bronze
+keeps the schemas in its table properties, so a day can be rebuilt without a registry.
 
-A record becomes the JSON object of its fields, and from there on meets the contract like any other message.
-Add here: what of Avro the contract can take. Not here: the contract (`contract`), the registry (`resources`).
+A record becomes the JSON object of its fields. From there on it is parsed like any other message.
+Add here: support for more of Avro. Not here: the contract (`contract`), the registry (`resources`).
 """
 
 import json
@@ -25,16 +25,16 @@ Schemas = Mapping[int, str]
 NO_SCHEMAS: Schemas = {}
 
 MOST_AT_ONCE = 20
-"""How many unknown schemas are asked for in one go; a topic has a handful."""
+"""How many unknown schemas are asked for at once; a topic has a handful."""
 
 _MAGIC, _HEAD = b"\x00", 5
 
 
 def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | None) -> dict[int, str]:
-    """The schemas that these values name and `known` lacks, as the registry has them; those that it lacks are left out.
+    """The schemas that these values name and `known` lacks, from the registry. Schemas that it lacks are left out.
 
-    It is asked for MOST_AT_ONCE at most, the most frequent ones: values that make numbers up must not hold the stream
-    up. Raises RegistryError if it is silent. Without a registry there is none.
+    Asks for MOST_AT_ONCE at most, the most frequent first: made-up schema numbers must not delay the stream.
+    Returns nothing without a registry. Raises RegistryError if the registry does not answer.
     """
     if registry is None:
         return {}
@@ -45,22 +45,22 @@ def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | No
 
 
 def _numbers(values: pl.Series) -> pl.Series:
-    """The numbers of the schemas of those values that are Avro."""
+    """The schema numbers of the values that are Avro."""
     is_avro = pl.col("value").bin.starts_with(_MAGIC) & (pl.col("value").bin.size() >= _HEAD)
     number = pl.col("value").bin.slice(1, 4).bin.reinterpret(dtype=pl.UInt32, endianness="big")
     return values.to_frame("value").filter(is_avro).select(number.alias("number")).to_series()
 
 
 def is_avro(values: pl.Series, schemas: Schemas) -> pl.Series:
-    """Which values are to be read as Avro: none as long as there is no schema at all."""
+    """Which values to read as Avro: none while there is no schema at all."""
     found = values.bin.starts_with(_MAGIC).fill_null(value=False)
     return found if schemas else pl.zeros(len(values), dtype=pl.Boolean, eager=True)
 
 
 def to_json(value: bytes, schemas: Schemas) -> tuple[bytes | None, str | None, str | None]:
-    """An Avro value as JSON text; or the reason for which it can't be read, and its detail.
+    """An Avro value as JSON text, or the reason why it can't be read, and its detail.
 
-    Raises RegistryError without the extra.
+    Raises RegistryError without the extra `salesinsights[avro]`.
     """
     number = int.from_bytes(value[1:_HEAD])
     if len(value) < _HEAD or number not in schemas:
@@ -68,7 +68,7 @@ def to_json(value: bytes, schemas: Schemas) -> tuple[bytes | None, str | None, s
     read, body = _reader(schemas[number]), BytesIO(value[_HEAD:])
     try:
         text = json.dumps(read(body), default=_plain).encode()
-    # What a corrupt body leads its decoder to is not documented, and no message may stop the stream.
+    # fastavro does not document what it raises for a corrupt body, and no message may stop the stream.
     except Exception as error:  # noqa: BLE001
         return None, "bad_avro", f"schema {number}: {type(error).__name__} {error}"[:200]
     if body.read(1):
@@ -78,7 +78,7 @@ def to_json(value: bytes, schemas: Schemas) -> tuple[bytes | None, str | None, s
 
 @cache
 def _reader(schema: str) -> Callable[[BytesIO], object]:
-    """What reads a body; for a schema that is not Avro, or points to others, something that only raises."""
+    """A function that reads a body. For a schema that is not Avro, or refers to others, one that always raises."""
     try:
         import fastavro
     except ImportError as error:
@@ -86,7 +86,7 @@ def _reader(schema: str) -> Callable[[BytesIO], object]:
     try:
         parsed = fastavro.parse_schema(json.loads(schema))
     except (ValueError, fastavro.schema.SchemaParseException, fastavro.repository.SchemaRepositoryError) as error:
-        return partial(_refuse, f"not a schema of Avro by itself: {error}")
+        return partial(_refuse, f"not a self-contained Avro schema: {error}")
     return lambda body: fastavro.schemaless_reader(body, parsed, None)
 
 
@@ -95,7 +95,7 @@ def _refuse(why: str, body: BytesIO) -> NoReturn:
 
 
 def as_text(values: pl.Series, schemas: Schemas) -> pl.Series:
-    """The values as text that can be searched, whatever they are: Avro as JSON, bytes that are no text with marks."""
+    """The values as searchable text: Avro as JSON, bytes that are not UTF-8 as U+FFFD."""
 
     def text(value: bytes) -> str:
         found = to_json(value, schemas)[0] if schemas and value.startswith(_MAGIC) else None
@@ -105,7 +105,7 @@ def as_text(values: pl.Series, schemas: Schemas) -> pl.Series:
 
 
 def _plain(value: Any) -> str:
-    """What JSON has no word for: times in ISO 8601, decimals as digits without the zeros that their scale adds."""
+    """Text for types that JSON lacks: times in ISO 8601, decimals without the zeros that their scale adds."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):

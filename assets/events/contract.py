@@ -1,6 +1,6 @@
-"""What an event is: its fields, their types, and the reasons for which one is refused.
+"""What an event is: its fields, their types, and the reasons why one is refused.
 
-Add here: a field or a reason code. Everything that depends on the contract takes it from here.
+Add here: a field or a reason code. All other code imports the contract from here.
 Not here: how the text of a message becomes these columns (`message_parser`).
 """
 
@@ -24,11 +24,11 @@ EVENT = pl.Schema(
         "user_session": pl.String(),
     }
 )
-"""The nine fields, in the order of the data set. Together they are the identity of an event without `event_id`."""
+"""The nine fields, in the order of the data set. Together they identify an event without `event_id`."""
 
 EXTRA = pl.Schema({"event_id": pl.String()})
-"""Further fields, each of them optional: a text or an integer. One that is added here is parsed from now on, and silver
-gets a column for it, null in the rows of before."""
+"""More fields, all optional: texts or integers. A field added here is parsed from then on. Silver gets a column for it,
+null in older rows."""
 
 FIELDS = (*EVENT, *EXTRA)
 OPTIONAL = ("category_id", "category_code", "brand", "user_session", *EXTRA)
@@ -52,28 +52,28 @@ LONGEST_TEXT = 1_024
 
 REASONS = {
     "null_value": "the message has no value",
-    "empty_value": "the message's value has no bytes, or only blanks",
+    "empty_value": "the value is empty or only blanks",
     "invalid_utf8": "the bytes are not UTF-8",
-    "byte_order_mark": "a byte-order mark stands before the JSON text",
+    "byte_order_mark": "a byte-order mark precedes the JSON text",
     "not_json": "the text is not JSON (RFC 8259)",
     "trailing_data": "something follows the JSON value",
     "not_an_object": "the JSON value is not an object",
-    "unknown_schema": "Avro of a schema that the registry does not have",
+    "unknown_schema": "Avro whose schema the registry does not have",
     "bad_avro": "the bytes are not a record of their Avro schema",
-    "bad_line": "an archive's line is not CSV of its header's columns",
+    "bad_line": "an archive line is not CSV with the columns of its header",
     "nested_too_deep": "the JSON value is nested too deep to be read",
-    "duplicate_key": "one key stands twice in the object",
+    "duplicate_key": "a key appears twice in the object",
     "missing_field": "a required field is absent or null",
     "bad_event_time": "not `2019-10-01 00:00:00 UTC` or ISO 8601 with an offset",
     "event_time_out_of_range": "before 2019, or more than a day after the Kafka timestamp",
     "unknown_event_type": "not view, cart, remove_from_cart or purchase",
-    "bad_integer": "not an integer, nor digits in a string",
+    "bad_integer": "neither an integer nor a string of digits",
     "integer_out_of_range": "does not fit in 64 bits",
-    "bad_price": "not a plain decimal number, nor one in a string",
+    "bad_price": "neither a plain decimal number nor a string of one",
     "price_too_precise": "more than two decimals",
     "price_out_of_range": "more than ten digits before the point",
     "bad_text": "not a string, or a string that holds NUL or half a surrogate pair",
     "text_too_long": f"a text field of more than {LONGEST_TEXT} characters",
-    "conflicting_duplicate": "the event_id was seen on that day with another body",
+    "conflicting_duplicate": "the event_id already occurred on that day with a different body",
 }
-"""Every reason code that quarantine can hold, with what it means."""
+"""Every reason code in quarantine, and what it means."""

@@ -1,6 +1,6 @@
-"""Lines of an archive's CSV by the event contract: each is cut into the fields' tokens, and then read like a message.
+"""Parses CSV lines of the archive by the event contract: cuts each into field tokens, then reads it like a message.
 
-A field's text stands for a JSON string of the same text, an empty one for null, so that one set of rules judges both.
+A field's text counts as a JSON string of the same text, an empty field as null, so one set of rules covers both.
 Add here: how a line is cut. Not here: what a field must look like (`message_parser`).
 """
 
@@ -28,7 +28,7 @@ from assets.events.json_tokens import Tokens, tokens_of
 from assets.events.message_parser import TOKENS, decode, judge_tokens
 
 _UNUSUAL = r'["\\\x00-\x1f\x7f]'
-"""What makes a line one for the slow way: quotes, and whatever JSON would write with a backslash."""
+"""Lines with these take the slow path: quotes, and characters that JSON escapes with a backslash."""
 
 _KINDS = {**EVENT, **EXTRA}
 
@@ -37,7 +37,7 @@ _GOOD = {
     "event_type": "view|cart|remove_from_cart|purchase",
     "price": r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,2})?",
 }
-"""Shapes of fields that are good for sure; what looks otherwise is judged by the rules of messages."""
+"""Fields that match are certainly good; all others are judged by the rules for messages."""
 _INTEGER = "0|[1-9][0-9]{0,18}"
 _TEXT = r'[^,"\\\x00-\x1f\x7f]*'
 _NOTHING = r"[^\s\S]"
@@ -46,11 +46,11 @@ _PLAIN_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC,"
 
 
 def parse_lines(lines: pl.DataFrame) -> pl.DataFrame:
-    """Read every line; the answer is shaped like that of `parse_events`.
+    """Read every line; returns the shape of `parse_events`.
 
-    `lines` has at least `key` (the header of the line's file, binary), `value` (the line) and `ingested_at`, which
-    stands in for the Kafka timestamp that such a line has not: an event from the future is refused.
-    Lines that look good are read at once; the others, and so all that are refused, one field's token at a time.
+    `lines` has at least `key` (the header of the line's file, binary), `value` (the line) and `ingested_at`. A line has
+    no Kafka timestamp, so `ingested_at` takes its place: an event from the future is refused.
+    Lines that look good are read column by column. The others, and so all refused ones, are first cut into tokens.
     """
     if lines.is_empty():
         return _judged(lines)
@@ -64,7 +64,7 @@ def parse_lines(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judged(lines: pl.DataFrame) -> pl.DataFrame:
-    """Any lines, by the rules of messages."""
+    """Any lines, by the rules for messages."""
     indexed = lines.with_row_index("_row")
     tokens = [_tokens(part, _names(header)) for (header,), part in indexed.partition_by("key", as_dict=True).items()]
     judged = judge_tokens(lines.with_columns(kafka_timestamp="ingested_at"), pl.concat([TOKENS.to_frame(), *tokens]))
@@ -72,7 +72,7 @@ def _judged(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _good_lines(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Those lines that are plainly a good event, with its fields; what the rules of messages say of them, too."""
+    """The lines that are certainly good events, with their fields. The rules for messages give the same result."""
     text = decode(lines["value"])
     lines, text = _where(text.str.contains(_good_line(names)).fill_null(value=False), lines, text)
     parts = text.str.split_exact(",", len(names) - 1).struct.unnest()
@@ -87,12 +87,12 @@ def _good_lines(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 
 def _where(holds: pl.Series, *those: Any) -> tuple[Any, ...]:
-    """The frames and series where `holds`; themselves, and no copy, where it does everywhere."""
+    """The frames and series filtered by `holds`; unchanged, without a copy, where it holds everywhere."""
     return those if holds.all() else tuple(one.filter(holds) for one in those)
 
 
 def _good_line(names: Sequence[str]) -> str:
-    """What a good line looks like whose columns have these names; no line where a required one is missing."""
+    """A pattern of good lines with these columns. Matches nothing if a required column is missing or one repeats."""
     if not set(FIELDS) - set(OPTIONAL) <= set(names) or len(set(names)) < len(names):
         return _NOTHING
     shapes = {**_GOOD, **dict.fromkeys(INTEGERS, _INTEGER)}
@@ -114,7 +114,7 @@ def _in_range() -> list[pl.Expr]:
 
 
 def dates_of(lines: pl.DataFrame) -> pl.Series:
-    """The UTC day of each line's event; null where it can't be told. Cheaper than to read the whole line."""
+    """The UTC day of each line's event; null where it can't be read. Cheaper than parsing the whole line."""
     text = decode(lines["value"])
     is_plain = text.str.contains(_PLAIN_TIME) & lines["key"].bin.starts_with(b"event_time,")
     dates = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).set(~is_plain.fill_null(value=False), None)

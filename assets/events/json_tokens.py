@@ -1,6 +1,7 @@
-"""One JSON value, strictly, into the tokens of the contract's fields: the way for values of an unusual shape.
+"""Parses one JSON value strictly into tokens of the contract's fields: the slow path, for values of unusual shape.
 
-Nested or escaped keys, and everything that is not a flat JSON object, come here one by one (about 100,000 a second).
+Nested or escaped keys, and everything that is not a flat JSON object, are read here one by one (about 100,000 a
+second).
 Add here: a structural reason. Not here: what a field's token must look like (`message_parser`).
 """
 
@@ -14,11 +15,11 @@ Tokens = tuple[str | None, ...]
 
 
 class _Token(str):
-    """A number as it is written."""
+    """A number as written."""
 
 
 class _Pairs(list[tuple[str, object]]):
-    """An object's keys and values, in order, doubles included."""
+    """An object's keys and values, in order, repeated keys included."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -32,7 +33,7 @@ _BLANKS = " \t\r\n"
 
 
 def tokens_of(value: bytes | None) -> Tokens:
-    """The tokens of one message's value, or the structural problem that it has."""
+    """The tokens of one message's value, or its structural problem."""
     if value is None:
         return _problem("null_value")
     try:
@@ -81,7 +82,7 @@ def _problem(reason: str, detail: str | None = None) -> Tokens:
 
 
 def unescape(token: str) -> str | None:
-    """The string that a JSON string token stands for; None where no table can hold it (NUL, half a surrogate pair)."""
+    """The text of a JSON string token; None if no table can hold it (NUL, half a surrogate pair)."""
     if not token.startswith('"'):
         return None
     text = json.loads(token)

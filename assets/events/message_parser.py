@@ -1,11 +1,11 @@
-"""From raw Kafka values to typed columns and a reason code, column by column.
+"""Turns raw Kafka values into typed columns and a reason code, column by column.
 
-Values are cut into one JSON token a field, in three ways: those with the keys of the batch's first value, in the same
-order, by one regular expression; other flat JSON objects by one expression a field; the few others by `json_tokens`,
-one by one. From the tokens on, all take the same way.
+First each value is cut into one JSON token per field, in one of three ways. Values with the same keys, in the same
+order, as the first one: one regular expression. Other flat JSON objects: one expression per field. The few others:
+`json_tokens`, one by one. All tokens are then read alike.
 
-Why expressions may find the fields: in a flat object whose keys hold no backslash, the text `"price":` can only be a
-key, since a quote inside a string is always written with a backslash before it.
+Why regular expressions are safe here: in a flat object whose keys hold no backslash, the text `"price":` can only be a
+key, since a quote inside a string always has a backslash before it.
 
 Add here: how a field's token is read. Not here: which fields and reasons there are (`contract`).
 """
@@ -42,10 +42,10 @@ _ANY_KEY = f'"[^"\\\\]*"{_WS}:'
 
 _MOST_KEYS = 64
 _PLAIN_VALUE = r'"[ !#-\[\]-~]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|null'
-"""What most values look like. An expression without escapes and other alphabets is much cheaper to go by."""
+"""What most values look like. An expression without escapes and non-ASCII text is much cheaper to match."""
 
 _PLAIN_KEY = re.compile(r"\w{1,64}", re.ASCII)
-"""What may go into an expression that is made from a message: no message may make one too large to compile."""
+"""Keys that may go into a regular expression: no message may make one too large to compile."""
 
 TOKENS = pl.Schema(
     {
@@ -69,9 +69,9 @@ _ELEVEN_DIGITS = r"[1-9][0-9]{10}"
 def parse_events(messages: pl.DataFrame, schemas: Schemas = NO_SCHEMAS) -> pl.DataFrame:
     """Read every value of `messages` by the event contract, those in Avro by `schemas`.
 
-    `messages` has at least `value` (binary) and `kafka_timestamp` (UTC); the answer has the same rows in the same
-    order, the same columns, the fields of the contract, and `reason` and `detail`, both null where the event is
-    accepted. The fields of a refused row are unspecified.
+    `messages` has at least `value` (binary) and `kafka_timestamp` (UTC). Returns the same rows in the same order, with
+    their columns, the fields of the contract, and `reason` and `detail`, both null where the event is accepted. The
+    fields of a refused row are unspecified.
     """
     values = messages.with_row_index("_row").select("_row", "value")
     encoded = is_avro(values["value"], schemas)
@@ -92,7 +92,7 @@ def _avro_tokens(values: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
 
 
 def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
-    """What `parse_events` answers, from the tokens of every message: TOKENS, `_row` is its place in `messages`."""
+    """The result of `parse_events`, from the tokens (TOKENS) of every message; `_row` is the place in `messages`."""
     indexed = messages.with_row_index("_row")
     typed = indexed.join(tokens, on="_row", how="left", maintain_order="left").pipe(_typed)
     problems = [*_structure_problems(), *_field_problems()]
@@ -105,7 +105,7 @@ def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
 
 
 def _tokens(values: pl.DataFrame) -> pl.DataFrame:
-    """One row a value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
+    """One row per value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
     text = values.select("_row", _text=decode(values["value"]))
     plain = _alike_tokens(text, _PLAIN_VALUE)
     rest = text.join(plain, on="_row", how="anti")
@@ -133,9 +133,9 @@ def _utf8_or_none(value: bytes | None) -> str | None:
 
 
 def _alike_tokens(text: pl.DataFrame, value: str) -> pl.DataFrame:
-    """The tokens of the texts that have the first one's keys, in its order, and values that look like `value`.
+    """The tokens of the texts with the same keys, in the same order, as the first one, and values that match `value`.
 
-    No rows if the first one is not a flat object.
+    No rows if the first text is not a flat object.
     """
     keys = _keys(text["_text"].head(1))
     known = [key for key in keys if key in FIELDS]
@@ -150,7 +150,7 @@ def _alike_tokens(text: pl.DataFrame, value: str) -> pl.DataFrame:
 
 
 def _keys(first: pl.Series) -> list[str]:
-    """The keys of a flat object, in order, doubles included; none where the text is anything else."""
+    """The keys of a flat object, in order, repeated ones included; none if the text is anything else."""
     flat = first.filter(first.str.contains(_FLAT_OBJECT))
     keys = flat.str.extract_all(_ANY_KEY).explode().str.strip_suffix(":").str.strip_chars(" \t\r\n")
     return keys.str.strip_chars('"').drop_nulls().to_list()
@@ -186,7 +186,7 @@ def _other_tokens(values: pl.DataFrame) -> pl.DataFrame:
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the contract's typed columns; null where the token is null, absent or can't be read."""
+    """Add the contract's typed columns; null where the token is null, absent or unreadable."""
     missing = [pl.col(f"_{field}").replace("null", None) for field in FIELDS]
     frame = frame.with_columns(missing)
     frame = frame.with_columns(_plain(frame[f"_{field}"]) for field in FIELDS if field not in TEXTS)
@@ -207,7 +207,7 @@ def _unquoted(tokens: pl.Series) -> pl.Series:
 
 
 def _plain(tokens: pl.Series) -> pl.Series:
-    """The tokens with the escapes of their strings resolved; those that no table could hold stay as they are."""
+    """The tokens with string escapes resolved; strings that no table can hold stay unchanged."""
     escaped = tokens.filter(tokens.str.contains("\\", literal=True)).unique()
     if escaped.is_empty():
         return tokens
@@ -217,7 +217,7 @@ def _plain(tokens: pl.Series) -> pl.Series:
 
 
 def _unescaped(tokens: pl.Series) -> pl.Series:
-    """The strings that JSON string tokens stand for; an empty one is null, and so is one that can't be stored."""
+    """The texts of JSON string tokens; null where the text is empty or can't be stored."""
     strings = tokens.str.strip_prefix('"').str.strip_suffix('"')
     escaped = tokens.filter(tokens.str.contains("\\", literal=True)).unique()
     if len(escaped):
@@ -229,10 +229,10 @@ def _unescaped(tokens: pl.Series) -> pl.Series:
 
 
 def _event_times(tokens: pl.Series) -> pl.Series:
-    """UTC microseconds of quoted times, null where one is none; digits past the microsecond are cut off.
+    """UTC microseconds of quoted times, null where a token is not a time; digits past the microsecond are cut off.
 
-    The expression says whether a token is a time. Its parts are then cut out by their places: an expression that
-    captures them takes three times as long.
+    The regular expression only tests whether a token is a time. Its parts are then cut out by position: capturing
+    groups would take three times as long.
     """
     token, tail = pl.col("token"), pl.col("tail")
     known = pl.DataFrame({"token": tokens}).select(token=pl.when(token.str.contains(_EVENT_TIME)).then(token))
@@ -250,7 +250,7 @@ def _event_times(tokens: pl.Series) -> pl.Series:
 
 
 def _number(text: str, place: int) -> pl.Expr:
-    """The two digits at this place; 0 where they are none, as in `Z` and ` UTC`."""
+    """The two digits at this place; 0 where there are none, as in `Z` and ` UTC`."""
     return pl.col(text).str.slice(place, 2).cast(pl.Int64, strict=False).fill_null(0)
 
 

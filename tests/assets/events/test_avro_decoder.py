@@ -214,7 +214,7 @@ def test_a_schema_that_is_not_avro_refuses_its_rows_only(
 
     run(lake, avro_shop)
 
-    assert rows(lake, SILVER_QUARANTINE)["detail"].str.contains("not a schema of Avro by itself").all()
+    assert rows(lake, SILVER_QUARANTINE)["detail"].str.contains("not a self-contained Avro schema").all()
     assert rows(lake, SILVER_EVENTS)["user_id"].to_list() == [6]
 
 
