@@ -1,4 +1,4 @@
-"""Bronze: what arrived, byte for byte, up to which offset, and what is needed to read it again.
+"""Bronze: what arrived, byte for byte, the offsets read so far, and what is needed to parse it again.
 
 Add here: what bronze keeps. Not here: what a message means (`events`).
 """

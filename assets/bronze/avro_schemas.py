@@ -1,6 +1,6 @@
-"""The Avro schemas of bronze's rows, kept in the properties of the table: a day can be rebuilt without a registry.
+"""The Avro schemas of bronze's rows, kept in the table's properties, so a day can be rebuilt without a registry.
 
-Add here: how a schema is kept. Not here: how a value is read by it (`events.avro_decoder`).
+Add here: how a schema is kept. Not here: how a value is decoded (`events.avro_decoder`).
 """
 
 from assets.events.avro_decoder import Schemas
@@ -12,7 +12,7 @@ _PROPERTY = "salesinsights.avro.schema."
 
 
 def schemas_of(bronze: LakeTable) -> dict[int, str]:
-    """The schemas by which rows of bronze were written."""
+    """The schemas of bronze's rows, by number."""
     return {
         int(name.removeprefix(_PROPERTY)): text
         for name, text in bronze.properties.items()
@@ -21,7 +21,7 @@ def schemas_of(bronze: LakeTable) -> dict[int, str]:
 
 
 def keep_schemas(tables: OpenTables, schemas: Schemas) -> None:
-    """Keep these schemas with bronze, those that it lacks: before the first row that needs them."""
+    """Store the schemas that bronze lacks. Call it before the first row that needs them is written."""
     kept = schemas_of(tables.table(BRONZE_EVENTS)) if schemas else {}
     missing = {f"{_PROPERTY}{number}": text for number, text in schemas.items() if number not in kept}
     if missing:

@@ -1,7 +1,7 @@
-"""Bronze: every Kafka message, byte for byte, and the offsets up to which they were read, in one commit.
+"""Bronze: every Kafka message, byte for byte, committed together with the offsets read so far.
 
-The lake is the only cursor: where the next batch starts, which topic it came from and the number of the last batch are
-kept as progress in the commit that holds the rows.
+The lake is the only cursor. Where the next batch starts, its topic and the number of the last batch are kept as
+progress in the commit of the rows.
 
 Add here: what decides which offsets a batch covers. Not here: what the messages mean (`events.message_parser`).
 """
@@ -29,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OffsetsLostError(RuntimeError):
-    """Kafka no longer has offsets that the lake has not read; the message names each lost range."""
+    """Kafka no longer has offsets that the lake never read; the message names each lost range."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,15 @@ def _identity(topic: str) -> str:
 
 
 def _fingerprint(topic_id: str) -> int:
-    """A topic's id as the 63-bit number that a commit's progress can hold."""
+    """A hash of the topic's id: 63 bits, as progress can hold."""
     return int.from_bytes(hashlib.sha256(topic_id.encode()).digest()[:8]) >> 1
 
 
 def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, int]:
     """Where the next batch starts, per partition of the topic: where the last one ended.
 
-    Raises OffsetsLostError if the topic was recreated, or Kafka's first offset lies past that place, or its end
-    before it: then messages are gone that the lake never saw, and no run may pretend otherwise.
+    Raises OffsetsLostError if messages are gone that the lake never read: the topic was recreated, Kafka's first offset
+    is after that place (after 0 in a new partition), or its end is before it.
     """
     known = bronze.progress(_identity(topic))
     if known is not None and known != _fingerprint(state.topic_id):
@@ -101,17 +101,17 @@ def _lost(partition: int, cursor: int | None, state: TopicState, *, begun: bool)
 
 def _recreated(bronze: LakeTable, topic: str, state: TopicState) -> str:
     places = {partition: bronze.progress(_next(topic, partition)) for partition in state.end}
-    read = ", ".join(f"partition {partition} to {at}" for partition, at in places.items() if at is not None)
+    read = ", ".join(f"partition {partition} to offset {at}" for partition, at in places.items() if at is not None)
     return (
-        f"topic {topic} was deleted and created again: what came after {read} in the old one is lost. "
+        f"topic {topic} was deleted and recreated. The lake had read {read}; later messages of the old topic are lost. "
         "To go on with the new topic, give it another name and set SALESINSIGHTS_TOPIC"
     )
 
 
 def commit_batch(tables: OpenTables, topic: str, state: TopicState, chunk: Chunk, now: datetime) -> Batch:
-    """Commit one chunk of parsed messages and the offsets after it, through the handle that the offsets came from.
+    """Commit one chunk of parsed messages and the offsets after it, through the handle that gave the start offsets.
 
-    A replay can't happen: the commit is refused once the offsets have moved. `now` becomes ingested_at.
+    No chunk can be committed twice: the commit is refused once the offsets have moved. `now` becomes ingested_at.
     Raises ProgressMovedError if another run committed first.
     """
     bronze = tables.table(BRONZE_EVENTS)
@@ -154,7 +154,7 @@ def _append(tables: OpenTables, rows: pl.DataFrame, progress: Mapping[str, int])
 
 
 def last_batch(bronze: LakeTable, topic: str) -> Batch:
-    """The newest batch, read back from bronze: what a run does that starts after one was killed."""
+    """The newest batch, read back from bronze, for a run that follows a killed one."""
     number = batch_of(bronze)
     rows = bronze.read(f"batch = {number}").sort("partition", "offset")
     source = rows["source"][0] if rows.height else topic

@@ -1,6 +1,6 @@
-"""Events of forgotten users, dropped before bronze, wherever they come from.
+"""Drops events of forgotten users before bronze, whether they come from Kafka or files.
 
-Add here: how such an event is known. Not here: how a user is forgotten (`upkeep.forget_user`).
+Add here: how such an event is found. Not here: how a user is forgotten (`upkeep.forget_user`).
 """
 
 import hashlib
@@ -15,20 +15,20 @@ from resources.lake import Tables
 
 
 def user_hash(user_id: int) -> str:
-    """What is kept of a forgotten user."""
+    """The hash that is kept of a forgotten user."""
     return hashlib.sha256(f"salesinsights user {user_id}".encode()).hexdigest()
 
 
 def forgotten_users(tables: Tables) -> dict[str, datetime]:
-    """The hash of each forgotten user, and since when."""
+    """The hash of each forgotten user, and when the user was forgotten."""
     return dict(tables.table(FORGOTTEN_USERS).read(columns=["user_hash", "forgotten_at"]).iter_rows())
 
 
 def without_forgotten(events: pl.DataFrame, forgotten: Mapping[str, datetime]) -> pl.DataFrame:
-    """Parsed events but for those of forgotten users from before they were forgotten.
+    """Parsed events, without those of forgotten users up to the moment when they were forgotten.
 
-    A refused one belongs to every user whose number it holds, as in `upkeep.forget_user`. Where it has no time, it
-    counts as from before.
+    A refused message belongs to every user whose number it holds, as in `upkeep.forget_user`. Without a time it is
+    dropped.
     """
     if not forgotten:
         return events
@@ -45,7 +45,7 @@ def without_forgotten(events: pl.DataFrame, forgotten: Mapping[str, datetime]) -
 
 
 def _numbers_in(events: pl.DataFrame) -> pl.DataFrame:
-    """`_row` and each `number` that may be a user's: an accepted event's field, and all numbers of a refused one."""
+    """`_row` and each `number` that may be a user's: the field of an accepted event, all numbers in a refused one."""
     refused = events.filter(pl.col("reason").is_not_null())
     texts = [as_text(refused[name], NO_SCHEMAS) for name in ("key", "value")]
     found = refused.select(

@@ -110,5 +110,5 @@ def test_a_topic_that_was_created_again_is_another_topic(
     ensure_topic(real_kafka, events_topic(topic))
     publish(real_kafka, topic, event(), event())
 
-    with pytest.raises(OffsetsLostError, match="deleted and created again"):
+    with pytest.raises(OffsetsLostError, match="deleted and recreated"):
         run(lake, stream)
