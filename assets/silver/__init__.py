@@ -1,4 +1,4 @@
-"""Silver: typed, distinct events, and their purchases once more.
+"""Silver: typed, distinct events, and a narrow table of their purchases.
 
 Add here: what makes two messages the same event, or how silver is written. Not here: what a valid event is (`events`).
 """

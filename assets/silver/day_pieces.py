@@ -1,9 +1,9 @@
-"""Days of bronze judged piece by piece, so that a day of any size needs the memory of a piece.
+"""Judges days of bronze piece by piece, so that a day of any size needs only the memory of one piece.
 
-Copies of an event without an event_id have its event_time, so pieces of time hold all of them, and leave for silver in
-its order. Those with an event_id may differ in anything else: they are judged by pieces of event_ids first.
+Duplicates without an event_id share their event_time, so pieces of time hold all of them and keep silver's order.
+Messages with the same event_id may differ in everything else, so they are judged first, in pieces of event_ids.
 
-Add here: how rows of bronze meet their copies. Not here: which of two copies is kept (`duplicates`).
+Add here: how rows of bronze meet their duplicates. Not here: which of two messages is kept (`duplicates`).
 """
 
 from collections import Counter
@@ -25,45 +25,45 @@ from resources.scratch import scratch_folder
 from resources.sorted_runs import KEY, SortedRuns
 
 ROWS_AT_ONCE = 500_000
-"""About so many rows are judged at once: fewer never touch a temporary file, more take the memory of so many."""
+"""About how many rows are judged at once. Fewer need no temporary file; more need no more memory."""
 
 READ_ROWS = 250_000
 """Rows of bronze that are parsed at once."""
 
 ARRIVAL = ("batch", "partition", "offset")
-"""The order in which rows came; lines of the archive are batch 0, and so before all messages."""
+"""The order of arrival. Lines of the archive are batch 0, so they come before all messages."""
 
 DAY = 86_400
-"""Seconds."""
+"""In seconds."""
 
 _NAMES = 4_096
-"""Into so many groups event_ids are divided; a piece is some of them."""
+"""How many groups event_ids are divided into; a piece holds some of the groups."""
 
 JUDGED = pl.Schema(
     {**SILVER_EVENTS.schema, "value": pl.Binary(), "reason": pl.String(), "detail": pl.String(), "outcome": pl.String()}
 )
-"""A row of bronze and its `outcome`; value, reason and detail are those of refused rows alone."""
+"""A row of bronze and its `outcome`. Only refused rows have value, reason and detail."""
 
 _KEPT = (*SILVER_EVENTS.schema, "is_duplicate")
 
 
 class DayPieces:
-    """Parsed rows of bronze, taken in as they come; then those that are refused, and the others with their outcome."""
+    """Takes in parsed rows of bronze in any order, then returns the refused rows and the others with their outcome."""
 
     def __init__(self, folder: Path, rows_at_once: int) -> None:
         self._folder, self._rows_at_once = folder, rows_at_once
         self.clear()
 
     def clear(self) -> None:
-        """Be empty, as at the start."""
+        """Drop all rows."""
         self.rows = Counter[date]()
-        """How many rows were taken in of each day of bronze."""
+        """How many rows were added, per day of bronze."""
         self._unjudged, self._refused, self._by_time = (
             SortedRuns(self._folder, name, self._rows_at_once) for name in ("named", "refused", "by-time")
         )
 
     def add(self, parsed: pl.DataFrame) -> None:
-        """Take in rows of bronze with what the contract says of them."""
+        """Add parsed rows of bronze."""
         self.rows.update(dict(parsed.group_by("event_date").len().iter_rows()))
         refused, named = pl.col("reason").is_not_null(), pl.col("event_id").is_not_null()
         if parsed["reason"].null_count() < parsed.height:
@@ -84,7 +84,7 @@ class DayPieces:
         self._by_time.add(rows.select(_KEPT).with_columns(pl.col("event_time").dt.epoch("s").alias(KEY)))
 
     def judge_named(self) -> None:
-        """Tell the copies among the rows with an event_id, once all rows are in."""
+        """Find the duplicates among rows with an event_id. Call it once, after all rows are added."""
         for piece in self._unjudged.pieces():
             events = piece.drop(KEY).sort(ARRIVAL)
             judged = judge_duplicates(events, events.clear())
@@ -92,22 +92,23 @@ class DayPieces:
             self._keep(judged.filter(pl.col("reason").is_null()))
 
     def refused(self, days: Sequence[date] = ()) -> Iterator[pl.DataFrame]:
-        """The rows that the contract refuses, and those that contradict another of their event_id, as JUDGED.
+        """Refused rows as JUDGED: those that break the contract, and conflicting duplicates of an event_id.
 
-        Those of these days of bronze alone, where there are any.
+        With `days`, only those of these days of bronze.
         """
         return (piece.drop(KEY) for piece in self._refused.pieces(*_span(days)))
 
     def judged(self, days: Sequence[date] = ()) -> Iterator[pl.DataFrame]:
-        """The other rows by time, as silver has them, with `outcome`: `accepted` or `duplicates`.
+        """The other rows with silver's columns and their `outcome`, `accepted` or `duplicates`.
 
-        Those with an event_time on these days alone, where there are any; in the order of arrival within a piece.
+        Pieces come in the order of time, rows within a piece in the order of arrival. With `days`, only rows with an
+        event_time on these days.
         """
         return (_judged(piece) for piece in self._by_time.pieces(*_span(days)))
 
 
 def _span(days: Sequence[date]) -> tuple[int | None, int | None]:
-    """The first and the last key of these days, which follow each other."""
+    """The first and the last key of these consecutive days."""
     ends = [(day - date(1970, 1, 1)).days * DAY for day in (min(days), max(days))] if days else []
     return (ends[0], ends[1] + DAY - 1) if days else (None, None)
 
@@ -130,17 +131,17 @@ def _by_arrival(rows: pl.DataFrame) -> pl.DataFrame:
 
 @contextmanager
 def day_pieces(rows_at_once: int | None = None) -> Iterator[DayPieces]:
-    """Pieces to be filled; what they put aside lies in a temporary folder that is gone afterwards."""
+    """Empty pieces. Their temporary files lie in a folder that is deleted at the end."""
     with scratch_folder("salesinsights-days") as folder:
         yield DayPieces(folder, rows_at_once or ROWS_AT_ONCE)
 
 
 @contextmanager
 def pieces_of(bronze: LakeTable, days: Sequence[date], last: int) -> Iterator[DayPieces]:
-    """All rows of bronze of these days, up to batch `last`, judged as if they had come alone.
+    """All rows of bronze of these days, up to batch `last`, judged from these rows alone.
 
-    An archive's line comes before every message, whenever it was loaded: which of two copies is kept must not depend
-    on the order of loading.
+    A line of the archive comes before every message, whenever it was loaded. So which of two duplicates is kept does
+    not depend on the order of loading.
     """
     schemas = schemas_of(bronze)
     with day_pieces() as pieces:
@@ -151,22 +152,22 @@ def pieces_of(bronze: LakeTable, days: Sequence[date], last: int) -> Iterator[Da
 
 
 def judge_days(bronze: LakeTable, days: Sequence[date], last: int) -> pl.DataFrame:
-    """All rows of bronze of these days with their `outcome`, as JUDGED, in one frame: for days that fit in memory."""
+    """All rows of bronze of these days as JUDGED, in one frame. For days that fit in memory."""
     with pieces_of(bronze, days, last) as pieces:
         return pl.concat([JUDGED.to_frame(), *pieces.judged(), *pieces.refused()], how="diagonal")
 
 
 def parse_bronze(rows: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
-    """Rows of bronze read by the contract, each by the rules of its kind; lines of the archive first, else in order.
+    """Parse rows of bronze: lines of the archive first, then messages, each in their order.
 
-    `schemas` are those that bronze keeps.
+    `schemas` are the Avro schemas that bronze keeps.
     """
     from_archive = pl.col("source") == ARCHIVE
     return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive), schemas)])
 
 
 def silver_days(bronze: LakeTable, days: Sequence[date], last: int) -> pl.DataFrame:
-    """What silver should hold of these days, computed from bronze up to batch `last` alone."""
+    """What silver should hold of these days, computed only from bronze up to batch `last`."""
     names = SILVER_EVENTS.schema.names()
     with pieces_of(bronze, days, last) as pieces:
         frames = [piece.filter(outcome="accepted").select(names) for piece in pieces.judged()]

@@ -1,7 +1,7 @@
-"""Copies: which of several messages is the event, and which are the same event again.
+"""Duplicates: which of several messages is kept as the event, and which only repeat it.
 
 Identity: the nine fields, or the event_id within its UTC day. Add here: what makes two messages the same event.
-Not here: where they are looked for (`silver`), or how many at a time (`day_pieces`).
+Not here: where duplicates are looked for (`silver`), or how many rows at a time (`day_pieces`).
 """
 
 import polars as pl
@@ -12,10 +12,10 @@ BODY = tuple(EVENT)
 
 
 def judge_duplicates(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Mark each later copy of an event with `is_duplicate`, and one whose event_id has another body with a reason.
+    """Mark each repeated event with `is_duplicate`; if its event_id has a different body, also with a reason.
 
-    `events` in arrival order; `stored` are silver rows that may be copies of them, at least the nine fields,
-    event_id and event_date. The answer is in arrival order.
+    `events` are in arrival order. `stored` are rows of silver that they may repeat, with at least the nine fields,
+    event_id and event_date. The result is in arrival order.
     """
     ordered = events.with_row_index("_order")
     unnamed = _judge_unnamed(ordered.filter(pl.col("event_id").is_null()), stored)
@@ -26,7 +26,7 @@ def judge_duplicates(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame
 
 def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     known = stored.filter(pl.col("event_id").is_null()).select(pl.lit(None, pl.UInt32).alias("_order"), *BODY)
-    # Few events share the three fields, or the hashes of them; only these need the costlier look at all nine.
+    # Few events share these three fields, or their hash. Only those need the costlier comparison of all nine.
     near = pl.col("event_time").hash(1) ^ pl.col("user_id").hash(2) ^ pl.col("product_id").hash(3)
     suspects = pl.concat([known, events.select("_order", *BODY)]).filter(near.is_duplicated())
     copies = suspects.filter(~pl.struct(BODY).is_first_distinct())["_order"].drop_nulls()

@@ -1,8 +1,8 @@
-"""silver/purchases: the rows of silver that gold is made from, kept apart, narrow and few.
+"""silver/purchases: the purchases of silver in a narrow table of their own, from which gold is computed.
 
-A batch's purchases are appended right after silver, with the number of the batch in the same commit. A rebuilt day of
-silver has its purchases replaced.
-Add here: how the table follows silver, and how it is read. Not here: what purchases amount to (`measures`).
+A batch's purchases are appended right after silver, with the number of the batch in the same commit. Rebuilding a day
+of silver replaces its purchases.
+Add here: how the table is updated from silver, and how it is read. Not here: the measures of purchases (`measures`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ _BOUGHT = "event_type = 'purchase'"
 
 
 def purchases_in(events: pl.DataFrame) -> pl.DataFrame:
-    """The purchase rows of a frame like silver."""
+    """The purchases among rows of silver."""
     return events.filter(event_type="purchase").select(_COLUMNS)
 
 
@@ -34,10 +34,10 @@ def purchases_of(purchases: LakeTable, days: Iterable[date], columns: Sequence[s
 
 
 def advance_purchases(tables: OpenTables, number: int | None = None, accepted: pl.DataFrame | None = None) -> None:
-    """Bring the table to silver's last batch; `accepted` are the events of batch `number`, if they are at hand.
+    """Update the table to silver's last batch; `accepted` are the events of batch `number`, if at hand.
 
-    A replay adds no row: the commit holds the number of the batch. Raises ProgressMovedError if another run came
-    further meanwhile.
+    Idempotent: the commit holds the number of the batch. Raises ProgressMovedError if another run is already past
+    silver's last batch.
     """
     again_on_conflict(lambda: _advance(tables, number, accepted), lambda: tables.refresh(REFINED))
 
@@ -46,7 +46,7 @@ def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | No
     table, silver = tables.table(SILVER_PURCHASES), tables.table(SILVER_EVENTS)
     covered, last = table.progress(BATCH), batch_of(silver)
     if (covered or 0) > last:
-        raise ProgressMovedError(f"another run has brought silver/purchases to batch {covered}")
+        raise ProgressMovedError(f"another run has updated silver/purchases to batch {covered}")
     is_filled = covered is not None or not silver.days or last == number == 1
     if is_filled and accepted is not None and number == last == (covered or 0) + 1:
         table.append(purchases_in(accepted), {BATCH: last})
@@ -55,21 +55,21 @@ def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | No
 
 
 def _catch_up(table: LakeTable, silver: LakeTable) -> None:
-    """Add what silver has more; a table that was never filled gets all of it, in one commit, day by day."""
+    """Add the purchases of silver's newer batches. A table never filled gets all of them, day by day in one commit."""
     covered, last = table.progress(BATCH), batch_of(silver)
     if covered is None:
         days = silver.days
         bought = (silver.read(f"{_BOUGHT} AND {SILVER_EVENTS.on_days([day])}", _COLUMNS) for day in days)
-        # In a thread of its own: Delta Lake does not read inside of a write.
+        # In a thread of its own: Delta Lake can't read during a write.
         table.replace(prefetched(bought) if days else _none(), None, {BATCH: last})
     else:
         table.append(silver.read(f"{_BOUGHT} AND batch > {covered} AND batch <= {last}", _COLUMNS), {BATCH: last})
 
 
 def rebuild_purchases(lake: Lake, days: Sequence[date]) -> None:
-    """Replace these days of the table by the purchases of silver. A replay changes no row.
+    """Replace these days of the table with silver's purchases. Idempotent.
 
-    Its commit carries the batch that silver covers: a micro-batch that comes meanwhile is refused, and looks again.
+    The commit carries the number of silver's last batch, so a concurrent micro-batch is refused and starts again.
     """
 
     def rebuild() -> None:

@@ -1,9 +1,10 @@
-"""Silver: each batch of bronze split, without remainder, into new events, duplicates and quarantine.
+"""Silver: each message of a batch becomes a new event, a duplicate or a row of quarantine.
 
-Identity: the nine fields, or the event_id within its UTC day. The first copy is kept, in the order of batch, partition
-and offset, so that a rebuilt day holds the very rows that the live stream kept.
+Identity: the nine fields, or the event_id within its UTC day. The first message is kept, in the order of batch,
+partition and offset, so a rebuilt day holds the same rows that the stream kept.
 
-Add here: what makes two messages the same event. Not here: what makes one unacceptable (`events.contract`).
+Add here: how a batch reaches silver, or how a day is rebuilt. Not here: what makes two messages the same event
+(`duplicates`), or what makes one unacceptable (`events.contract`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,12 +28,12 @@ from resources.table_files import rows_of
 _NAMED = pl.col("event_id").is_not_null()
 
 PLACE = ("source", "partition", "offset")
-"""What names a row of bronze."""
+"""The columns that identify a row of bronze."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one batch; `accepted`, `quarantined` and `duplicates` together are all its messages."""
+    """The result of one batch: each of its messages is in `accepted`, `quarantined` or `duplicates`."""
 
     batch: Batch
     accepted: pl.DataFrame
@@ -41,7 +42,7 @@ class Outcome:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many messages there were, and how many had which outcome."""
+        """The number of messages, in total and per outcome."""
         return {
             "messages": self.batch.events.height,
             "accepted": self.accepted.height,
@@ -51,26 +52,27 @@ class Outcome:
 
 
 class BatchSkippedError(AssertionError):
-    """A batch between silver's last one and this one is missing: to go on would lose it."""
+    """A batch between silver's last one and this one is missing; going on would lose it."""
 
 
 class MessagesUnaccountedError(AssertionError):
-    """A batch's messages are not the sum of accepted, quarantined and duplicates: nothing of it may be committed."""
+    """A batch's messages are not the sum of accepted, quarantined and duplicates; none of it may be committed."""
 
 
 def unfinished_batch(tables: Tables, topic: str) -> Batch | None:
-    """The last batch of bronze, read back, if silver does not cover it: what a killed run left behind."""
+    """The last batch of bronze, read back, if silver does not cover it: a killed run left it."""
     bronze, covered = tables.table(BRONZE_EVENTS), batch_of(tables.table(SILVER_EVENTS))
     return last_batch(bronze, topic) if covered < batch_of(bronze) else None
 
 
 def advance_silver(tables: OpenTables, batch: Batch) -> Outcome:
-    """Bring quarantine, the ledger and silver to this batch of bronze.
+    """Write this batch of bronze to quarantine, the ledger and silver.
 
-    A replay adds no row: each of the three tables holds the number of the batch that it covers in the commit of its
-    rows. Silver is the last of them, so whoever sees the batch in silver finds it in the other two; and it is written
-    through the handle that copies were looked for in, so that whoever changed it meanwhile makes this look again.
-    Raises ProgressMovedError if another run has done it, BatchSkippedError if a batch before it is missing.
+    Idempotent: each of the three tables keeps the number of its last batch in the commit of its rows. Silver is written
+    last, so a batch that silver shows is in the other two. It is written through the handle in which duplicates were
+    looked for: if silver changed meanwhile, the commit is refused and the search starts again.
+    Raises ProgressMovedError if another run has done it, BatchSkippedError if a batch before it is missing,
+    MessagesUnaccountedError as `split`.
     """
     return again_on_conflict(lambda: _advance(tables, batch), lambda: tables.refresh(REFINED))
 
@@ -79,10 +81,10 @@ def _advance(tables: OpenTables, batch: Batch) -> Outcome:
     silver = tables.table(SILVER_EVENTS)
     covered = batch_of(silver)
     if batch.number <= covered:
-        raise ProgressMovedError(f"another run has brought silver to batch {covered}")
+        raise ProgressMovedError(f"another run has updated silver to batch {covered}")
     if batch.number != covered + 1:
         raise BatchSkippedError(
-            f"silver is at batch {covered}: batch {batch.number} can't be the next; nothing was done"
+            f"silver is at batch {covered}: batch {batch.number} can't be the next; nothing was committed"
         )
     outcome = split(batch, silver)
     if outcome.quarantined.height:
@@ -98,9 +100,9 @@ def _append_once(table: LakeTable, rows: pl.DataFrame, number: int) -> None:
 
 
 def split(batch: Batch, silver: LakeTable) -> Outcome:
-    """Sort a batch's messages into new events, quarantine and duplicates, against what silver holds.
+    """Split a batch's messages into new events, quarantine and duplicates, compared with silver's rows.
 
-    Raises MessagesUnaccountedError if one is in none or two of them.
+    Raises MessagesUnaccountedError if the three do not add up to the batch.
     """
     refused = pl.col("reason").is_not_null()
     events = batch.events.sort("partition", "offset")
@@ -117,7 +119,7 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
 
 
 def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
-    """The rows of silver that may be copies: those about the same moments, and those of the same names on the day."""
+    """Rows of silver that these events may repeat: those near in time, and those with the same event_id that day."""
     columns = ["event_date", "event_id", *BODY]
     unnamed, named = (events.filter(is_named) for is_named in (~_NAMED, _NAMED))
     near = silver.read(within(spans_of(unnamed), "event_time"), columns)
@@ -128,7 +130,7 @@ def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
 
 
 def ledger_rows(outcome: Outcome) -> pl.DataFrame:
-    """One row per partition of the batch: its offsets, and how many messages had which outcome."""
+    """One row per partition of the batch: its offsets, and the number of messages per outcome."""
     batch = outcome.batch
     ranges = pl.DataFrame(
         {
@@ -159,11 +161,11 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
 
 
 def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
-    """Rebuild these days of silver, and their purchases, from bronze; the rows by source, partition and outcome.
+    """Rebuild these days of silver, and their purchases, from bronze; returns rows per source, partition and outcome.
 
-    Takes in what the live stream has covered and no more, so that it can go on beside it. A replay changes no row.
-    A refused row that quarantine lacks is put there first. Both commits carry the tables' own progress, so that a
-    micro-batch, or another rebuild, that looked for copies before them is refused and looks again.
+    Uses only batches that silver covers, so it can run beside the stream. Running it again changes no row. First adds
+    the refused rows that quarantine lacks. Both commits carry the tables' own progress: a micro-batch or another
+    rebuild that looked for duplicates before them is refused and starts again.
     """
 
     def rebuild() -> pl.DataFrame:
@@ -179,9 +181,9 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
 def put_in_silver(
     pieces: DayPieces, days: Sequence[date], quarantine: LakeTable, silver: LakeTable, only: Sequence[date] = ()
 ) -> pl.DataFrame:
-    """Put what was judged in the place of what silver holds of these days; the counts of `rebuild_silver`.
+    """Replace silver's rows of these days with the judged ones; returns the counts of `rebuild_silver`.
 
-    `only` are the days to be taken of the pieces, where they hold others too.
+    `only` limits the pieces to these days, if they hold others too.
     """
     counted = [_counts(JUDGED.to_frame())]
 
@@ -213,7 +215,7 @@ def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
 
 
 def quarantine_rows(refused: pl.DataFrame) -> pl.DataFrame:
-    """Refused rows of bronze as quarantine keeps them: under their day of arrival, the archive's with file and line."""
+    """Refused rows of bronze as quarantine keeps them: by day of arrival; those of the archive with file and line."""
     dated = refused.with_columns(arrival_date=arrival_date())
     line = pl.format("{}, line {}: {}", pl.col("arrival_date").dt.to_string("%Y-%b"), "offset", pl.col("detail"))
     told = pl.when(pl.col("source") == ARCHIVE).then(line).otherwise("detail")
@@ -221,7 +223,7 @@ def quarantine_rows(refused: pl.DataFrame) -> pl.DataFrame:
 
 
 def arrival_date() -> pl.Expr:
-    """The day under which a row of bronze is refused: that of its reading, or the first one of the archive's month."""
+    """The day of a refused row of bronze: when it was read; for a line of the archive, the first day of its month."""
     from_archive = pl.col("source") == ARCHIVE
     month = pl.when(from_archive).then("partition").otherwise(197001)
     first = pl.date(month // 100, month % 100, 1)
@@ -229,7 +231,7 @@ def arrival_date() -> pl.Expr:
 
 
 def near(rows: pl.DataFrame) -> str:
-    """A predicate that holds for these rows of bronze, and few others; statistics can prune by it."""
+    """A predicate for these rows of bronze, and few others; file statistics can prune by it."""
     spans = rows.group_by("source", "partition").agg(first=pl.col("offset").min(), last=pl.col("offset").max())
     return " OR ".join(
         f"(source = '{source}' AND partition = {partition} AND \"offset\" BETWEEN {first} AND {last})"

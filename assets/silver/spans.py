@@ -1,7 +1,7 @@
-"""Ranges of time that hold some events, as predicates: what keeps a look at a table from being one at its whole day.
+"""Ranges of time around some events, as predicates, so that a query reads less than the whole day.
 
-A batch is of half a minute, but a few of its events are late: one range from the first to the last would be hours.
-Add here: how such ranges are cut or asked for. Not here: who asks.
+A batch covers half a minute, but a few of its events are late: one range from the first to the last would cover hours.
+Add here: how ranges are cut, or written as predicates. Not here: who uses them.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from assets.events.contract import UTC_MICROSECONDS
 
 MOST_SPANS = 32
 LEAST_SILENCE = timedelta(minutes=1)
-"""How finely a day is cut at most: each range costs a look at the files that reach into it."""
+"""Limits on how finely a day is cut: each range costs a read of the files that overlap it."""
 
 SPANS = pl.Schema({"event_date": pl.Date(), "first": UTC_MICROSECONDS, "end": UTC_MICROSECONDS})
 """A range of time [first, end) on a day."""
@@ -22,7 +22,7 @@ _TICK = timedelta(microseconds=1)
 
 
 def spans_of(events: pl.DataFrame) -> pl.DataFrame:
-    """Rows of SPANS that hold the events (`event_date`, `event_time`): cut at the longest silences of each day."""
+    """Rows of SPANS that cover the events (`event_date`, `event_time`), cut at the longest silences of each day."""
     ordered = events.select("event_date", "event_time").sort("event_date", "event_time")
     silence = pl.col("event_time").diff().over("event_date")
     is_cut = (silence >= LEAST_SILENCE) & (silence.rank("ordinal", descending=True).over("event_date") < MOST_SPANS)
@@ -33,14 +33,14 @@ def spans_of(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def spans_of_days(days: Iterable[date]) -> pl.DataFrame:
-    """Whole days."""
+    """Rows of SPANS that cover whole days."""
     midnight = pl.col("event_date").cast(UTC_MICROSECONDS)
     listed = pl.DataFrame({"event_date": sorted(days)}, schema={"event_date": pl.Date})
     return listed.with_columns(first=midnight, end=midnight + timedelta(days=1))
 
 
 def in_whole_windows(spans: pl.DataFrame, window_seconds: int) -> pl.DataFrame:
-    """The spans widened to whole windows, which begin at midnight, and joined where they then overlap."""
+    """The spans widened to whole windows, counted from midnight, and merged where they then overlap."""
     midnight = pl.col("event_date").cast(UTC_MICROSECONDS)
     first, last = ((moment - midnight).dt.total_seconds() for moment in (pl.col("first"), pl.col("end") - _TICK))
     widened = spans.with_columns(
@@ -54,7 +54,7 @@ def in_whole_windows(spans: pl.DataFrame, window_seconds: int) -> pl.DataFrame:
 
 
 def within(spans: pl.DataFrame, column: str) -> str:
-    """The predicate that `column` lies in one of the spans; one that never holds where there are none."""
+    """The predicate that `column` lies in one of the spans; `false` if there are none."""
     return " OR ".join(_within(column, *span) for span in spans.iter_rows()) or "false"
 
 

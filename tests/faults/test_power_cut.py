@@ -64,7 +64,7 @@ def test_without_repair_a_batch_that_bronze_lost_would_block_the_stream(lake: La
     lose_last_commit(lake, BRONZE_EVENTS)
     feed.publish()
 
-    with pytest.raises(Exception, match="another run has brought silver to batch 1"):
+    with pytest.raises(Exception, match="another run has updated silver to batch 1"):
         run(lake, stream)
 
 
