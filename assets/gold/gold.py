@@ -1,9 +1,9 @@
-"""Gold: how the daily tables follow the purchases, batch by batch or a day at once.
+"""Gold: updates the daily tables from the purchases, batch by batch or a day at once.
 
-A batch touches few rows of a day. Such a row becomes what it was, plus what the batch's buyers bought on that day up to
-this batch, minus what they had bought before it. That is exact, distinct counts too: a buyer and an order belong to one
-user. The commit carries the number of the batch, so a replay changes nothing. A late event counts where it belongs.
-Add here: how gold follows. Not here: what a measure means (the `.sql` files), which rows are touched (`touched_rows`).
+A batch touches few rows of a day. New row = old row + what the batch's buyers bought that day up to this batch - what
+they had bought before it. This is exact, even for distinct counts, because a buyer and an order belong to one user.
+Idempotent: the commit carries the number of the batch. A late event counts on its own day and window.
+Add here: how gold is updated. Not here: what a measure means (the `.sql` files), which rows change (`touched_rows`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,24 +30,24 @@ _READ = (*MEASURED, "batch")
 
 @dataclass(frozen=True)
 class _Change:
-    """What batches brought, by table: the rows that they touch, and what their buyers bought with them and without."""
+    """What batches change, by table: the touched rows, and what their buyers bought up to these batches and before."""
 
     touched: Mapping[str, pl.DataFrame]
     after: Mapping[str, pl.DataFrame]
     before: Mapping[str, pl.DataFrame]
 
     def added_to(self, held: pl.DataFrame, layout: TableLayout) -> pl.DataFrame:
-        """The rows of a table with the change in them; those that it does not touch as they are."""
+        """The rows of a table with the change applied; untouched rows stay unchanged."""
         mine, keys = self.touched[layout.name], layout.key
         changes = (self.after[layout.name], taken_off(self.before[layout.name]))
         return added(layout, [held, *(rows.join(mine, on=keys, how="semi") for rows in changes)])
 
 
 def advance_gold(tables: OpenTables, window_seconds: int) -> None:
-    """Bring each daily gold table to the last batch of silver/purchases, however many batches that is, at once.
+    """Update each daily gold table to the last batch of silver/purchases, over any number of batches at once.
 
-    A replay changes nothing. Where somebody else writes to a table meanwhile, it alone is looked at again. Raises
-    ProgressMovedError if another run came further.
+    Idempotent. If another writer commits to a table meanwhile, only that table starts again. Raises ProgressMovedError
+    if another run is already past that batch.
     """
     change = cache(lambda version, covered, last: _change(tables, covered, last, window_seconds))
     for layout in DAILY:
@@ -61,7 +61,7 @@ def _advance(tables: OpenTables, layout: TableLayout, change: Callable[[int, int
     table, purchases = tables.table(layout), tables.table(SILVER_PURCHASES)
     covered, last = batch_of(table), batch_of(purchases)
     if covered > last:
-        raise ProgressMovedError(f"another run has brought {layout.name} to batch {covered}")
+        raise ProgressMovedError(f"another run has updated {layout.name} to batch {covered}")
     if covered == last:
         return
     found = change(purchases.version, covered, last)
@@ -73,7 +73,7 @@ def _advance(tables: OpenTables, layout: TableLayout, change: Callable[[int, int
 
 
 def _change(tables: OpenTables, covered: int, last: int, window_seconds: int) -> _Change | None:
-    """What the batches after `covered`, up to `last`, changed; None where nobody bought anything."""
+    """What the batches after `covered`, up to `last`, changed; None if nobody bought anything."""
     purchases = tables.table(SILVER_PURCHASES)
     new = purchases.read(f"batch > {covered} AND batch <= {last}", _READ)
     if new.is_empty():
@@ -97,10 +97,11 @@ def rebuild_gold(
     window_seconds: int,
     progress: Mapping[str, int] = NO_PROGRESS,
 ) -> None:
-    """Compute these days of daily gold tables from the purchases up to the batch that each table covers.
+    """Recompute these days of daily gold tables from the purchases up to the batch that each table covers.
 
-    `progress` is where the tables then stand; without it, where they stand now. The purchases are read after gold's
-    handles are taken, so that a live run that comes between makes this one start again. A replay changes no row.
+    `progress` is committed with the rows, and its batch is then the limit; without it, the tables keep their own.
+    Gold's handles are loaded before the purchases, so a stream that commits in between makes this start again.
+    Idempotent.
     """
 
     def rebuild() -> None:
@@ -129,5 +130,5 @@ def _rebuild(
 
 
 def gold_is_behind(tables: Tables) -> bool:
-    """Whether bronze has a batch that one of the daily tables does not cover."""
+    """Whether bronze has a batch that some daily table does not cover yet."""
     return whole_batches(tables) < batch_of(tables.table(BRONZE_EVENTS))

@@ -1,7 +1,7 @@
-"""What purchases amount to: the measures of gold's daily tables, computed by the `.sql` files, and how they add up.
+"""Computes the measures of gold's daily tables by the `.sql` files, and adds them up.
 
-A buyer and an order belong to one user, so what disjoint sets of users have bought adds up, distinct counts too. So a
-batch looks at its own buyers alone, and a large day is computed in pieces.
+A buyer and an order belong to one user, so the measures of disjoint sets of users add up, even distinct counts. So a
+batch reads only its own buyers, and a large day is computed in pieces.
 
 Add here: how measures are computed or added. Not here: what one means (the `.sql` files), how gold follows (`gold`).
 """
@@ -16,7 +16,7 @@ from resources.duckdb_engine import duckdb_session, query
 from resources.lake_table import TableLayout
 
 PIECE_ROWS = 400_000
-"""About so many purchases are measured at once; it bounds the memory."""
+"""About how many purchases are measured at once; this limits the memory."""
 
 _SUMS = ("units", "orders", "buyers", "revenue", "refunds")
 _FIRST = ("first_order_at",)
@@ -26,13 +26,13 @@ _FIRST = ("first_order_at",)
 def gold_queries(
     source: Mapping[str, pl.DataFrame], window_seconds: int
 ) -> Iterator[Callable[[TableLayout], pl.DataFrame]]:
-    """A function that computes a gold table from the frames that its query names."""
+    """A function that computes a gold table from `source`: frames by their names in the queries."""
     with duckdb_session(source, {"window_seconds": window_seconds}) as connection:
         yield lambda layout: query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
 
 
 def measured(purchases: pl.DataFrame, layouts: Iterable[TableLayout], window_seconds: int) -> dict[str, pl.DataFrame]:
-    """What these purchases amount to, by table. Computed in pieces of users, which are then added."""
+    """The measures of these purchases, by table; computed for pieces of users, then added up."""
     layouts, found = list(layouts), dict[str, list[pl.DataFrame]]()
     for piece in pieces(purchases):
         with gold_queries({"purchases": piece}, window_seconds) as compute:
@@ -42,14 +42,14 @@ def measured(purchases: pl.DataFrame, layouts: Iterable[TableLayout], window_sec
 
 
 def pieces(purchases: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The purchases by disjoint sets of users, about PIECE_ROWS each; one piece where there are few."""
+    """The purchases split by users, about PIECE_ROWS per piece; one piece if there are few."""
     count = 1 + purchases.height // PIECE_ROWS
     for piece in range(count):
         yield purchases if count == 1 else purchases.filter(pl.col("user_id").hash(7) % count == piece)
 
 
 def added(layout: TableLayout, parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """One row a key: the sums over the parts, the newest (or first) moment, the greatest brand."""
+    """One row per key: sums over the parts, the latest time (earliest for first_order_at), the greatest brand."""
     parts, keys = list(parts), layout.key
     if len(parts) == 1:
         return parts[0]
@@ -64,5 +64,5 @@ def _adder(name: str) -> pl.Expr:
 
 
 def taken_off(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their sums below zero, so that `added` takes them off."""
+    """The rows with negated sums, so that `added` subtracts them."""
     return rows.with_columns(-pl.col(name) for name in _SUMS if name in rows.columns)

@@ -1,4 +1,4 @@
--- Sales per product and UTC day: the measures of product_sales, counted anew, since buyers of two windows may be one.
+-- Sales per product and UTC day: the measures of product_sales, recounted, since one buyer may buy in several windows.
 SELECT
     product_id,
     max(brand)                                                               AS brand,

@@ -1,7 +1,7 @@
-"""Which published window of product sales changed after it had closed: what it said, what it says, and why.
+"""Restatements: windows of product_sales that changed after they closed, with old and new values and the reason.
 
-Found by comparing gold as it was at the last look with gold as it is, so a window that changed twice in between is one
-restatement. Add here: what counts as one. Not here: how gold is computed (`gold`).
+Compares gold's version at the last look with the current one, so a window that changed twice in between is one
+restatement. Add here: what counts as a restatement. Not here: how gold is computed (`gold`).
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ from resources.lake_table import LakeTable, VersionGoneError, again_on_conflict
 from resources.table_files import rows_that_differ
 
 SEEN_VERSION, SEEN_AT = "product_sales/version", "product_sales/seen_at"
-"""The progress: the version of gold at the last look, and its moment in microseconds."""
+"""Names of progress: the version of product_sales at the last look, and its time in microseconds."""
 
 GRACE = timedelta(seconds=90)
-"""A window is closed when its end is so long ago that an event which was in time has reached gold."""
+"""A window is closed this long after its end; by then, every event that was on time has reached gold."""
 
 _KEY = ["event_date", "window_start", "window_end", "product_id"]
 _MEASURES = ["units", "revenue", "refunds"]
@@ -28,18 +28,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Look:
-    """What a look found: restated windows, and whether the version of the last look was still there to compare with."""
+    """What a look found: the number of restatements, and whether the last look's version still existed."""
 
     restated: int
     is_complete: bool
 
 
 def record_restatements(lake: Lake, now: datetime) -> Look:
-    """Add a row for each closed window that changed since the last look.
+    """Add a row for each product and window that had closed by the last look and changed since.
 
-    The look and its rows are one commit, so a replay adds none. A day that gold did not hold at the last look was not
-    published, and its windows are no restatements. Where the version of the last look is gone, because nobody looked
-    for longer than the lake keeps versions, nothing can be said of the time in between, and this look says so.
+    Idempotent: the rows and the version looked at are one commit. A day that gold did not hold at the last look was not
+    published, so its windows are not restatements. If the last look is so old that its version is gone, the changes
+    since then are unknown, and `is_complete` is False.
     """
 
     def record() -> Look:
@@ -62,7 +62,7 @@ def record_restatements(lake: Lake, now: datetime) -> Look:
 
 def _restated(lake: Lake, before: LakeTable, after: LakeTable, seen_at: datetime, now: datetime) -> pl.DataFrame:
     old, new = (rows.select(*_KEY, *_MEASURES) for rows in rows_that_differ(before, after))
-    # A day that was not there at the last look was not published.
+    # A day that gold did not hold at the last look was not published.
     new = new.filter(pl.col("event_date").is_in(before.days))
     both = old.join(new, on=_KEY, how="full", coalesce=True, suffix="_new")
     changed = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _MEASURES)
@@ -80,7 +80,7 @@ def _restated(lake: Lake, before: LakeTable, after: LakeTable, seen_at: datetime
 
 
 def _reasons(lake: Lake, days: Iterable[date], seen_at: datetime) -> pl.DataFrame:
-    """Per day and product with purchases that were read since the last look: `archive` or `late`."""
+    """Per day and product with purchases ingested since the last look: `archive` or `late`."""
     since = f"ingested_at > TIMESTAMP '{seen_at:%Y-%m-%dT%H:%M:%S.%fZ}'"
     where = f"{SILVER_PURCHASES.on_days(days)} AND {since}"
     fresh = lake.table(SILVER_PURCHASES).read(where, ["event_date", "product_id", "source"])

@@ -1,4 +1,4 @@
-"""The restatements asset: the published windows that changed, found on the cadence of customer value.
+"""The restatements asset: finds published windows that changed, as often as customer value is refreshed.
 
 Add here: what Dagster is told about a look. Not here: what counts as a restatement (`restatements`).
 """
@@ -17,10 +17,10 @@ from resources.lake import Lake
 def restatements(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult:
-    """Compare product_sales with what it said at the last look."""
+    """Compare product_sales with its version at the last look."""
     yield_to_stream(context)
     look = record_restatements(lake, clock.now())
     if not look.is_complete:
-        context.log.warning("the version of the last look is gone: what changed since then is not known")
+        context.log.warning("the version of product_sales at the last look is gone: changes since then are unknown")
     rows = lake.table(RESTATEMENTS).rows
     return dg.MaterializeResult(metadata={**vars(look), "dagster/row_count": rows})

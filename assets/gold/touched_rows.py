@@ -1,8 +1,8 @@
-"""Which rows of a gold table a batch touches, as a predicate that Delta Lake replaces by.
+"""Which rows of a gold table a batch touches, as a predicate for Delta Lake's replace.
 
-It is literal and narrow: the files' statistics keep all others out, and a writer of other rows of the day does not get
-in the way. It may hold for more rows than are touched: these are written again as they are.
-Add here: how the rows of a table are named in SQL. Not here: what they become (`gold`).
+The predicate is literal and narrow: file statistics rule out most files, and a writer of other rows of the day causes
+no conflict. It may match more rows than the batch touches; those are rewritten unchanged.
+Add here: how the rows of a table are selected in SQL. Not here: their new values (`gold`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,16 +14,16 @@ from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
 from resources.lake_table import LakeTable
 
 MOST_TERMS = 200
-"""Windows, or buyers by hundreds, that a predicate names; with more, whole days are replaced."""
+"""The most terms in a predicate (a run of windows, lone rows, or 100 buyers); with more, whole days are replaced."""
 
 LONE_ROWS = 20
-"""A window with fewer touched rows is one that a late event reaches: these rows are named, not the window."""
+"""A window with fewer touched rows is taken to have late events only: the predicate lists its rows, not the window."""
 
 _BUYERS_A_TERM = 100
 
 
 def where_touched(table: LakeTable, touched: pl.DataFrame) -> str:
-    """A predicate that holds for the touched rows of the table, given by its key columns."""
+    """A predicate that matches the touched rows; `touched` has the table's key columns."""
     name_rows = _BY_ROWS.get(table.layout.name)
     days = {day: rows for (day,), rows in touched.partition_by("event_date", as_dict=True).items()}
     held = set(table.days)
@@ -39,7 +39,7 @@ def _on(day: date, terms: list[str]) -> str:
 
 
 def _windows(touched: pl.DataFrame) -> list[str]:
-    """Runs of windows of which many rows are touched, and single rows of the others."""
+    """Runs of windows with many touched rows, and single rows of the other windows."""
     counted = touched.group_by("window_start", "window_end").agg(pl.len(), pl.col("product_id")).sort("window_start")
     many = counted.filter(pl.col("len") >= LONE_ROWS)
     begins = (pl.col("window_start") != pl.col("window_end").shift(1)).fill_null(value=True)
@@ -55,7 +55,7 @@ def _windows(touched: pl.DataFrame) -> list[str]:
 
 
 def _moment(time: datetime) -> str:
-    """A literal of the column's own type: in any other, files are not kept out by their statistics."""
+    """A literal of the column's own type: with any other, file statistics rule out no files."""
     return f"""arrow_cast('{time:%Y-%m-%dT%H:%M:%S.%fZ}', 'Timestamp(Microsecond, Some("UTC"))')"""
 
 
@@ -76,4 +76,4 @@ _BY_ROWS: Mapping[str, Callable[[pl.DataFrame], list[str]]] = {
     PRODUCT_SALES.name: _windows,
     CUSTOMER_DAYS.name: _buyers,
 }
-"""How the rows of a table are named. One that is not here has so few rows a day that the day is replaced."""
+"""How the rows of a table are selected. A table that is not here has few rows per day, so the whole day is replaced."""
