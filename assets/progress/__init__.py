@@ -1,4 +1,4 @@
-"""How far each table is and what it was made from, as its own commits say.
+"""How far each table is and what it was computed from, read from its commits.
 
-Add here: what can be read off commits. Not here: a table's rows.
+Add here: what commits say about a table. Not here: a table's rows.
 """

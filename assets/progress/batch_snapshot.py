@@ -1,6 +1,6 @@
-"""Tables that tell of the same events, whatever is being committed meanwhile: what a page or a report reads.
+"""A snapshot of gold's daily tables and the purchases, all at the same batch, for pages and reports.
 
-Add here: how a reader gets such a set. Not here: SQL over all tables of one moment (`tables.sql_views`).
+Add here: how a reader gets a snapshot. Not here: SQL over a snapshot of all tables (`tables.sql_views`).
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _FOLLOWED = (*DAILY, SILVER_PURCHASES)
 
 @dataclass(frozen=True)
 class BatchSnapshot:
-    """The daily gold tables and the purchases, each at the version that covers `batch` and no later one."""
+    """The daily gold tables and the purchases, each at the version whose last batch is `batch`."""
 
     batch: int
     versions: tuple[int, ...]
@@ -27,9 +27,9 @@ class BatchSnapshot:
 
 
 def batch_snapshot(lake: Lake) -> BatchSnapshot:
-    """The newest such set: a table that is ahead of another one is read at an older version.
+    """The newest snapshot: a table that is ahead of the others is read at an older version.
 
-    Raises LakeError, VersionGoneError if a table has been ahead for longer than versions are kept.
+    Raises LakeError; VersionGoneError if a table has been ahead for longer than versions are kept.
     """
     newest = [lake.table(layout) for layout in _FOLLOWED]
     batch = min(batch_of(table) for table in newest)

@@ -1,12 +1,12 @@
-"""The number of the last batch that a table covers, in the commit of the batch's rows.
+"""The number of the last batch that a table covers, kept in the commit of the batch's rows.
 
-Add here: what a table's batch says. Not here: what else its commits remember (`source_fingerprints`).
+Add here: what depends on a table's batch number. Not here: other progress (`source_fingerprints`).
 """
 
 from resources.lake_table import LakeTable
 
 BATCH = "batch"
-"""The name under which every table keeps it."""
+"""The name of this progress in every table."""
 
 
 def batch_of(table: LakeTable) -> int:

@@ -1,6 +1,6 @@
-"""Which days of which table changed since a batch, read from the lake: whoever tells of them need not have made them.
+"""Which days of which table changed since a batch, read from the lake, so a run can report what another run wrote.
 
-Add here: what the lake knows of its days. Not here: who is told (`stream.stream_assets`).
+Add here: what the lake knows about its days. Not here: how Dagster is told (`stream.stream_assets`).
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from resources.lake_table import LakeTable
 
 
 def changed_days(tables: Tables, after: int, last: int) -> dict[str, Mapping[date, int]]:
-    """Per daily table, the days that the batches after `after`, up to `last`, touched, with the rows of each now."""
+    """Per table, the days touched by batches after `after`, with their current rows; gold only up to batch `last`."""
     appended = {
         layout.name: rows_per_day(tables.table(layout), after)
         for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
@@ -32,13 +32,13 @@ def changed_days(tables: Tables, after: int, last: int) -> dict[str, Mapping[dat
 
 
 def days_of_batches(ledger: LakeTable, after: int, last: int) -> list[date]:
-    """The days on which the batches after `after`, up to `last`, brought new events."""
+    """The days with new events in the batches after `after`, up to `last`."""
     rows = ledger.read(f"batch > {after} AND batch <= {last}", ["days"])
     return sorted(rows["days"].explode().drop_nulls().unique())
 
 
 def rows_per_day(table: LakeTable, after: int | None = None) -> dict[date, int]:
-    """The rows that the table holds of each day; with `after`, only of days with rows of a later batch."""
+    """The number of rows per day of the table; with `after`, only days with rows of a later batch."""
     files = table.files()
     if files.is_empty():
         return {}

@@ -1,8 +1,8 @@
-"""What days that are over amount to, kept as files on the local disk, so that a look computes the newest days alone.
+"""Results of closed days, kept as files on the local disk, so that a refresh computes only the newest days.
 
-A part is named by the data files that it was made from: whoever changes a row of these days changes the name. It may be
-deleted at any time, and is then made again.
-Add here: how a part is kept. Not here: what one is.
+The name of a part is a fingerprint of the data files it was computed from: a changed row gives a new name. A part may
+be deleted at any time; it is then recomputed.
+Add here: how a part is kept. Not here: what a part contains.
 """
 
 import os
@@ -32,10 +32,10 @@ def kept_part(
     query: str,
     where: str = "true",
 ) -> pl.DataFrame:
-    """What `compute` makes of these days of a table with users: the same as of slices of them by user, put together.
+    """The result of `compute` for the rows of these days for which `where` holds; computed only if no part has it.
 
-    It is asked of the rows for which `where` holds; `query` says how it computes them. Only the newest part of a `name`
-    is kept.
+    `compute` is called with slices of the rows, by user: its results, concatenated, must equal those of all rows at
+    once. A changed `query`, the text of the computation, makes a new part. Only the newest part of a `name` is kept.
     """
     files = table.files()
     paths = files.filter(pl.col(table.layout.file_day).is_in(list(days)))["path"].sort()
@@ -48,7 +48,7 @@ def kept_part(
 
 
 def drop_parts(lake: Lake) -> None:
-    """Delete all of them."""
+    """Delete all parts."""
     shutil.rmtree(_folder(lake), ignore_errors=True)
 
 

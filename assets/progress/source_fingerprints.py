@@ -1,8 +1,8 @@
-"""What a table was computed from, as its own commits remember it.
+"""What a table was computed from, kept in its own commits.
 
-A version of the source moves with each commit, also with those of upkeep, which change no row: so a refresh goes by the
-version, and whoever asks whether a table is late goes by the content. Progress is asked by name at about half a
-millisecond, so that the days of years are asked by month.
+Each commit moves the source's version, even those of upkeep, which change no row. So a refresh compares versions, and a
+test for stale tables compares the content. Reading one name of progress takes about half a millisecond, so days of many
+years are compared by month.
 Add here: how a source is remembered. Not here: what is computed from it.
 """
 
@@ -18,32 +18,32 @@ import polars as pl
 from resources.lake_table import LakeTable
 
 SLOTS, RECENT_SLOTS = 400, 40
-"""Progress by day has so many names, used again after as many days: a name that was once committed stays for ever, and
-each one makes all of them slower to read."""
+"""How many names the progress by day has. Names are reused after as many days: a committed name is never deleted, and
+each one makes all others slower to read."""
 
 DayRows = Mapping[date, tuple[int, object]]
-"""Per day how many rows there are, and when the newest was written."""
+"""Per day, the number of rows and when the newest was written."""
 
 _REBUILDS = "rebuilt"
 
 
 def seen(source: LakeTable) -> dict[str, int]:
-    """The progress of a commit that was computed from this version of a table with days."""
+    """The progress of a commit computed from this version of `source`, a table with days."""
     return {source.layout.name: source.version, _content(source): _print_of_all(source)}
 
 
 def has_moved(table: LakeTable, source: LakeTable) -> bool:
-    """Whether the source has another version than the one that the table was computed from."""
+    """Whether the source's version differs from the one that the table was computed from."""
     return (table.progress(source.layout.name) or 0) != source.version
 
 
 def has_changed(table: LakeTable, source: LakeTable) -> bool:
-    """Whether the source has other rows, too, as far as their number and their newest moments tell."""
+    """Whether the source's rows changed too, judged by the count and newest time of each day, and by rebuilds."""
     return has_moved(table, source) and table.progress(_content(source)) != _print_of_all(source)
 
 
 def day_rows(table: LakeTable) -> DayRows:
-    """What the table holds of each day, by the statistics of its files: the same once files are merged."""
+    """Row count and newest time per day, from the statistics of the table's files. Merging files does not change it."""
     files = table.files()
     if files.is_empty():
         return {}
@@ -54,37 +54,37 @@ def day_rows(table: LakeTable) -> DayRows:
 
 
 def rebuilt_again(table: LakeTable, days: Collection[date]) -> dict[str, int]:
-    """The progress of a commit that rebuilds these days: it may change rows and leave their number and the newest."""
+    """The progress of a commit that rebuilds these days: rows may change while count and newest time stay the same."""
     names = {_REBUILDS, *(_rebuilt(slot_of(day)) for day in days), *(_rebuilt(month) for month in map(_month, days))}
     return {name: (table.progress(name) or 0) + 1 for name in sorted(names)}
 
 
 def rebuilds_of(table: LakeTable, day: date) -> int:
-    """A number that moves when the day is rebuilt, and perhaps when another one is."""
+    """A number that moves when the day is rebuilt, or another day in its slot."""
     return table.progress(_rebuilt(slot_of(day))) or 0
 
 
 def fingerprint(text: str) -> int:
-    """A number of 62 bits, as progress can hold it."""
+    """A hash of the text: 62 bits, as progress can hold."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 2
 
 
 def slot_of(day: date) -> str:
-    """The name that a day shares with those of SLOTS days before and after it."""
+    """The slot of a day, shared with the days SLOTS days before and after it."""
     return f"{day.toordinal() % SLOTS:03}"
 
 
 def recent_slot_of(day: date) -> str:
-    """The same for what is asked of recent days alone."""
+    """The slot of a day among RECENT_SLOTS, for progress that is read only for recent days."""
     return f"{day.toordinal() % RECENT_SLOTS:02}"
 
 
 @dataclass(frozen=True)
 class SourceFingerprints:
-    """Which days of `source` a table shows, where it shows each day by itself. `query` is how it computes them.
+    """Which days of `source` a table shows, if it computes each day separately, by `query`.
 
-    A commit holds a fingerprint per day, per month, and one of all months but the newest two, each of what the source
-    held: so the days that are late are found with some dozens of questions, however many there are.
+    A commit holds fingerprints of the source's rows: one per day, one per month, and one of all months but the newest
+    two. So stale days are found with a few dozen reads of progress, however many days there are.
     """
 
     table: LakeTable
@@ -93,7 +93,7 @@ class SourceFingerprints:
 
     @cached_property
     def stale(self) -> list[date]:
-        """The days of which the table does not say what the source's rows amount to, in their order."""
+        """The days that do not show the source's current rows, sorted; also days that the source no longer has."""
         lost = self._held - self._rows.keys()
         recent = self._recent()
         months = self._rows_by_month()
@@ -104,7 +104,7 @@ class SourceFingerprints:
         return sorted({*lost, *(day for day in days if self._of_day(day) != self.table.progress(_day(day)))})
 
     def shown(self, days: Collection[date]) -> dict[str, int]:
-        """The progress of a commit after which the table shows these days too."""
+        """The progress of a commit that makes the table show these days too."""
         left = {_month(day) for day in self.stale if day not in days}
         months, recent = self._rows_by_month(), self._recent()
         done = {_month(day) for day in days} - left
