@@ -1,4 +1,4 @@
-"""Files that a shop drops: checked, and published to Kafka, each once.
+"""Files that a shop drops in a folder: checked, and published to Kafka exactly once.
 
-Add here: a way for files into Kafka. Not here: months of history that bypass Kafka (`archive`).
+Add here: a way to publish files to Kafka. Not here: months of history that bypass Kafka (`archive`).
 """

@@ -1,7 +1,7 @@
-"""CSV files of events on their way into Kafka: each file once, whole or not at all.
+"""Publishes CSV files of events to Kafka: each file once, whole or not at all.
 
-A file that is not a CSV of the data set's columns is refused whole; a row whose values break the contract is not: it
-travels on and ends in quarantine, where it can be seen.
+A file that is not a CSV of the data set's columns is rejected whole. A row whose values break the contract is still
+published, and ends in quarantine, where people can see it.
 Add here: what makes a file publishable. Not here: the watched folder (`input_folder`).
 """
 
@@ -20,12 +20,12 @@ from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import Message, OnceWriter
 
 LEAST_SECONDS, LEAST_BYTES_PER_SECOND = 30, 1_000_000
-"""Kafka gives up a publication that is slower than this, so that a killed one holds nobody up for long."""
+"""Kafka aborts a publication that takes longer than this, so a killed one does not make readers wait for long."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What came of publishing one file. `rows` is 0 if it had been published before."""
+    """The result of publishing one file. `rows` is 0 if it was published before."""
 
     file: str
     sha256: str
@@ -43,9 +43,9 @@ def publish_csv(
 ) -> Publication:
     """Publish the rows of one CSV file as events, and that it was published, in one Kafka transaction.
 
-    A file is known by its name and content, so a repeat sends nothing. `on_row` hears of the progress, in rows, and
-    may slow it down, to `paced_seconds` for the file.
-    Raises BrokenFileError (then nothing is visible), and KafkaException where Kafka fails.
+    Idempotent: a file is known by its name and content. `on_row` is called with the rows so far, every thousand rows
+    and at the end. It may slow the publication down, to `paced_seconds` for the file.
+    Raises BrokenFileError (then no row is visible) and KafkaException if Kafka fails.
     """
     events, files = events_topic(topic), files_topic(topic)
     for needed in (events, files):
@@ -60,7 +60,7 @@ def publish_csv(
 
 
 def messages_of(path: Path) -> Iterator[Message]:
-    """Each row as key (the user_id) and value (a JSON object of strings, empty ones null).
+    """Each row as a key (the user_id) and a value (a JSON object of strings, empty ones as null).
 
     Raises BrokenFileError at the first line that is not a row of the header's columns.
     """
@@ -86,7 +86,7 @@ def _sha256(path: Path) -> str:
 
 
 class _Counter:
-    """Counts messages as they pass, and tells of every thousandth."""
+    """Counts messages as they pass, and reports every thousandth and the last."""
 
     def __init__(self, on_row: Callable[[int], None]) -> None:
         self.rows = 0

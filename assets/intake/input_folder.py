@@ -1,4 +1,4 @@
-"""The watched folder: each CSV file that is whole is published and moved away.
+"""The watched folder: publishes each complete CSV file and moves it away.
 
 Add here: what happens to a file in the folder. Not here: how a file is published (`csv_publisher`).
 """
@@ -18,7 +18,7 @@ from assets.tables.asset_specs import SHOP_EVENTS
 from resources.kafka_connection import KafkaConnection
 
 QUIET_SECONDS = 5.0
-"""A file that has not changed for so long is taken as written whole."""
+"""A file that has not changed for this long counts as complete."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class InputFolder:
     def ready(self, now: float) -> list[Path]:
         """The CSV files that have not changed for QUIET_SECONDS before `now` (epoch seconds), by name.
 
-        A name that starts with a dot is a file that somebody is still writing.
+        A file whose name starts with a dot is still being written.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         files = sorted(path for path in self.path.glob("*.csv") if path.is_file() and not path.name.startswith("."))
         return [path for path in files if now - path.stat().st_mtime >= QUIET_SECONDS]
 
     def put_away(self, path: Path, folder: Path, reason: str | None = None) -> Path:
-        """Move the file, under a name that is free there; the reason is written first, so that it is never missing."""
+        """Move the file to a free name in the folder. The reason is written first, so it is never missing."""
         folder.mkdir(parents=True, exist_ok=True)
         target = _free(folder / path.name)
         if reason is not None:
@@ -74,9 +74,9 @@ class Inbox:
 
 
 def publish_file(inbox: Inbox, path: Path) -> Publication | None:
-    """Publish one file and move it; None if it is broken and was moved to the rejected ones.
+    """Publish one file and move it to the archive; None if it is broken and was moved to `rejected/`.
 
-    A kill between the two is harmless: the next pass finds that the file was published, and moves it.
+    A kill between the two steps is harmless: the next pass finds the file published, and moves it.
     """
     try:
         done = publish_csv(path, inbox.connect(), inbox.topic, inbox.clock())
@@ -89,12 +89,12 @@ def publish_file(inbox: Inbox, path: Path) -> Publication | None:
 
 @dg.op(name="publish_input_files", out=dg.Out(dg.Nothing))
 def publish_input_files(context: dg.OpExecutionContext, inbox: dg.ResourceParam[Inbox]) -> None:
-    """Publish every file of the input folder that is whole, in the order of their names."""
+    """Publish every complete file of the input folder, in the order of their names."""
     for path in inbox.folder.ready(time.time()):
         done = publish_file(inbox, path)
         if done is None:
-            context.log.warning(f"{path.name} is broken; it is in {inbox.folder.rejected} with the reason beside it")
+            context.log.warning(f"{path.name} is broken: moved to {inbox.folder.rejected}, with the reason beside it")
             continue
-        context.log.info(f"{path.name}: {done.rows} rows" if done.is_new else f"{path.name} had been published before")
+        context.log.info(f"{path.name}: {done.rows} rows" if done.is_new else f"{path.name} was published before")
         metadata: dict[str, str | int] = {"file": done.file, "sha256": done.sha256, "dagster/row_count": done.rows}
         context.log_event(dg.AssetMaterialization(SHOP_EVENTS.key, metadata=metadata))
