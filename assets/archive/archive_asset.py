@@ -1,6 +1,6 @@
 """The archive_months asset: one run a month, from its file to gold.
 
-Add here: what Dagster is told about a month. Not here: how it reaches the lake (`archive_months`).
+Add here: what Dagster is told about a month. Not here: how a month reaches the lake (`month_loader`).
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from resources.lake import Lake
 
 @dataclass(frozen=True)
 class Archive:
-    """The folder of month files, the time, and what a load needs besides the lake."""
+    """What a load needs besides the lake: the folder of month files, the time, the length of a window."""
 
     folder: Path
     clock: Callable[[], datetime]
@@ -42,7 +42,7 @@ class Archive:
 def archive_months(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], archive: dg.ResourceParam[Archive]
 ) -> dg.MaterializeResult:
-    """Load the month's file into bronze, and bring silver and gold of its days up to it."""
+    """Load the month's file into bronze, and update silver and gold of its days."""
     yield_to_stream(context)
     file = find_month(archive.folder, date.fromisoformat(context.partition_key))
     begun = archive.clock()
@@ -62,10 +62,10 @@ def archive_months(
 
 
 def _told(context: dg.AssetExecutionContext, heard: OnProgress) -> OnProgress:
-    """Progress as lines of the run's log, too."""
+    """Reports the progress in the run's log too."""
 
     def tell(stage: str, rows: int) -> None:
-        context.log.info(f"{stage}: {rows} rows more")
+        context.log.info(f"{stage}: {rows} more rows")
         heard(stage, rows)
 
     return tell

@@ -1,4 +1,4 @@
-"""A month of events as a file, `2019-Oct.csv`, also `.csv.gz` and `.parquet`: found by its name, read line by line.
+"""The file of a month of events (`2019-Oct.csv`, `.csv.gz` or `.parquet`): found by its name, read line by line.
 
 Add here: a file format. Not here: what a line means (`events.csv_line_parser`), or where it is kept (`month_loader`).
 """
@@ -23,7 +23,7 @@ MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "O
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 LINES = pl.Schema({"offset": pl.Int64(), "value": pl.Binary()})
-"""`offset` is the line's number in the file as an editor counts it (the header is line 1), `value` its bytes."""
+"""`offset` is the line number in the file as an editor counts (the header is line 1), `value` the line's bytes."""
 
 BLOCK_BYTES = 16 * 2**20
 ROWS_AT_ONCE = 250_000
@@ -31,7 +31,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class ArchiveFileError(ValueError):
-    """A month's file is absent, there twice, or can't be read; the message names it and the remedy."""
+    """A month's file is missing, exists twice, or can't be read; the message names it and the remedy."""
 
 
 def file_stem(month: date) -> str:
@@ -41,7 +41,7 @@ def file_stem(month: date) -> str:
 
 @dataclass(frozen=True)
 class MonthFile:
-    """The file of one month, which stands for its first day."""
+    """The file of one month; `month` is its first day."""
 
     path: Path
     month: date
@@ -54,7 +54,7 @@ class MonthFile:
 
     @cached_property
     def header(self) -> bytes:
-        """The names of the columns, as a CSV line. Raises BrokenFileError if they are no text, or others."""
+        """The names of the columns, as a CSV line. Raises BrokenFileError if not UTF-8, or as `checked_header`."""
         if self.path.suffix == ".parquet":
             line = _csv_line(pl.read_parquet_schema(self.path))
         else:
@@ -64,7 +64,7 @@ class MonthFile:
             names = next(csv.reader([line.decode()]), [])
         except UnicodeDecodeError as error:
             raise BrokenFileError(
-                f"{self.path.name}, line 1: the header is not UTF-8 ({error}): save it anew"
+                f"{self.path.name}, line 1: the header is not UTF-8 ({error}): save the file as UTF-8"
             ) from error
         checked_header(self.path.name, names)
         return line
@@ -78,7 +78,7 @@ class MonthFile:
         try:
             yield from read
         except (OSError, EOFError, pl.exceptions.PolarsError) as error:
-            raise ArchiveFileError(f"{self.path} can't be read: {error}. Copy it anew") from error
+            raise ArchiveFileError(f"{self.path} can't be read: {error}. Copy it again") from error
 
     def _open(self) -> BinaryIO:
         return cast("BinaryIO", gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb"))
@@ -117,7 +117,7 @@ def _cut(text: bytes) -> pl.Series:
             lines = pl.read_lines(text)["line"]
         except pl.exceptions.PolarsError:
             lines = pl.Series(dtype=pl.String)
-        # Polars takes UTF-8 alone, and would take a carriage return for a part of the line break.
+        # Polars accepts only UTF-8, and would treat a carriage return as part of the line break.
         if len(lines) == text.count(b"\n"):
             return lines.cast(pl.Binary)
     return _series(text.split(b"\n")[:-1])
@@ -141,12 +141,12 @@ def _csv_line(names: Iterable[str]) -> bytes:
 
 
 def find_month(folder: Path, month: date) -> MonthFile:
-    """The file of a month. Raises ArchiveFileError if there is none, or more than one."""
+    """Find the file of a month. Raises ArchiveFileError if there is none, or more than one."""
     names = [f"{file_stem(month)}{suffix}" for suffix in SUFFIXES]
     found = [folder / name for name in names if (folder / name).is_file()]
     if not found:
         raise ArchiveFileError(
-            f"{folder} has no file of {month:%Y-%m}: put {names[0]} there ({', '.join(SUFFIXES[1:])} too)"
+            f"{folder} has no file for {month:%Y-%m}: put {names[0]} there (or {', '.join(SUFFIXES[1:])})"
         )
     if len(found) > 1:
         raise ArchiveFileError(f"{folder} has {' and '.join(p.name for p in found)}: keep the one that counts")

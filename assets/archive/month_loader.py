@@ -1,7 +1,7 @@
-"""Months of history from files: their lines into bronze as source `archive`, then silver and gold of their days.
+"""Loads a month's file: its lines into bronze as source `archive`, then silver and gold of its days.
 
-A month is loaded whole, in one commit, and a corrected file takes the place of exactly that month's lines. Loading the
-same file again changes nothing. Add here: how a month reaches the lake. Not here: file formats (`month_files`).
+A month's lines are one commit. A corrected file replaces exactly that month's lines. Loading the same file again
+changes no row. Add here: how a month reaches the lake. Not here: file formats (`month_files`).
 """
 
 import itertools
@@ -26,13 +26,13 @@ from resources.lake_table import LakeTable, again_on_conflict
 from resources.prefetch import prefetched
 
 ROWS_AT_ONCE = 1_000_000
-"""About so many rows of bronze are refined at once; it bounds the memory of a backfill."""
+"""About how many rows of bronze go to silver and gold at once; this limits the memory of a backfill."""
 
 NOTHING = {"lines": 0, "accepted": 0, "quarantined": 0, "duplicates": 0}
 """The counts of a month that is being loaded."""
 
 OnProgress = Callable[[str, int], object]
-"""Hears of progress: the stage (`bronze`, then `silver and gold`) and the rows that were done since."""
+"""Called with the stage (`bronze`, then `silver and gold`) and the rows done since the last call."""
 
 
 class LinesUnaccountedError(AssertionError):
@@ -41,9 +41,9 @@ class LinesUnaccountedError(AssertionError):
 
 @dataclass(frozen=True)
 class MonthLoad:
-    """What became of a month: the file, its lines and their outcomes, and the days that it touched.
+    """The result of a load: the file, the counts of lines and outcomes, and the days that it touched.
 
-    `is_new` is False where bronze held the lines already.
+    `is_new` is False if bronze already held the lines.
     """
 
     file: MonthFile
@@ -60,11 +60,11 @@ def number_of(month: date) -> int:
 def load_month(
     lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: OnProgress = lambda stage, rows: None
 ) -> MonthLoad:
-    """Bring a month's file through bronze, silver and gold; `now` becomes ingested_at.
+    """Load a month's file into bronze, silver and gold; `now` becomes ingested_at.
 
-    A replay changes no row: the file that bronze holds already is not read again, and days are computed anew from it.
-    After a kill anywhere, the next load of the month makes it whole. Raises ArchiveFileError and BrokenFileError before
-    anything is written, LinesUnaccountedError before the month enters its ledger.
+    Running it again changes no row: lines that bronze holds are not read again, and their days are rebuilt. After a
+    kill anywhere, the next load completes the month. Raises ArchiveFileError and BrokenFileError before any line is
+    written (bronze/archive_months then shows a load under way), LinesUnaccountedError before the month's counts are.
     """
     outcomes = []
     with day_pieces() as pieces:
@@ -82,7 +82,7 @@ def load_month(
 
 
 def _refine(lake: Lake, month: date, days: list[date], pieces: DayPieces) -> pl.DataFrame:
-    """Rebuild silver of these days, from the lines as they were read where bronze holds nothing else of the days."""
+    """Rebuild these days of silver; from the lines just read, if bronze holds nothing else for these days."""
 
     def from_lines() -> pl.DataFrame | None:
         quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
@@ -98,7 +98,7 @@ def _refine(lake: Lake, month: date, days: list[date], pieces: DayPieces) -> pl.
 
 
 def _holds_only(bronze: LakeTable, days: list[date], month: date, lines: Mapping[date, int]) -> bool:
-    """Whether bronze holds so many lines of the month a day, and nothing else; by the statistics of its files."""
+    """Whether bronze holds only the month's lines on these days, as many as in `lines`; by its files' statistics."""
     held = rows_per_day(bronze)
     if any(held.get(day, 0) != lines.get(day, 0) for day in days):
         return False
@@ -108,9 +108,9 @@ def _holds_only(bronze: LakeTable, days: list[date], month: date, lines: Mapping
 
 
 def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pieces: DayPieces) -> bool:
-    """Put the lines of the file into bronze, in the place of the month's former ones; False if they are there.
+    """Replace the month's lines in bronze with the file's; False if bronze already holds them.
 
-    Lines that are new are in `pieces`, too.
+    New lines are also added to `pieces`.
     """
     forgotten = forgotten_users(lake)
     name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
@@ -140,7 +140,7 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pi
 
 
 def _rows(file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]) -> Iterator[pl.DataFrame]:
-    """The file's lines as rows of bronze, with what the contract says of them, but for those of forgotten users."""
+    """The file's lines as parsed rows of bronze, without those of forgotten users."""
     for lines in prefetched(file.lines()):
         rows = lines.with_columns(
             source=pl.lit(ARCHIVE),
@@ -156,7 +156,7 @@ def _rows(file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]) -> 
 
 
 def _day_of(parsed: pl.DataFrame, now: datetime) -> pl.Series:
-    """The day of each line's event, also of a refused one whose time can be read; null where there is none."""
+    """The day of each line's event, even of a refused line if its time can be read; null if there is none."""
     refused = parsed["reason"].is_not_null()
     day = parsed["event_time"].dt.date().set(refused, None)
     if not refused.any():
@@ -177,7 +177,7 @@ def _forget_refused(lake: Lake, month: date) -> None:
 
 
 def _days_in(table: LakeTable, month: date) -> set[date]:
-    """The days of which a table holds lines of the month, and perhaps a few more."""
+    """The days on which a table holds lines of the month, and perhaps a few more days."""
     files = table.files()
     if files.is_empty():
         return set()
@@ -187,13 +187,13 @@ def _days_in(table: LakeTable, month: date) -> set[date]:
 
 
 def _days_of(lake: Lake, month: date) -> list[date]:
-    """The days that hold lines of the month, or held some by the last load that came to its end."""
+    """The days with lines of the month, now or by the month's row in bronze/archive_months."""
     entered = lake.table(BRONZE_ARCHIVE_MONTHS).read(BRONZE_ARCHIVE_MONTHS.on_days([month]), ["days"])
     return sorted(_days_in(lake.table(BRONZE_EVENTS), month).union(*entered["days"]))
 
 
 def _groups(rows: dict[date, int], days: list[date]) -> Iterator[list[date]]:
-    """Runs of days of about ROWS_AT_ONCE rows."""
+    """Groups of neighbouring days, about ROWS_AT_ONCE rows each."""
     before = itertools.accumulate((rows.get(day, 0) for day in days), initial=0)
     place = {day: start // ROWS_AT_ONCE for day, start in zip(days, before, strict=False)}
     for _, group in itertools.groupby(days, key=place.__getitem__):
@@ -214,7 +214,7 @@ def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[
 def _enter(
     lake: Lake, file: MonthFile, sha256: str, counts: Mapping[str, int], days: list[date], now: datetime
 ) -> None:
-    """Write the month's row of the ledger; without a hash before a load, so that no former day is forgotten."""
+    """Write the month's row in bronze/archive_months. Without a hash it marks a load under way, and keeps its days."""
     ledger = BRONZE_ARCHIVE_MONTHS
     row = {"month": file.month, "file": file.path.name, "sha256": sha256, **counts, "days": days, "ingested_at": now}
     entry = pl.DataFrame([row], schema=ledger.schema)

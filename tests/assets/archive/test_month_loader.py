@@ -299,7 +299,7 @@ def test_a_generated_month_sums_like_duckdb_over_its_file(lake: Lake, folder: Pa
 
 
 def test_a_month_without_a_file_or_with_two_names_the_remedy(folder: Path) -> None:
-    with pytest.raises(ArchiveFileError, match=r"no file of 2019-10: put 2019-Oct.csv there"):
+    with pytest.raises(ArchiveFileError, match=r"no file for 2019-10: put 2019-Oct.csv there"):
         find_month(folder, OCTOBER)
     put(folder, [])
     (folder / "2019-Oct.parquet").touch()
