@@ -1,4 +1,4 @@
-"""What a Dagster run is told and what it reports: who asked for it, the time, its priority, verdicts, charts.
+"""What Dagster runs share: who launched the run, the time, the priority, verdicts of checks, charts.
 
 Add here: what every kind of run needs. Not here: a run of one kind.
 """

@@ -1,6 +1,6 @@
-"""Pictures for people: the top products of some days, as PNG.
+"""Charts: the top products of some days, as PNG.
 
-Add here: a chart that the Dagster UI or a file shows. Not here: the figures behind it (gold).
+Add here: a chart that the Dagster UI or a file shows. Not here: its figures (`gold`).
 """
 
 import base64
@@ -20,18 +20,18 @@ TOP = 20
 
 
 def newest_day_of_sales(lake: Lake) -> date | None:
-    """The last day on which anything was sold; None if nothing ever was."""
+    """The last day with sales; None if there is none."""
     return max(lake.table(PRODUCT_SALES_DAILY).days, default=None)
 
 
 def sales_between(lake: Lake, first: date, last: date) -> pl.DataFrame:
-    """What was sold on the days of [first, last]: product_id, brand, revenue, units, a row a product and day."""
+    """Sales on the days of [first, last]: product_id, brand, revenue, units; one row per product and day."""
     span = f"event_date BETWEEN DATE '{first}' AND DATE '{last}'"
     return lake.table(PRODUCT_SALES_DAILY).read(span, ["product_id", "brand", "revenue", "units"])
 
 
 def top_products(sales: pl.DataFrame, top: int = TOP) -> pl.DataFrame:
-    """The products with the most revenue, greatest first: product_id, brand, revenue, units."""
+    """The products with the highest revenue, highest first: product_id, brand, revenue, units."""
     return (
         sales.group_by("product_id")
         .agg(pl.col("brand").max(), pl.col("revenue").sum(), pl.col("units").sum())
@@ -41,7 +41,7 @@ def top_products(sales: pl.DataFrame, top: int = TOP) -> pl.DataFrame:
 
 
 def draw_top_products(sales: pl.DataFrame, first: date, last: date, top: int = TOP) -> bytes:
-    """A bar chart of the top products of `sales`, those of [first, last], as PNG bytes."""
+    """A bar chart of the top products in `sales`, of the days [first, last], as PNG bytes."""
     from matplotlib.figure import Figure
 
     shown = top_products(sales, top).reverse()

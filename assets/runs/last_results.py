@@ -1,7 +1,7 @@
-"""What a run planned and has nothing to say of: a check keeps its last result, the ledger its last word.
+"""Repeats the last result of each check that a run planned but did not evaluate.
 
-Dagster's UI plans every check of what it is asked to make, and shows one that is planned and then skipped as if it had
-never come out. Add here: what stands in for a result. Not here: a check (`stream.checks`).
+Dagster plans every check of the selected assets, and shows a planned check without a result as if it had never run.
+Add here: what stands in for a result. Not here: a check (`stream.checks`).
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_C
 Happened = dg.AssetMaterialization | dg.MaterializeResult | dg.AssetCheckEvaluation
 
 OF_RUN = "of_run"
-"""The metadata of a repeated result: the run that had it."""
+"""Metadata of a repeated result: the run that it comes from."""
 
 
 def with_last_results(context: dg.AssetExecutionContext, happened: Iterator[Happened]) -> Iterator[Happened]:
-    """All that happened, and then the last result of each planned check that did not come out; none if it never did."""
+    """All of `happened`, then the last result, if any, of each planned check that is not in it."""
     left = set(context.selected_asset_check_keys)
     for event in happened:
         if isinstance(event, dg.AssetCheckEvaluation):

@@ -1,17 +1,17 @@
-"""Whether somebody chose in the UI what a run makes, so that each thing of it is to be made, and told of.
+"""Whether a person launched a run in the UI: such a run makes and reports everything that was selected.
 
-Add here: how such a run is known. Not here: what is made.
+Add here: how such a run is recognized. Not here: what it makes.
 """
 
 import dagster as dg
 
 AUTOMATED = "dagster/from_automation_condition"
-"""The tag of what follows gold in its own time."""
+"""The tag of runs launched by declarative automation."""
 
 DAGSTERS_OWN = "__"
-"""How the name of Dagster's own job begins, in which a selection of assets runs, and a backfill of one."""
+"""Prefix of the name of Dagster's own job, which runs a selection of assets or a backfill."""
 
 
 def is_by_hand(context: dg.AssetExecutionContext) -> bool:
-    """Whether the run is of a selection that was launched in the UI, or part of a backfill of one."""
+    """Whether a person selected the run's assets in the UI, or launched a backfill that the run is part of."""
     return context.job_name.startswith(DAGSTERS_OWN) and AUTOMATED not in context.run.tags

@@ -1,6 +1,6 @@
-"""Who yields the processor: runs that are not on a payment's way to the screen.
+"""Lowers the CPU priority of runs other than the stream.
 
-Add here: what makes a run yield. Not here: a run.
+Add here: which runs yield. Not here: a run.
 """
 
 import os
@@ -12,10 +12,10 @@ from assets.runs.launched_by_hand import AUTOMATED
 NICENESS = 10
 
 YIELDING = {"dagster/backfill", AUTOMATED}
-"""The tags by which the daemon's backfills, and what follows gold in its own time, are known."""
+"""The tags of backfills and of runs launched by declarative automation."""
 
 
 def yield_to_stream(context: dg.AssetExecutionContext) -> None:
-    """Let the live stream go first from here on, in the process of such a run; nothing in any other run."""
+    """If the run has a tag of YIELDING, let the stream go first: set this process to NICENESS."""
     if YIELDING & context.run.tags.keys():
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)

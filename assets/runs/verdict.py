@@ -1,6 +1,6 @@
-"""What a check says.
+"""The result of a check.
 
-Add here: what holds for all checks. Not here: one of them (`stream.checks`, `customers.clv_checks`).
+Add here: what all checks share. Not here: a check (`stream.checks`, `customers.clv_checks`).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Figure = str | int | float | None
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a check passed, whether its failure is only a warning, and the figures that it went by."""
+    """Whether a check passed, its figures, and whether a failure is only a warning."""
 
     passed: bool
     figures: Mapping[str, Figure] = field(default_factory=dict)
