@@ -200,7 +200,7 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unquoted(tokens: pl.Series) -> pl.Series:
-    """The tokens without the quotes of strings; as they are where none is a string, as most numbers."""
+    """The tokens without string quotes; unchanged if none is a string, as with most numbers."""
     if not tokens.str.starts_with('"').any():
         return tokens
     return tokens.str.strip_prefix('"').str.strip_suffix('"')
