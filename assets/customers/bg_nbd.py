@@ -1,7 +1,7 @@
 """BG/NBD: how often a customer will buy again, and whether they still do.
 
-A customer buys at a rate of their own, and after each purchase leaves for good with a probability of their own; rates
-are gamma distributed, probabilities beta distributed. In MBG/NBD a customer may leave after the first purchase too.
+Each customer buys at their own rate, and leaves for good after a repeat purchase with their own probability. Rates are
+gamma distributed, these probabilities beta distributed. In MBG/NBD a customer may leave after the first purchase too.
 
 Sources: P. Fader, B. Hardie, K. L. Lee, "Counting Your Customers the Easy Way", Marketing Science 24(2), 2005 (BG/NBD);
 E. Batislam, M. Denizel, A. Filiztekin, "Empirical validation and comparison of models for customer base analysis",
@@ -24,10 +24,10 @@ NAMES = ("r", "alpha", "a", "b")
 
 @dataclass(frozen=True)
 class Histories:
-    """Customers with the same history, one place each: all arrays have one length.
+    """Distinct purchase histories, and how many customers have each. All arrays have the same length.
 
-    `frequency`: repeat purchases; `recency`: the age at the last of them, 0 for none; `age`: since the first purchase,
-    in the unit of recency; `customers`: how many have this history.
+    `frequency`: repeat purchases; `recency`: the age at the last of them, 0 for none; `age`: the time since the first
+    purchase, in the unit of recency; `customers`: how many have this history.
     """
 
     frequency: Floats
@@ -37,7 +37,7 @@ class Histories:
 
     @classmethod
     def of(cls, frequency: Floats, recency: Floats, age: Floats) -> "Histories":
-        """The histories of these customers, equal ones counted: it is all that the likelihood needs."""
+        """The distinct histories of these customers, with their counts: the likelihood needs nothing else."""
         each = np.column_stack([frequency, recency, age]).astype(float)
         distinct, counts = np.unique(each, axis=0, return_counts=True)
         return cls(distinct[:, 0], distinct[:, 1], distinct[:, 2], counts.astype(float))
@@ -45,7 +45,7 @@ class Histories:
 
 @dataclass(frozen=True)
 class BgNbd:
-    """The parameters of BG/NBD, or of MBG/NBD where `modified`; `alpha` in the unit of the histories' ages."""
+    """The parameters of BG/NBD, or of MBG/NBD if `modified`; `alpha` is in the unit of the histories' ages."""
 
     r: float
     alpha: float
@@ -58,21 +58,21 @@ class BgNbd:
         return self._likelihood(history)[0]
 
     def probability_alive(self, frequency: Floats, recency: Floats, age: Floats) -> Floats:
-        """That a customer still buys at the end of their age, from 0 to 1.
+        """The probability, from 0 to 1, that a customer still buys at the end of their age.
 
-        P. Fader, B. Hardie, "Computing P(alive) using the BG/NBD model", 2008; by definition 1 for a customer without
-        a repeat purchase, but not so in MBG/NBD.
+        P. Fader, B. Hardie, "Computing P(alive) using the BG/NBD model", 2008. Without a repeat purchase it is 1 by
+        definition in BG/NBD, but not in MBG/NBD.
         """
         gone = self._gone(frequency, recency, age)
         return np.asarray(1 / (1 + np.exp(np.minimum(gone, 700))))
 
     def expected_purchases(self, frequency: Floats, recency: Floats, age: Floats, ahead: Sequence[float]) -> Floats:
-        """Purchases within each of the times `ahead`, one row a customer, one column a time.
+        """Expected purchases within each of the times `ahead`: one row per customer, one column per time.
 
-        Equation 10 of Fader, Hardie and Lee 2005, before its integral over the leaving probability p is brought into
-        hypergeometric form: of a customer who is alive, E[X(t) | p] = (1 - (1 + p t / (alpha + T))^-(r + x)) / p, and
-        p is Beta(a, b + x). The integral is taken by Gauss-Jacobi quadrature: it has no pole at a = 1 and does not
-        overflow for a customer with hundreds of purchases, as the series does.
+        Equation 10 of Fader, Hardie and Lee 2005, as an integral over the leaving probability p, not in hypergeometric
+        form. For a customer who is alive, E[X(t) | p] = (1 - (1 + p t / (alpha + T))^-(r + x)) / p, and p is
+        Beta(a, b + x). Gauss-Jacobi quadrature computes the integral. Unlike the series, it has no pole at a = 1 and
+        does not overflow for a customer with hundreds of purchases.
         """
         alive = np.empty((len(frequency), len(ahead)))
         for count in np.unique(frequency):
@@ -85,7 +85,7 @@ class BgNbd:
         return np.asarray(alive * self.probability_alive(frequency, recency, age)[:, None])
 
     def _gone(self, frequency: Floats, recency: Floats, age: Floats) -> Floats:
-        """The logarithm of the odds that a customer has left; minus infinity where they can't have."""
+        """The log odds that a customer has left; minus infinity where they can't have left."""
         exits = frequency + self.modified - 1
         with np.errstate(divide="ignore", invalid="ignore"):
             odds = np.log(self.a) - np.log(self.b + exits)
@@ -93,7 +93,7 @@ class BgNbd:
         return np.where(exits >= 0, odds + longer, -np.inf)
 
     def _likelihood(self, history: Histories) -> tuple[float, Floats]:
-        """The log-likelihood, and its gradient by r, alpha, a and b."""
+        """The log-likelihood, and its gradient with respect to r, alpha, a and b."""
         r, alpha, a, b = self.r, self.alpha, self.a, self.b
         x, recency, age = history.frequency, history.recency, history.age
         kept, power = x + self.modified, r + x
@@ -122,10 +122,10 @@ _NODES = 48
 
 
 def _beta_quadrature(a: float, b: float) -> tuple[Floats, Floats]:
-    """Nodes in (0, 1) and weights that sum to 1: sums over them are means under Beta(a, b).
+    """Nodes in (0, 1) and weights that sum to 1: weighted sums over the nodes are means under Beta(a, b).
 
-    G. Golub, J. Welsch, "Calculation of Gauss quadrature rules", 1969, with the recurrence of the Jacobi polynomials;
-    weights from eigenvectors, so nothing overflows for large b.
+    G. Golub, J. Welsch, "Calculation of Gauss quadrature rules", 1969, with the recurrence of the Jacobi polynomials.
+    The weights come from eigenvectors, so nothing overflows for large b.
     """
     first, second = b - 1, a - 1
     n = np.arange(_NODES, dtype=float)
@@ -148,9 +148,9 @@ def _beta_quadrature(a: float, b: float) -> tuple[Floats, Floats]:
 
 
 def fit_bg_nbd(history: Histories, *, modified: bool = False) -> tuple[BgNbd, Fit]:
-    """The model with the largest likelihood. The fit's `doubt` says where the data can't tell.
+    """The model with the largest likelihood. The fit's `fit_warning` says why it can't be trusted.
 
-    The data is measured in its own longest age meanwhile, so that days and weeks end at the same optimum.
+    During the fit, times are divided by the longest age, so that days and weeks reach the same optimum.
     """
     if not history.customers.sum():
         return BgNbd(1, 1, 1, 1, modified), Fit({}, {}, 0.0, "there are no customers")

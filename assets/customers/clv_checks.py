@@ -1,6 +1,6 @@
-"""What must hold of the customer assets: money conserved, predictions possible, a model that the data bears out.
+"""The checks of the customer assets: money is conserved, predictions are possible, the data supports the model.
 
-Add here: a check of theirs. Not here: how a model is judged while it is fitted (`likelihood`).
+Add here: a check of a customer asset. Not here: how a model is judged while it is fitted (`likelihood`).
 """
 
 from decimal import Decimal
@@ -15,20 +15,20 @@ from resources.lake import Lake
 from resources.lake_table import VersionGoneError
 
 LARGEST = 1e12
-"""No number of purchases and no value is larger."""
+"""The upper limit for any number of purchases and any value."""
 
 TELLING_CUSTOMERS = 1_000
-"""Of fewer customers who came back a fit need not be trusted: there is too little to go by."""
+"""With fewer repeat customers a fit need not be trusted: there is too little data."""
 
 FACTOR = 2.0
-"""A model that foretells more than so many times what came, or less than one such part, is not calibrated."""
+"""A calibrated model predicts at most this many times the actual purchases, and at least 1 / FACTOR of them."""
 
 TELLING_PURCHASES = 100
-"""Of fewer purchases in the holdout nothing can be said."""
+"""If both actual and predicted purchases in the holdout are fewer, the check can't tell."""
 
 
 def revenue_conserved(lake: Lake) -> Verdict:
-    """The revenue, refunds, units and orders of all customers are those of customer_days, to the cent."""
+    """The sums of revenue, refunds, units and orders in customer_value equal those in customer_days, to the cent."""
     table = lake.table(CUSTOMER_VALUE)
     names = ["orders", "units", "revenue", "refunds"]
     try:
@@ -39,12 +39,12 @@ def revenue_conserved(lake: Lake) -> Verdict:
         {name: frame[name].sum() or Decimal(0) for name in names}
         for frame in (table.read(columns=names), days.read(columns=names))
     ]
-    differing = {name: f"{sums[0][name]} of {sums[1][name]}" for name in names if sums[0][name] != sums[1][name]}
+    differing = {name: f"{sums[0][name]}, not {sums[1][name]}" for name in names if sums[0][name] != sums[1][name]}
     return Verdict(not differing, {"revenue": float(sums[0]["revenue"]), **differing})
 
 
 def predictions_possible(lake: Lake) -> Verdict:
-    """Chances lie between 0 and 1, numbers and values are finite and not negative, and every customer has a value."""
+    """Every customer has a predicted value. Probabilities are from 0 to 1; predictions are finite, none is negative."""
     rows = lake.table(CUSTOMER_VALUE).read()
     numbers = pl.col("predicted_purchases", "near_predicted_purchases", "expected_order_value", "predicted_value")
     foretold = pl.col("prediction") != BY_PAST
@@ -57,7 +57,7 @@ def predictions_possible(lake: Lake) -> Verdict:
 
 
 def model_trusted(lake: Lake) -> Verdict:
-    """The newest fit can be trusted, if a thousand customers have come back; else what was so far stands in."""
+    """The newest fit can be trusted (checked from 1,000 repeat customers on); if not, past values stand in for it."""
     row = newest_model(lake.table(CLV_MODEL)).row
     doubts = {name: row[name] for name in ("purchases_doubt", "value_doubt") if row.get(name)}
     repeat = row.get("repeat_customers", 0)
@@ -65,7 +65,7 @@ def model_trusted(lake: Lake) -> Verdict:
 
 
 def holdout_calibrated(lake: Lake) -> Verdict:
-    """Fitted to the first two thirds of the history, the model foretells the purchases of the last to a factor of 2."""
+    """A fit without the last third of the history (at most 90 days) predicts its purchases to a factor of 2."""
     row = newest_model(lake.table(CLV_MODEL)).row
     actual, predicted = row.get("holdout_purchases"), row.get("holdout_predicted")
     if actual is None or predicted is None or max(actual, predicted) < TELLING_PURCHASES:
@@ -81,4 +81,4 @@ CHECKS = {
     "model_trusted": (CLV_MODEL, model_trusted),
     "holdout_calibrated": (CLV_MODEL, holdout_calibrated),
 }
-"""Each check, the table that it is shown at, and the function whose docstring explains it."""
+"""Each check: the table whose page shows it, and the function whose docstring is its description."""

@@ -1,4 +1,4 @@
-"""The models of lifetime value as a table: one row a fit, versioned, and when a new one is due.
+"""The table of lifetime value models, one versioned row per fit; and when a new fit is due.
 
 Add here: what is kept of a fit, and what makes a new one due. Not here: how models are fitted (`lifetime_model`).
 """
@@ -26,19 +26,19 @@ from resources.lake import Lake
 from resources.lake_table import LakeTable, again_on_conflict
 
 MODEL = "model_version"
-"""The name under which a commit holds the version of the model."""
+"""The progress that holds the model's version."""
 
 BG_NBD, MBG_NBD = "bg_nbd", "mbg_nbd"
 
 DRIFTED_FIT, DRIFTED_CUSTOMERS = 0.01, 0.1
-"""So large a change, in the mean log-likelihood of a customer or in their number, and a new fit is due at once."""
+"""A larger relative change, in the mean log-likelihood per customer or in their number, makes a new fit due at once."""
 
 _OPTIONS = ("unit_days", "near_days", "far_days", "discount_rate")
 
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model of the table, its version, and its row by column; no version and an empty row before the first fit."""
+    """A model from the table, its version, and its row by column. Before the first fit: no version and an empty row."""
 
     model: LifetimeModel
     version: int | None
@@ -46,7 +46,7 @@ class KnownModel:
 
 
 def newest_model(table: LakeTable, until: date | None = None) -> KnownModel:
-    """The last fit, or the last one of data up to a day; before the first one a model that knows nothing."""
+    """The last fit, or the last one to data up to the day `until`; before the first fit, a model without parameters."""
     rows = table.read(None if until is None else f"as_of <= DATE '{until}'")
     if rows.is_empty():
         return KnownModel(LifetimeModel(None, None, ClvOptions()), None, {})
@@ -63,7 +63,7 @@ def _model_of(row: Mapping[str, Any]) -> LifetimeModel:
 
 
 def reason_to_fit(known: KnownModel, buyers: pl.DataFrame, as_of: date | None, options: ClvOptions) -> str | None:
-    """Why a new fit is due for these histories, of days up to `as_of`: the word for the table, or None."""
+    """Why a new fit is due for these histories of days up to `as_of`, as the table's `reason`; None if it is not."""
     if as_of is None:
         return None
     if known.version is None:
@@ -86,9 +86,9 @@ def _has_drifted(known: KnownModel, buyers: pl.DataFrame) -> bool:
 
 
 def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = False) -> int | None:
-    """Fit the models anew where that is due, or asked for; the new version, None where there is nothing to do.
+    """Fit the models if that is due or asked for; return the new version, None if there was nothing to do.
 
-    A replay finds nothing due. The holdout's rows come first, so that a version that is seen is whole.
+    Idempotent unless `is_asked`. The holdout's rows are committed first, so a version that readers see is complete.
     """
 
     def fit() -> int | None:
@@ -125,7 +125,7 @@ def _described(fit: LifetimeFit) -> dict[str, object]:
 
 
 def _fitted(fit: Fit, names: tuple[str, ...], what: str) -> dict[str, object]:
-    """Parameters and errors by the table's names; null where the fit has none."""
+    """Parameters and errors under the table's column names; null where the fit has none."""
     errors = {f"{name}_error": _finite(fit.standard_errors.get(name)) for name in names}
     parameters = {name: fit.parameters.get(name) for name in names}
     return {**parameters, **errors, f"{what}_log_likelihood": fit.log_likelihood, f"{what}_doubt": fit.fit_warning}

@@ -1,4 +1,4 @@
-"""The holdout's report as a picture: what a model foretold beside what came.
+"""The holdout report as a picture: predicted beside actual purchases.
 
 Add here: a picture of a fit. Not here: the figures behind it (`holdout`).
 """
@@ -12,7 +12,7 @@ ACTUAL, PREDICTED = "#9a97b0", "#4f43dd"
 
 
 def draw_holdout(rows: pl.DataFrame) -> bytes:
-    """Rows of gold/clv_holdout of one version as PNG bytes: per customer by frequency, and summed up over the weeks."""
+    """Draw one version's rows of gold/clv_holdout as PNG bytes: per customer by frequency, and cumulative by week."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
@@ -23,11 +23,11 @@ def draw_holdout(rows: pl.DataFrame) -> bytes:
         each = (by_frequency[name] / by_frequency["customers"]).to_list()
         left.plot(buckets, each, color=color, marker="o", label=name)
     left.set_xticks(buckets, [f"{bucket}+" if bucket == MOST_FREQUENT else str(bucket) for bucket in buckets])
-    left.set_title("Purchases of a customer, by repeat purchases before", loc="left", fontsize=10)
+    left.set_title("Purchases per customer, by repeat purchases before", loc="left", fontsize=10)
     by_week = rows.filter(measure=BY_WEEK).sort("bucket")
     for name, color in (("actual", ACTUAL), ("predicted", PREDICTED)):
         right.plot(by_week["bucket"].to_list(), by_week[name].to_list(), color=color, marker="o", label=name)
-    right.set_title("Purchases of all, summed up over the weeks", loc="left", fontsize=10)
+    right.set_title("Purchases of all customers, cumulative by week", loc="left", fontsize=10)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)

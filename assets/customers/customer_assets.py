@@ -1,6 +1,6 @@
-"""The customer assets: the model of lifetime value, every buyer's value, and its days, on their own cadence.
+"""The customer assets: the model of lifetime value, every buyer's value, and its days, on their own schedule.
 
-One step makes all of them, since the value follows the model and most runs fit none.
+One step makes all of them, since the value depends on the model and most runs fit no model.
 Add here: what Dagster is told about them. Not here: the measures, the models, or when they run (`sensors`).
 """
 
@@ -42,9 +42,9 @@ def customer_value(
     clock: dg.ResourceParam[Clock],
     clv_options: dg.ResourceParam[ClvOptions],
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult | dg.AssetCheckEvaluation]:
-    """Fit the models anew if that is due, and bring every buyer's value to them and to gold.
+    """Fit the models if that is due, and refresh every buyer's value.
 
-    If the model alone was asked for, or somebody launched it by hand, it is refitted even where that is not due.
+    If only the models were selected, or somebody launched them by hand, they are fitted even if that is not due.
     """
     yield_to_stream(context)
     models = context.selected_asset_keys & MODELS
@@ -60,11 +60,11 @@ def customer_value(
 def _valued(
     context: dg.AssetExecutionContext, lake: Lake, done: Refreshed
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-    """The table of values, and its days once one was recorded; also if they are all that somebody asked for."""
+    """Report the values; also their days, if one was recorded or somebody selected them by hand."""
     is_asked = key_of(CUSTOMER_VALUE) in context.selected_asset_keys
     if done.recorded or (key_of(CUSTOMER_VALUE_DAYS) in context.selected_asset_keys and is_by_hand(context)):
         rows = dg.MetadataValue.int(lake.table(CUSTOMER_VALUE_DAYS).rows)
-        recorded = dg.MetadataValue.text(done.recorded.isoformat() if done.recorded else "no further day")
+        recorded = dg.MetadataValue.text(done.recorded.isoformat() if done.recorded else "no new day")
         metadata = {"dagster/row_count": rows, "recorded": recorded}
         yield dg.AssetMaterialization(key_of(CUSTOMER_VALUE_DAYS), metadata=metadata)
     figures = {"dagster/row_count": done.buyers, "predicted_anew": done.predicted}
@@ -89,7 +89,7 @@ def _checked(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.Asset
 
 
 def _fitted(lake: Lake, version: int) -> Iterator[dg.AssetMaterialization]:
-    """A fit: its row as metadata, and the holdout's report as a picture."""
+    """Report a fit: its row as metadata, and the holdout report as a picture."""
     row = newest_model(lake.table(CLV_MODEL)).row
     told = {name: value if isinstance(value, int | float) else str(value) for name, value in row.items()}
     yield dg.AssetMaterialization(key_of(CLV_MODEL), metadata={k: v for k, v in told.items() if row[k] is not None})

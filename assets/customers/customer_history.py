@@ -24,9 +24,9 @@ Basis = Literal["current", "recorded", "computed"]
 
 @dataclass(frozen=True)
 class Worth:
-    """A customer's row, None for one who had not bought yet, and the newest day with purchases that it takes in.
+    """A customer's row (None for one who had not bought yet), and the newest day with purchases that it includes.
 
-    `basis`: `current`, as the table stands; `recorded` at the end of that day; or, where nothing was recorded then,
+    `basis`: `current`, from customer_value; `recorded` at the end of that day; or, if nothing was recorded then,
     `computed` now from the purchases up to that day, with a model fitted to them alone.
     """
 
@@ -38,7 +38,7 @@ class Worth:
 def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) -> Worth:
     """What a customer was worth at the end of a day (UTC), or is now (None).
 
-    Day after day without purchases changes nothing: the answer is that of the last day on which anybody bought.
+    Days without purchases change nothing: the answer is that of the last day on which anybody bought.
     """
     table = lake.table(CUSTOMER_VALUE)
     newest: date | None = table.files()["max.as_of"].max() if table.rows else None  # type: ignore[assignment]

@@ -1,8 +1,8 @@
 """Every buyer's value: what they were worth, from customer_days, and what the newest model says they will be.
 
-The past is recomputed for all of them, since scores and segments compare them: a look costs a row a buyer and the
-newest two days, whatever the history. A prediction is recomputed only for those whose history, or whose model, is
-another one. A day's last state is kept in customer_value_days.
+The past is recomputed for all buyers, since scores and segments compare them. So a refresh reads one row per buyer and
+the newest two days, however long the history is. A prediction is recomputed only if the buyer's history or the model
+has changed. customer_value_days keeps the last state of a day.
 Add here: how the table follows its sources. Not here: the measures (`customer_value.sql`), or the models.
 """
 
@@ -22,21 +22,21 @@ from resources.lake import Lake
 from resources.lake_table import LakeTable, again_on_conflict
 
 REACHED = "reached_day"
-"""The name under which a commit holds the newest day on which anybody had bought, by its number in the calendar."""
+"""The progress that holds the newest day on which anybody had bought, as its ordinal."""
 
 DAILY_DAYS = 92
-"""Of so many days the state of each is kept, of those before them the last one of each month: so the table grows by a
-row a buyer and month. A day that is not kept is computed when it is asked for."""
+"""The state of each of this many newest days is kept, and of each month's last day before them. So the table grows by
+one row per buyer and month. A day that is not kept is computed on request."""
 
 AT_ONCE = 50_000
-"""Buyers that are compared and scored at once; it bounds the memory."""
+"""Buyers compared and scored at once; it bounds the memory."""
 
 _INPUTS = (*HISTORY, "monetary_value", "revenue", "average_order_value", "model_version")
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """How many buyers there are, for how many the prediction was made anew, and the day whose end was recorded."""
+    """How many buyers there are, how many predictions were recomputed, and the day whose end was recorded."""
 
     buyers: int
     predicted: int
@@ -50,7 +50,7 @@ def scored(past: pl.DataFrame, model: LifetimeModel, version: int | None) -> pl.
 
 
 def refresh_customer_value(lake: Lake) -> Refreshed:
-    """Bring customer_value to customer_days and to the newest model. A replay predicts nothing and changes no row."""
+    """Refresh customer_value from customer_days and the newest model. Idempotent: a second run predicts nothing."""
 
     def refresh() -> Refreshed:
         table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
@@ -77,17 +77,17 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
 
 
 def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `past` whose inputs are those of the known predictions, with these."""
+    """The rows of `past` whose inputs equal those of their known predictions, with these predictions."""
     same = [pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in _INPUTS]
     joined = past.join(known, on="user_id", suffix="_known").filter(same)
     return joined.select(*past.columns, *PREDICTED)
 
 
 def _record(lake: Lake, table: LakeTable, days: LakeTable, reached: int) -> date | None:
-    """Keep what customers were worth at the end of a day, once it is over. Again, it is the same.
+    """Keep what customers were worth at the end of a day, once it is over. Idempotent.
 
-    Computed from what was bought until its end, of which the table had not seen the last minutes, with the model that
-    was the newest then.
+    Computed from all purchases up to its end, since the table had not seen those of the last minutes, with the model
+    that was newest then.
     """
     before = table.progress(REACHED) or 0
     if not 0 < before < reached:
@@ -108,22 +108,22 @@ def _record(lake: Lake, table: LakeTable, days: LakeTable, reached: int) -> date
 
 
 def thinned_out(days: Iterable[date]) -> list[date]:
-    """Which of these recorded days are given up: of those DAILY_DAYS before the newest one all but a month's last."""
+    """Which of these recorded days to delete: those DAILY_DAYS or more before the newest, except each month's last."""
     known = sorted(days)
     last = {(day.year, day.month): day for day in known}
     return [day for day in known if (known[-1] - day).days >= DAILY_DAYS and day != last[day.year, day.month]]
 
 
 def _reached(history: pl.DataFrame) -> int:
-    """The newest day on which anybody bought, or on which such a row was written where a shop's clock ran ahead.
+    """The newest day on which anybody bought, as its ordinal; 0 if nobody has bought.
 
-    0 where nobody has bought.
+    If a shop's clock ran ahead: the day on which the newest purchase was read.
     """
     newest = history.select(pl.min_horizontal(pl.col("last_day").max(), pl.col("updated_at").max().dt.date())).item()
     return newest.toordinal() if isinstance(newest, date) else 0
 
 
 def customer_value_is_behind(lake: Lake) -> bool:
-    """Whether customer_days has changed, or the model, since customer_value was last computed."""
+    """Whether customer_days or the model has changed since customer_value was last computed."""
     table, model = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL).progress(MODEL) or 0
     return (table.progress(MODEL) or 0) != model or has_changed(table, lake.table(CUSTOMER_DAYS))

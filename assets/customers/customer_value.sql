@@ -3,7 +3,7 @@
 -- frequency = days with a purchase after the first; recency = age at the last of them; monetary_value = revenue per
 -- such repeat day, null for those who bought on one day only.
 WITH newest AS (SELECT max(last_day) AS as_of FROM history),
-     -- Parts of a buyer's history are of different days: the first day is that of one of them.
+     -- The parts of a buyer's history hold different days, so only one of them holds the first day.
      whole AS (
          SELECT
              user_id,
@@ -32,8 +32,9 @@ WITH newest AS (SELECT max(last_day) AS as_of FROM history),
              as_of
          FROM whole, newest
      ),
-     -- RFM: fifths of all buyers, 5 the best. Equal buyers have equal scores, so a fifth may be more or less than one:
-     -- equal days count upward, since whoever bought on the newest day is recent whoever else is; the rest downward.
+     -- RFM: fifths of all buyers, 5 is best. Equal buyers have equal scores, so a score may hold more or less than a
+     -- fifth of them. Ties in recency get the higher score, since whoever bought on the newest day is recent, however
+     -- many others did; ties in the rest get the lower score.
      scored AS (
          SELECT
              *,

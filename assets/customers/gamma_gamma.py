@@ -1,4 +1,4 @@
-"""Gamma-Gamma: what a customer's purchases are worth on average, of which only some have been seen.
+"""Gamma-Gamma: the mean value of a customer's purchases, estimated from the few that were seen.
 
 Source: P. Fader, B. Hardie, "The Gamma-Gamma Model of Monetary Value", 2013.
 Add here: what follows from the model alone. Not here: how many purchases there will be (`bg_nbd`).
@@ -16,7 +16,7 @@ NAMES = ("p", "q", "gamma")
 
 @dataclass(frozen=True)
 class GammaGamma:
-    """The parameters; `gamma` in the currency of the values."""
+    """The parameters of Gamma-Gamma; `gamma` is in the currency of the values."""
 
     p: float
     q: float
@@ -27,9 +27,9 @@ class GammaGamma:
         return self._likelihood(frequency, value)[0]
 
     def expected_value(self, frequency: Floats, value: Floats) -> Floats:
-        """The mean value of a customer's next purchases (equation 5): the seen one, drawn towards that of all.
+        """The mean value of a customer's next purchases (equation 5): the seen mean, drawn towards that of all.
 
-        With no purchase seen (`frequency` 0, whatever `value`) it is the mean of all, infinite for q <= 1.
+        With no purchase seen (`frequency` 0; `value` is ignored) it is the mean of all customers, infinite for q <= 1.
         """
         seen = np.where(frequency > 0, value, 0.0)
         below = self.p * frequency + self.q - 1
@@ -53,18 +53,18 @@ class GammaGamma:
 
 
 def fit_gamma_gamma(frequency: Floats, value: Floats) -> tuple[GammaGamma, Fit]:
-    """The model with the largest likelihood; customers without a purchase of a positive value say nothing.
+    """The model with the largest likelihood. Only repeat purchases with a positive mean value count.
 
-    The fit's `doubt` says where the data can't tell.
+    The fit's `fit_warning` says why it can't be trusted.
     """
     telling = (frequency > 0) & (value > 0)
     x, seen = frequency[telling].astype(float), value[telling].astype(float)
     if len(x) == 0:
-        return GammaGamma(1, 1, 1), Fit({}, {}, 0.0, "nobody has bought twice")
+        return GammaGamma(1, 1, 1), Fit({}, {}, 0.0, "nobody has bought again at a positive value")
     unit = float(seen.mean())
     fit = maximise(NAMES, lambda parameters: GammaGamma(*parameters)._likelihood(x, seen / unit), len(x))
     in_units = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.parameters.items()}
     errors = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.standard_errors.items()}
     model = GammaGamma(**in_units)
-    fit_warning = fit.fit_warning or ("the mean of all is not finite (q <= 1)" if model.q <= 1 else None)
+    fit_warning = fit.fit_warning or ("the mean of all customers is not finite (q <= 1)" if model.q <= 1 else None)
     return model, Fit(in_units, errors, model.log_likelihood(x, seen), fit_warning)

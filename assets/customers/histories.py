@@ -1,7 +1,7 @@
-"""Purchase histories: what the models need of each buyer and nothing else, so that a million fit in little memory.
+"""Purchase histories: only what the models need of each buyer, so that a million fit in little memory.
 
-Add here: how a history is read off customer_days. Not here: the other measures of a buyer (`customer_value.sql`, which
-defines these alike: a test holds them together).
+Add here: how a history is read from customer_days. Not here: the other measures of a buyer (`customer_value.sql`, which
+also defines these; a test keeps both definitions equal).
 """
 
 from datetime import date
@@ -9,11 +9,11 @@ from datetime import date
 import polars as pl
 
 READ = ("user_id", "revenue", "event_date")
-"""The columns of customer_days that histories are made from."""
+"""The columns of customer_days from which histories are made."""
 
 
 def purchase_histories(days: pl.DataFrame) -> pl.DataFrame:
-    """One row a buyer, from READ of customer_days: user_id, frequency, recency, tenure_days and monetary_value.
+    """One row per buyer, from READ of customer_days: user_id, frequency, recency, tenure_days and monetary_value.
 
     Days count from the first purchase; tenure_days until the newest day on which anybody bought.
     """
@@ -30,7 +30,7 @@ def purchase_histories(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def histories_in(parts: pl.DataFrame) -> pl.DataFrame:
-    """The same from the parts of `purchase_history`."""
+    """The rows that `purchase_histories` gives, from the parts of `purchase_history`."""
     grouped = parts.group_by("user_id").agg(
         pl.col("days").sum(),
         pl.col("first_day").min(),
@@ -49,6 +49,6 @@ def histories_in(parts: pl.DataFrame) -> pl.DataFrame:
 
 
 def newest_day(days: pl.DataFrame) -> date | None:
-    """The newest day on which anybody bought; None where nobody has."""
+    """The newest day on which anybody bought; None if nobody has."""
     newest = days["event_date"].max()
     return newest if isinstance(newest, date) else None

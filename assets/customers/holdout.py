@@ -1,4 +1,4 @@
-"""How well a model foretells: fitted to the first part of the history, and held to what came after it.
+"""How well a model predicts: fitted to the first part of the history, and compared with what came after it.
 
 Add here: a figure of the report. Not here: the model (`lifetime_model`), or the pictures (`clv_pictures`).
 """
@@ -17,26 +17,26 @@ from assets.tables import CLV_HOLDOUT
 
 LONGEST_DAYS = 90
 SHORTEST_DAYS = 7
-"""A holdout is the last third of the history, no longer and no shorter than this."""
+"""A holdout is the last third of the history, LONGEST_DAYS at most; there is none shorter than SHORTEST_DAYS."""
 
 MOST_FREQUENT = 7
-"""Customers who have bought again so often, or more often, are one bucket."""
+"""Customers with this many repeat purchases, or more, share one bucket."""
 
 BY_FREQUENCY, BY_WEEK = "frequency", "week"
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """`rows` as in gold/clv_holdout but for the version, `figures` as the columns of gold/clv_model name them."""
+    """`rows` as in gold/clv_holdout, without the version; `figures` under the column names of gold/clv_model."""
 
     rows: pl.DataFrame
     figures: dict[str, object]
 
 
 def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
-    """The report of a model that saw these customer_days but for their last third.
+    """The report of a model that saw these customer_days without their last third (at most LONGEST_DAYS).
 
-    None where the history is too short, or where the first part says too little to fit a model to it.
+    None if the history is too short, or if its first part holds too little to fit a model.
     """
     first, last = days["event_date"].min(), newest_day(days)
     length = min((last - first).days // 3, LONGEST_DAYS) if isinstance(first, date) and last else 0
@@ -67,7 +67,7 @@ def _weeks(days: int) -> list[int]:
 
 
 def _expected(buyers: pl.DataFrame, model: BgNbd, ends: list[int], unit_days: int) -> pl.DataFrame:
-    """Per distinct history: the customers, and the purchases that one of them is expected to make until each end."""
+    """Per distinct history: its customers, and the expected purchases of one of them until each of `ends`."""
     counted = buyers.group_by(HISTORY).len("customers").sort(HISTORY)
     frequency, recency, age = (counted[name].cast(pl.Float64).to_numpy() for name in HISTORY)
     ahead = [end / unit_days for end in ends]
@@ -76,7 +76,7 @@ def _expected(buyers: pl.DataFrame, model: BgNbd, ends: list[int], unit_days: in
 
 
 def _by_frequency(buyers: pl.DataFrame, after: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
-    """What customers bought in the holdout, by how often they had bought again before it."""
+    """Purchases in the holdout, by the customers' repeat purchases before it."""
     bucket = pl.col("frequency").clip(upper_bound=MOST_FREQUENT).alias("bucket")
     each = pl.col("predicted").list.last() * pl.col("customers")
     predicted = expected.group_by(bucket).agg(each.sum().alias("predicted"))
@@ -87,7 +87,7 @@ def _by_frequency(buyers: pl.DataFrame, after: pl.DataFrame, expected: pl.DataFr
 
 
 def _by_week(customers: int, after: pl.DataFrame, expected: pl.DataFrame, start: date, ends: list[int]) -> pl.DataFrame:
-    """What all of them bought until the end of each week of the holdout; the last week may be a part of one."""
+    """Purchases of all customers until the end of each week of the holdout; the last week may be shorter."""
     ages = (after["event_date"] - start).dt.total_days().to_numpy()
     sums = np.array(expected["predicted"].to_list()).T @ expected["customers"].cast(pl.Float64).to_numpy()
     found = {"bucket": range(1, len(ends) + 1), "actual": [(ages <= end).sum() for end in ends], "predicted": sums}

@@ -1,7 +1,7 @@
-"""What customers will be worth: how often they will buy, times what a purchase is worth, discounted.
+"""What customers will be worth: how often they will buy, times the value of a purchase, discounted.
 
-A purchase is a day with a purchase, as in the literature: several orders of one day are one. All histories are in the
-columns that `customer_value.sql` computes, in days.
+A purchase is a day with a purchase, as in the literature: several orders on one day count once. Histories use the
+columns of `customer_value.sql`, in days.
 Add here: what follows from both models together. Not here: a model's formulas (`bg_nbd`, `gamma_gamma`), or where fits
 are kept (`clv_model`).
 """
@@ -19,19 +19,19 @@ from assets.customers.options import ClvOptions
 from assets.tables import AMOUNT, PREDICTED
 
 STEP_DAYS = 30
-"""Purchases are discounted by such steps, each as of its middle."""
+"""Purchases are discounted in steps of this length, each as of its middle."""
 
 DAYS_A_YEAR = 365
 
 BY_MODEL, BY_MODEL_AND_PAST, BY_PAST = "model", "model, past order value", "past"
-"""What a prediction rests on: both models; that of purchases with the value seen so far; or nothing but the past."""
+"""What a prediction is based on: both models; the purchase model and the past order value; or the past alone."""
 
 HISTORY = ("frequency", "recency", "tenure_days")
 
 
 @dataclass(frozen=True)
 class LifetimeModel:
-    """Two fitted models; one of them is None where its fit can't be trusted."""
+    """Two fitted models; each is None if its fit can't be trusted."""
 
     purchases: BgNbd | None
     value: GammaGamma | None
@@ -40,7 +40,7 @@ class LifetimeModel:
 
 @dataclass(frozen=True)
 class LifetimeFit:
-    """A model with how it was found: both fits, with their doubts, and how many customers they are from."""
+    """A model and how it was found: both fits with their warnings, and how many customers they used."""
 
     model: LifetimeModel
     purchases: Fit
@@ -50,7 +50,7 @@ class LifetimeFit:
 
 
 def fit_lifetime(buyers: pl.DataFrame, options: ClvOptions) -> LifetimeFit:
-    """The models with the largest likelihood for these buyers: HISTORY in days, and monetary_value."""
+    """Fit both models to these buyers by maximum likelihood. Reads HISTORY, in days, and monetary_value."""
     bg_nbd, purchases = fit_bg_nbd(histories(buyers, options), modified=options.modified)
     gamma_gamma, value = fit_gamma_gamma(_floats(buyers, "frequency"), _floats(buyers, "monetary_value"))
     model = LifetimeModel(
@@ -60,18 +60,18 @@ def fit_lifetime(buyers: pl.DataFrame, options: ClvOptions) -> LifetimeFit:
 
 
 def histories(buyers: pl.DataFrame, options: ClvOptions) -> Histories:
-    """The distinct histories of buyers, counted, in the unit of the options."""
+    """The distinct histories of buyers with their counts, in the unit of the options."""
     counted = buyers.group_by(HISTORY).len().sort(HISTORY)
     frequency, recency, age = (_floats(counted, name) for name in HISTORY)
     return Histories(frequency, recency / options.unit_days, age / options.unit_days, _floats(counted, "len"))
 
 
 def predict(buyers: pl.DataFrame, model: LifetimeModel) -> pl.DataFrame:
-    """The columns PREDICTED beside those of `buyers`: HISTORY, monetary_value, revenue and average_order_value.
+    """Add the columns PREDICTED to `buyers`. Reads HISTORY, monetary_value, revenue and average_order_value.
 
-    predicted_* is over far_days, near_predicted_* over near_days; expected_order_value is that of one purchase day.
-    Without a model that can be trusted the value is the one so far, and `prediction` says so. Money is rounded to
-    cents, the other figures to six places, so that they do not depend on how many customers are scored at once.
+    predicted_* covers far_days, near_predicted_* near_days; expected_order_value is per purchase day. Without a
+    trusted purchase model the values are past ones, and `prediction` says so. Money is rounded to cents, the other
+    figures to six places, so that they do not depend on how many customers are scored at once.
     """
     if model.purchases is None:
         past = {"expected_order_value": "average_order_value", "predicted_value": "revenue"}
@@ -114,7 +114,7 @@ def _steps(days: int) -> list[int]:
 
 
 def _discounted(expected: Floats, days: Sequence[int], rate: float) -> Floats:
-    """Purchases until each of `days`, one row a customer, as the number that is worth as much today."""
+    """The discounted number of purchases per customer, from the expected ones until each of `days` (a column each)."""
     ends = np.array(days, float)
     middles = (ends + np.concatenate([[0.0], ends[:-1]])) / 2
     return np.asarray(np.diff(expected, axis=1, prepend=0.0) @ (1 + rate) ** (-middles / DAYS_A_YEAR))

@@ -1,7 +1,7 @@
 """Maximum likelihood that always ends, and says whether its answer can be trusted.
 
-Parameters are positive; they are sought as logarithms within wide bounds, so that no data drives them to nowhere. An
-optimum on a bound, or one where the likelihood is flat, means that the data does not say what the parameter is.
+Parameters are positive. The search is over their logarithms, within wide bounds, so that no data drives them to zero or
+infinity. An optimum on a bound, or with a flat likelihood, means that the data does not determine the parameter.
 
 Add here: how an optimum is found and judged. Not here: a model's likelihood (`bg_nbd`, `gamma_gamma`).
 """
@@ -16,10 +16,10 @@ from scipy.optimize import minimize
 Floats = NDArray[np.float64]
 
 LogLikelihood = Callable[[Floats], tuple[float, Floats]]
-"""From positive parameters to the log-likelihood and its gradient by them."""
+"""From positive parameters to the log-likelihood and its gradient with respect to them."""
 
 BOUND = 12.0
-"""How far a parameter's logarithm may go from zero: from 6e-6 to 160,000, in units of the data."""
+"""The largest absolute logarithm of a parameter: parameters are from 6e-6 to 160,000, in units of the data."""
 
 _STARTS = (0.0, -1.5, 1.5)
 _STEP = 1e-4
@@ -29,7 +29,7 @@ _STEP = 1e-4
 class Fit:
     """Parameters by name, their standard errors (NaN where there are none), and the log-likelihood at them.
 
-    `doubt` says why the fit can't be trusted; None where it can.
+    `fit_warning` says why the fit can't be trusted; None if it can.
     """
 
     parameters: Mapping[str, float]
@@ -64,13 +64,13 @@ def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> 
 
 _PRECISION = {"maxiter": 2_000, "maxfun": 20_000, "ftol": 1e-14, "gtol": 1e-9}
 _STILL = 1e-4
-"""The largest slope, for one observation, that an optimum may have."""
+"""The largest slope, per observation, that an optimum may have."""
 
 
 def _judge(
     names: Sequence[str], slope: Callable[[Floats], Floats], logs: Floats, weight: float
 ) -> tuple[Floats, str | None]:
-    """The standard errors of the logarithms, by the observed information; and what speaks against the optimum."""
+    """The standard errors of the logarithms, from the observed information; and why the optimum can't be trusted."""
     nowhere = np.full(len(logs), np.nan)
     outside = [name for name, value in zip(names, logs, strict=True) if abs(value) > BOUND - 0.01]
     if outside:
@@ -85,9 +85,9 @@ def _judge(
     errors = np.sqrt(np.diag(vectors @ np.diag(1 / values) @ vectors.T) / weight)
     if errors.max() > _WIDEST:
         loose = [name for name, error in zip(names, errors, strict=True) if error > _WIDEST]
-        return errors, f"the data hardly says what {' and '.join(loose)} is"
+        return errors, f"the data hardly determines {' and '.join(loose)}"
     return errors, None
 
 
 _WIDEST = 2.0
-"""A logarithm's standard error past which the parameter is a guess: within a factor of fifty either way."""
+"""Above this standard error of its logarithm, a parameter is a guess: within a factor of fifty either way."""

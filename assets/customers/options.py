@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ClvOptions:
-    """How lifetime value is predicted: the model of purchases, its unit of time, two horizons, and the discount.
+    """How lifetime value is predicted: the purchase model, its unit of time, two horizons, and the discount.
 
     `unit_days` is 7 for weeks or 1 for days: the fit is the same, its parameter alpha is in that unit.
-    `discount_rate` is what a year takes off, such as 0.1.
+    `discount_rate` is the discount per year, for example 0.1.
     """
 
     modified: bool = False

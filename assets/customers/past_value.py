@@ -1,6 +1,6 @@
 """What every buyer was worth: the historical measures, computed by `customer_value.sql`.
 
-Add here: how the query is asked. Not here: what a measure means (the `.sql` file), or predictions (`lifetime_model`).
+Add here: how the query is run. Not here: what a measure means (the `.sql` file), or predictions (`lifetime_model`).
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from assets.tables import CUSTOMER_VALUE, PREDICTED
 from resources.duckdb_engine import duckdb_session, query
 
 MEMORY = "400MB"
-"""What DuckDB may take: enough for a million buyers, and with more it is no faster."""
+"""DuckDB's memory limit: enough for a million buyers; with more it is no faster."""
 
 _SCHEMA = pl.Schema(
     {name: kind for name, kind in CUSTOMER_VALUE.schema.items() if name not in (*PREDICTED, "model_version")}
@@ -19,7 +19,7 @@ _SCHEMA = pl.Schema(
 
 
 def past_value(history: pl.DataFrame) -> pl.DataFrame:
-    """One row a buyer, from parts of their histories (`purchase_history`): customer_value but for the predictions."""
+    """One row per buyer, from parts of their histories (`purchase_history`): customer_value without predictions."""
     sql = Path(__file__).with_name("customer_value.sql").read_text()
     with duckdb_session({"history": history}, memory_limit=MEMORY) as connection:
         return query(connection, sql).select(_SCHEMA.names()).cast(_SCHEMA)

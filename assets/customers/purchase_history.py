@@ -1,7 +1,7 @@
-"""What each buyer has bought so far, from customer_days: in two parts, of which that of the days that are over is kept.
+"""What each buyer has bought so far, from customer_days, in two parts; the part of the older days is kept.
 
-So a look costs the newest two days of customer_days, and a row for each buyer.
-Add here: how the parts come about. Not here: what is computed from them (`past_value`, `histories`).
+So a refresh reads the newest two days of customer_days, and one row per buyer.
+Add here: how the parts are made. Not here: what is computed from them (`past_value`, `histories`).
 """
 
 from datetime import date
@@ -16,19 +16,19 @@ from resources.lake import Lake
 from resources.lake_table import LakeTable
 
 OPEN_DAYS = 2
-"""So many of the newest days are read at each look."""
+"""How many of the newest days each refresh reads."""
 
 _SQL = Path(__file__).with_name("purchase_history.sql")
 
 
 def history_of(days: pl.DataFrame) -> pl.DataFrame:
-    """One row a buyer, from rows of customer_days: the columns of `purchase_history.sql`."""
+    """One row per buyer, from rows of customer_days: the columns of `purchase_history.sql`."""
     with duckdb_session({"customer_days": days}) as connection:
         return query(connection, _SQL.read_text())
 
 
 def purchase_history(lake: Lake, days: LakeTable, until: date | None = None) -> pl.DataFrame:
-    """The same of customer_days as a whole, or up to a day; two rows for a buyer whose days lie in both parts."""
+    """The history in all of customer_days, or up to the day `until`; two rows for a buyer with days in both parts."""
     held = sorted(day_rows(days))
     closed = [day for day in held[:-OPEN_DAYS] if until is None or day <= until]
     newest = [day for day in held if day not in set(closed) and (until is None or day <= until)]

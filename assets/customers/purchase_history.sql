@@ -1,4 +1,4 @@
--- What each buyer bought on some days: all that their value is computed from, so that parts of it can be put together.
+-- What each buyer bought on some days: all that their value is computed from. The parts of a buyer can be combined.
 SELECT
     user_id,
     sum(orders)::BIGINT                                          AS orders,
