@@ -1,8 +1,8 @@
-"""Abandoned carts: what users put in their carts and left there, of the newest days of silver.
+"""Abandoned carts: what users put in their carts and left there, from the newest days of silver.
 
-Computed as a whole at each look: it does not matter in which order events came. What still counts of days before the
-newest two is kept (`kept_parts`). So a look costs these two days, without their views, and what lies in carts: it grows
-with the day. An event of an older day costs a read of all days of the rule. All rows of the table are replaced.
+Each refresh computes and replaces the whole table, so the order in which events came does not matter. What still counts
+of days before the newest two is kept (`kept_parts`). So a refresh reads these two days, without their views, and what
+lies in carts: its cost grows with the running day. An event of an older day costs a read of all days of the rule.
 Add here: how the table follows silver. Not here: what counts as abandoned (`abandoned_carts.sql`).
 """
 
@@ -24,10 +24,10 @@ from resources.prefetch import prefetched
 from resources.slices import SLICE
 
 OPEN_DAYS = 2
-"""So many of the newest days are looked at each time."""
+"""How many of the newest days each refresh reads."""
 
 RULE = "rule"
-"""The name under which a commit holds a hash of the rule it went by."""
+"""The progress that holds a fingerprint of the rule, and of the query."""
 
 _COUNTING = Path(__file__).with_name("counting_carts.sql")
 _READ = ("event_time", "event_type", "product_id", "brand", "price", "user_id", "user_session")
@@ -41,16 +41,16 @@ def abandoned(events: pl.DataFrame, now: datetime, rule: CartRule) -> pl.DataFra
 
 
 def newest_moment(silver: LakeTable) -> datetime | None:
-    """The newest event_time, or when the newest event was read where a shop's clock ran ahead; None of no event.
+    """The newest event_time; if a shop's clock ran ahead, when the newest event was read. None if there is no event.
 
-    It is the tables' own clock: what they say depends on the events alone.
+    This is the table's own clock: its rows depend on the events alone.
     """
     files = silver.files()
     if files.is_empty():
         return None
     day = files["partition.event_date"].max()
     last: datetime = files.filter(pl.col("partition.event_date") == day)["max.event_time"].max()  # type: ignore[assignment]
-    # Statistics are cut to milliseconds: they prune the files, and the rows say the moment.
+    # Statistics are cut to milliseconds: they choose the files, the rows give the exact time.
     since = f"event_time >= TIMESTAMP '{last - timedelta(seconds=1):%Y-%m-%d %H:%M:%S}'"
     newest = silver.read(f"{since} AND {SILVER_EVENTS.on_days([last.date()])}", ["event_time"])
     moment: datetime = min([newest["event_time"].max(), files["max.ingested_at"].max()])  # type: ignore[type-var, assignment]
@@ -58,13 +58,13 @@ def newest_moment(silver: LakeTable) -> datetime | None:
 
 
 def carts_are_behind(lake: Lake, rule: CartRule) -> bool:
-    """Whether silver has changed, or the rule, since the table was computed."""
+    """Whether silver or the rule has changed since the table was computed."""
     table = lake.table(ABANDONED_CARTS)
     return _has_other_rule(table, rule) or has_changed(table, lake.table(SILVER_EVENTS))
 
 
 def refresh_carts(lake: Lake, rule: CartRule) -> int:
-    """Bring the table to silver; the number of its rows. A replay changes nothing."""
+    """Refresh the table from silver; return the number of its rows. Idempotent."""
 
     def refresh() -> int:
         table, silver = lake.table(ABANDONED_CARTS), lake.table(SILVER_EVENTS)
@@ -97,7 +97,7 @@ def _counting(lake: Lake, silver: LakeTable, name: str, days: list[date]) -> pl.
 
 
 def counting_carts(events: pl.DataFrame) -> pl.DataFrame:
-    """Of the carts, removals and purchases of some days those that may still count."""
+    """The carts, removals and purchases of some days that may still count."""
     with duckdb_session({"events": events}) as connection:
         return query(connection, _COUNTING.read_text()).cast({name: SILVER_EVENTS.schema[name] for name in _READ})
 

@@ -1,6 +1,6 @@
--- Items that lie in carts and were left there: put in, neither taken out nor bought since, for getvariable('minutes').
--- "Now" is getvariable('now') in microseconds since 1970. A removal or a purchase empties the item's place, whatever the
--- quantity; in the same second it comes after the cart.
+-- Abandoned items: put in a cart at least getvariable('minutes') ago, and neither removed nor bought since. "Now" is
+-- getvariable('now') in microseconds since 1970. A removal or a purchase takes all of an item out of the cart; in the
+-- same second it counts as later than the cart.
 WITH emptied AS (
     SELECT *, max(event_time) FILTER (event_type <> 'cart') OVER (PARTITION BY user_id, product_id) AS emptied_at FROM events
 )

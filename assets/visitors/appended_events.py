@@ -1,7 +1,7 @@
-"""Days that have only grown: the tables of visitors are brought to them by what is new, whatever the day holds.
+"""Days that have only grown: the visitor tables take in the new events, at a cost that does not grow with the day.
 
-What the new events' users, and whoever shares a visit with them, did earlier that day comes from `day_index`. A user's
-row, and a session, are computed of all of their events by the same query that computes a whole day.
+`day_index` tells what the users of the new events, and others in the same visits, did earlier that day. A user's row,
+or a session, is computed from all of its events, by the same query that computes a whole day.
 Add here: how a table takes in new events. Not here: a whole day (`whole_days`), or when (`daily_tables`).
 """
 
@@ -22,16 +22,16 @@ from resources.lake_table import LakeTable
 from resources.superseding import SUPERSEDED_FROM, Superseding
 
 STEP_ROWS = 500_000
-"""About so many new events are taken in at once; it bounds the memory at about 1.5 GB."""
+"""About this many new events are taken in at once; it bounds the memory at about 1.5 GB."""
 
 INDEXED_DAYS = 3
-"""So many of the newest days have an index; of an older day all events are read, piece by piece."""
+"""How many of the newest days have an index. Of an older day all events are read, piece by piece."""
 
 MANY_LATE = 20_000
-"""With so many new events a day without an index is computed as a whole."""
+"""With more new events than this, a day without an index is computed as a whole."""
 
 _ROWS = 2**34
-"""A number of rows is smaller: it shares a progress with a batch."""
+"""Larger than any day's number of rows, which shares one progress with a batch."""
 
 _DAY = timedelta(days=1)
 
@@ -40,7 +40,7 @@ _COUNTING = SESSIONS.superseding or Superseding((), ())
 
 @dataclass(frozen=True)
 class Growth:
-    """New events of a day: of the batches after `before`, up to `until`, with which the day has so many `rows`."""
+    """New events of a day, from the batches after `before` up to `until`. With them the day has `rows` rows."""
 
     day: date
     before: int
@@ -59,9 +59,10 @@ def shown(silver: LakeTable, days: list[date], query: str) -> dict[str, int]:
 
 
 def growth_of(table: LakeTable, silver: LakeTable, day: date, query: str) -> Growth | None:
-    """What a table has to take in next of a day; None where the day has to be computed as a whole, or is not late.
+    """What a table has to take in next for a day; None if the day must be computed as a whole, or is not stale.
 
-    It is whole where silver holds other rows than those that the table has seen and those of later batches.
+    A day is computed as a whole if it is new or rebuilt, if the query changed, if the day has at least doubled, if it
+    has many new events and no index, or if silver's rows are not those seen plus those of later batches.
     """
     if table.progress(_base(day)) != _base_of(silver, day, query):
         return None
@@ -81,7 +82,10 @@ def growth_of(table: LakeTable, silver: LakeTable, day: date, query: str) -> Gro
 
 
 def take_in(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth, progress: dict[str, int]) -> None:
-    """Bring a table to these events, in one commit with `progress`. What is in the place of other rows is appended."""
+    """Add these events to a table, in one commit with `progress`. Rows that supersede others are appended.
+
+    The funnel's rows of the day are replaced.
+    """
     if table.layout is FUNNEL_DAILY:
         rows = _funnel(lake, table, silver, growth)
         table.replace(rows, FUNNEL_DAILY.on_days([growth.day]), progress)
@@ -91,7 +95,7 @@ def take_in(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth, pro
 
 
 def step_progress(silver: LakeTable, growth: Growth, query: str) -> dict[str, int]:
-    """The progress of a commit after which a table shows the events of a step."""
+    """The progress of a commit after which a table shows the events of this step."""
     return _progress(silver, growth.day, query, growth.until, growth.rows)
 
 
@@ -116,7 +120,7 @@ def _is_indexed(silver: LakeTable, day: date) -> bool:
 
 
 def _superseded(table: LakeTable, appended: pl.DataFrame) -> dict[str, int]:
-    """Which days hold rows that may not count."""
+    """The progress that says which days hold rows that may not count."""
     days = sorted(set(appended["event_date"]))
     since = [table.progress(SUPERSEDED_FROM) or 0, *(day.toordinal() for day in days)]
     first = min((number for number in since if number), default=0)
@@ -124,12 +128,12 @@ def _superseded(table: LakeTable, appended: pl.DataFrame) -> dict[str, int]:
 
 
 def unsettled(day: date) -> str:
-    """The progress that holds the day's number in the calendar while it may have rows that do not count."""
+    """The progress that holds the day's ordinal while the day may have rows that do not count."""
     return f"unsettled/{recent_slot_of(day)}"
 
 
 def _around(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
-    """STEP of what the new events' users and visits did on the day, up to the step's last batch."""
+    """What the new events' users and visits did on the day, up to the step's last batch: the columns STEP."""
     if _is_indexed(silver, growth.day):
         found = index_of(lake, silver, growth.day).around(growth.events)
     else:
@@ -142,7 +146,10 @@ def _around(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
 def _of_users(
     lake: Lake, silver: LakeTable, day: date, users: pl.Series, visits_in: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """CODED of what users did on a day, with the day; with `visits_in` of its visits alone, and where there is none."""
+    """What users did on a day: the columns CODED, and the day.
+
+    With `visits_in`, an indexed day gives only events of its visits and those without a visit.
+    """
     if _is_indexed(silver, day):
         return index_of(lake, silver, day).of_users(users, visits_in)
     theirs = coded(_filtered(silver, day, pl.col("user_id").is_in(users.implode())), CODED)
@@ -160,9 +167,9 @@ def _user_days(lake: Lake, silver: LakeTable, growth: Growth) -> pl.DataFrame:
 
 
 def _funnel(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
-    """The day's rows: those that are there and, added to them, what the new events amount to.
+    """The day's rows: those of the table, plus the counts of the new events.
 
-    A user or a visit is counted where nothing earlier that day is alike: so only keys of new events are counted at.
+    A user or visit is not counted twice for the same step and key. So only the keys of new events change.
     """
     around = _around(lake, silver, growth).with_columns(event_date=pl.lit(growth.day))
     first = pl.concat(first_times(around, who, growth.before) for who in ("users", "sessions"))
@@ -173,7 +180,7 @@ def _funnel(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> 
 
 
 def _sessions(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
-    """The sessions that are new, or are others than they were. Those that are no more are taken out of the table."""
+    """The sessions that are new or have changed. Those that no longer exist are removed from the table."""
     names = codes_of(growth.events["user_session"])
     touched = pl.col("user_session").is_null() | pl.col("user_session").is_in(names["code"].implode())
     events = _over_midnight(lake, table, silver, growth).filter(touched)
@@ -187,13 +194,13 @@ def _sessions(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -
 
 
 def _named(sessions: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """Sessions with the names of visits in place of their codes."""
+    """Replace the codes of visits by their names."""
     named = sessions.rename({"user_session": "code"}).join(names, on="code", how="left", maintain_order="left")
     return named.select(SESSIONS.schema.names())
 
 
 def _take_out(table: LakeTable, gone: pl.DataFrame) -> None:
-    """Sessions that now begin on an earlier day. A look that is cut short here does it again: no progress is made."""
+    """Remove sessions that now begin on an earlier day. No progress is committed: after a kill this is done again."""
     listed = ", ".join(map(str, gone["user_id"].unique()))
     where = f"{SESSIONS.on_days(gone['event_date'].unique())} AND user_id IN ({listed})"
     kept = table.read(where).join(gone, on=gone.columns, how="anti", nulls_equal=True)
@@ -201,7 +208,7 @@ def _take_out(table: LakeTable, gone: pl.DataFrame) -> None:
 
 
 def _over_midnight(lake: Lake, table: LakeTable, silver: LakeTable, growth: Growth) -> pl.DataFrame:
-    """All events of the new events' users on the day, and, for whom a session may cross it, on the days around it."""
+    """All events of the new events' users on the day. If a session may cross midnight, also on the days around it."""
     held, users, new = day_rows(silver), growth.events["user_id"].unique(), growth.events
     whole = [_of_users(lake, silver, growth.day, users, new).filter(pl.col("batch") <= growth.until)]
     for step in (-_DAY, _DAY):
@@ -215,7 +222,7 @@ def _over_midnight(lake: Lake, table: LakeTable, silver: LakeTable, growth: Grow
 
 
 def _crossing(events: pl.DataFrame, day: date, step: timedelta) -> pl.Series:
-    """The users who did something within the silence before or after the midnight at which the day begins or ends."""
+    """The users with an event within SILENCE of the midnight that begins the day (a step back) or ends it (forward)."""
     midnight = pl.lit(day if step < timedelta(0) else day + step).cast(SILVER_EVENTS.schema["event_time"])
     near = (pl.col("event_time") - midnight).abs() <= SILENCE
     return events.filter(near)["user_id"].unique()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CartRule:
-    """An item is abandoned after so many `minutes`; carts that are older than so many `days` are given up."""
+    """An item is abandoned after `minutes` in a cart; events older than `days` days are ignored."""
 
     minutes: int = 60
     days: int = 30

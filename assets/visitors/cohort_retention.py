@@ -1,7 +1,7 @@
 """Cohorts: who came back month by month, from user_days.
 
-What users did in a month that is over, and in the running one but for its newest two days, is kept (`kept_parts`). So a
-look costs two days, and a row for each user and month with a visit; an older day that changed costs its month.
+What users did before the newest two days is kept, month by month (`kept_parts`). So a refresh reads two days, and one
+row per user and month with a visit; an older day that changed costs its month.
 Add here: how the table follows user_days. Not here: what a cohort is (`cohort_retention.sql`).
 """
 
@@ -21,7 +21,7 @@ from resources.lake import Lake
 from resources.lake_table import LakeTable, again_on_conflict
 
 OPEN_DAYS = 2
-"""So many of the newest days are read at each look."""
+"""How many of the newest days each refresh reads."""
 
 _READ = ("user_id", "views", "carts", "purchases", "revenue", "event_date")
 _MONTHS = Path(__file__).with_name("user_months.sql")
@@ -33,7 +33,7 @@ def cohorts_are_behind(lake: Lake) -> bool:
 
 
 def refresh_cohorts(lake: Lake) -> int:
-    """Bring the table to user_days; the number of its rows. A replay changes nothing."""
+    """Refresh the table from user_days; return the number of its rows. Idempotent."""
 
     def refresh() -> int:
         table, days = lake.table(COHORT_RETENTION), lake.table(USER_DAYS)
@@ -46,7 +46,7 @@ def refresh_cohorts(lake: Lake) -> int:
 
 
 def _user_months(lake: Lake, days: LakeTable) -> Iterator[pl.DataFrame]:
-    """What users did in each month: the running one in two parts."""
+    """What users did in each month; a month that holds newest days comes in two parts."""
     held = sorted(day_rows(days))
     for month, closed in groupby(held[:-OPEN_DAYS], key=_month):
         yield kept_part(lake, days, f"user_months/{month}", list(closed), _READ, user_months, _MONTHS.read_text())
@@ -54,7 +54,7 @@ def _user_months(lake: Lake, days: LakeTable) -> Iterator[pl.DataFrame]:
 
 
 def user_months(days: pl.DataFrame) -> pl.DataFrame:
-    """Per activity, user and month the revenue, from rows of user_days."""
+    """The revenue per activity, user and month, from rows of user_days."""
     with duckdb_session({"user_days": days}) as connection:
         return query(connection, _MONTHS.read_text())
 

@@ -1,5 +1,5 @@
--- The carts, removals and purchases of some days that may still count: carts that nothing has emptied since, and what
--- emptied a place last. With later events they amount to what all events of the days do.
+-- The carts, removals and purchases of some days that may still count: carts of items that nothing took out since, and
+-- what last took an item out. With later events they give the same abandoned carts as all events of these days.
 SELECT * EXCLUDE emptied_at
 FROM (
     SELECT *, max(event_time) FILTER (event_type <> 'cart') OVER (PARTITION BY user_id, product_id) AS emptied_at FROM events

@@ -1,8 +1,8 @@
-"""What visitors do, day by day: tables that are computed from all events of a day, beside the path of the sales.
+"""What visitors do, day by day: tables computed from all events of a day, apart from the path of the sales.
 
-A day that has grown takes in what is new (`appended_events`); one whose silver was rebuilt, by whomever, is computed as
-a whole (`whole_days`). The table's own commits say what each day shows.
-Add here: how such a table follows silver. Not here: what it says (the `.sql` file of its name).
+A day that has only grown takes in the new events (`appended_events`). A day whose silver was rebuilt is computed as a
+whole (`whole_days`). The table's own commits say what each day shows.
+Add here: how these tables follow silver. Not here: what they say (the `.sql` files of their names).
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,22 +24,22 @@ from resources.slices import slices_of
 from resources.superseding import SUPERSEDED_FROM
 
 COMMITTED_DAYS = 7
-"""Days of one commit where days are computed as a whole: what a kill costs."""
+"""How many days computed as a whole share a commit: a kill loses no more than these."""
 
 SETTLED_ON = "settled_on"
-"""The progress of a table: the newest day of silver when its closed days were settled."""
+"""The progress that holds silver's newest day when the table's closed days were last settled."""
 
 
 def stale_days(lake: Lake, layout: TableLayout) -> list[date]:
-    """The days of which the table does not say what silver's rows amount to."""
+    """The days of the table that do not show silver's current rows."""
     return _followed(lake.table(layout), lake.table(SILVER_EVENTS)).stale
 
 
 def refresh_days(lake: Lake, layout: TableLayout, days: Iterable[date] | None = None) -> Iterator[list[date]]:
-    """Bring the stale days of a table to silver, or compute these days as a whole; yield them as they are committed.
+    """Refresh a table's stale days from silver, or compute the given `days` as a whole; yield days once committed.
 
-    Costs what is new, where days have only grown. A replay finds nothing to do. A day that silver holds no more is
-    emptied. At the end the days that are over are settled, once a day, and their indexes are dropped.
+    Days that have only grown cost only their new events. Idempotent. A day that silver no longer holds is emptied. At
+    the end, closed days are settled (once a day) and the indexes of old days are dropped.
     """
     wanted = sorted(stale_days(lake, layout) if days is None else days)
     for start in range(0, len(wanted), COMMITTED_DAYS):
@@ -52,19 +52,19 @@ def refresh_days(lake: Lake, layout: TableLayout, days: Iterable[date] | None = 
 
 
 def is_stale(lake: Lake, layout: TableLayout) -> bool:
-    """Whether the table has to be brought to silver for some day."""
+    """Whether the table has a stale day."""
     return bool(stale_days(lake, layout))
 
 
 def any_stale(lake: Lake) -> bool:
-    """Whether one of these tables has to be brought to silver for some day."""
+    """Whether any of VISITOR_TABLES has a stale day."""
     return any(is_stale(lake, layout) for layout in VISITOR_TABLES)
 
 
 def settle(lake: Lake, layout: TableLayout) -> None:
-    """Leave one row in the place of those that were superseded, on the days before silver's newest one.
+    """Remove superseded rows from the days before silver's newest one. Changes no row that counts.
 
-    It reads and writes such a day as a whole, and is done once a day. Changes no row that counts.
+    Reads and writes a whole day, so it is done once a day.
     """
     table = lake.table(layout)
     newest = max(day_rows(lake.table(SILVER_EVENTS)), default=None)
@@ -90,7 +90,7 @@ def _counting(table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
 
 
 def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: bool) -> None:
-    """The table's handle comes before silver's: what another run has computed of newer rows is not replaced."""
+    """Load the table before silver: otherwise this could replace what another run computed from newer rows."""
     table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
     followed, query = _followed(table, silver), sql_of(layout)
     late = days if are_all_whole else [day for day in days if day in followed.stale]

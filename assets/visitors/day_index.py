@@ -1,7 +1,7 @@
-"""The events of the newest days by user, on the local disk: what a user did earlier today is found without the others.
+"""The events of the newest days by user, on the local disk: it finds a user's events without reading the whole day.
 
-It is filled from silver and may be deleted at any time: the next look fills it again, which costs a read of the day.
-Text is kept as codes, two hashes of 64 bits: what is asked of earlier events is whether two of them hold the same one.
+It is filled from silver and may be deleted at any time: the next refresh fills it again, by one read of the day. Texts
+are kept as codes, two hashes of 64 bits each: the only question is whether two events hold the same text.
 Add here: how events are kept and found. Not here: what is computed from them (`appended_events`).
 """
 
@@ -22,13 +22,13 @@ from resources.lake_table import LakeTable
 from resources.record_runs import Keys, RecordRuns, Records
 
 PIECE = 2_000_000
-"""So many events are sorted at once: about 600 MB of memory."""
+"""Events sorted at once: about 600 MB of memory."""
 
 READ = (
     *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
     *("price", "user_id", "user_session", "ingested_at", "event_date"),
 )
-"""What the tables of visitors read of silver."""
+"""The columns of silver that the visitor tables read."""
 
 _KINDS = pl.Enum(["view", "cart", "remove_from_cart", "purchase"])
 _MOMENTS = ("event_time", "ingested_at")
@@ -40,14 +40,14 @@ _VISIT = np.dtype([("user_id", "i8")])
 _NONE = int(np.iinfo(np.int64).min)
 
 CODED = ("event_time", "event_type", "product_id", "price", "user_id", "user_session", "ingested_at", "batch")
-"""What rows of users and sessions are computed from, beside the day."""
+"""The columns, besides the day, from which rows of user_days and sessions are computed."""
 
 STEP = ("event_type", "product_id", "category_id", "brand", "user_id", "user_session", "batch")
-"""What distinct users and visits are counted from."""
+"""The columns from which distinct users and visits are counted."""
 
 
 def coded(events: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """CODED or STEP of rows of silver, with codes in place of brand and visit: as the index answers."""
+    """Rows of silver as the index returns them: the columns CODED or STEP, with codes in place of brand and visit."""
     return _decoded(_encoded(events), names)
 
 
@@ -60,21 +60,24 @@ def codes_of(texts: pl.Series) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class DayIndex:
-    """One day of silver, at the version of this handle, by user and by the names of visits."""
+    """One day of silver, at the version of this handle, by user and by name of visit."""
 
     silver: LakeTable
     day: date
     folder: Path
 
     def around(self, events: pl.DataFrame) -> pl.DataFrame:
-        """What the users of these events, and whoever shares a visit with them, did on the day: STEP of each event."""
+        """What the users of these events, and others in the same visits, did on the day: the columns STEP."""
         self._advance()
         sharing = self._visits.find(_visits_in(events))["user_id"]
         users = np.concatenate([events["user_id"].to_numpy(), sharing])
         return _decoded(self._events.find(np.unique(users)), STEP)
 
     def of_users(self, users: pl.Series, visits_in: pl.DataFrame | None = None) -> pl.DataFrame:
-        """All events of these users on the day, as `coded`; with `visits_in` those without a visit or of its visits."""
+        """All events of these users on the day, as `coded`.
+
+        With `visits_in`, only events of its visits and those without a visit.
+        """
         self._advance()
         found = self._events.find(np.unique(users.to_numpy()))
         if visits_in is not None:
@@ -90,7 +93,7 @@ class DayIndex:
         return RecordRuns(self.folder / "visits", _VISIT)
 
     def _advance(self) -> None:
-        """Bring the index to silver. If it holds other rows than silver does, it is refilled."""
+        """Update the index from silver. If it then has another number of rows than silver, refill it."""
         rows = day_rows(self.silver).get(self.day, (0, None))[0]
         if self._add(rows) != rows:
             self._events.drop()
@@ -98,9 +101,9 @@ class DayIndex:
             self._add(rows)
 
     def _add(self, rows: int) -> int:
-        """Add what is missing; how many events there are, as far as that can be compared with silver's `rows`.
+        """Add what is missing; return the number of events, or silver's `rows` if the two can't be compared.
 
-        Another process may have come further meanwhile: what it has added does no harm.
+        They can't if another process has added later batches meanwhile, which does no harm.
         """
         last = self.silver.progress("batch") or 0
         for runs, sort in ((self._events, _by_user), (self._visits, _by_visit)):
@@ -115,13 +118,13 @@ class DayIndex:
 
 
 def index_of(lake: Lake, silver: LakeTable, day: date) -> DayIndex:
-    """The index of a day; a rebuilt day has another one."""
+    """The index of a day. A rebuild of the day, or another version of Polars, starts a new one."""
     version = fingerprint(f"{rebuilds_of(silver, day)} {pl.__version__} {_EVENT}")
     return DayIndex(silver, day, _folder(lake) / f"{day:%Y%m%d}" / str(version))
 
 
 def drop_indexes(lake: Lake, before: date | None = None) -> None:
-    """Delete the indexes of the days before this one, or all of them."""
+    """Delete the indexes of the days before `before`, or all of them."""
     folder = _folder(lake)
     for path in folder.iterdir() if folder.exists() else ():
         if before is None or not re.fullmatch(r"\d{8}", path.name) or path.name < f"{before:%Y%m%d}":
@@ -162,14 +165,14 @@ def _visits_in(events: pl.DataFrame) -> Keys:
 
 
 def _decoded(records: Records, names: Sequence[str]) -> pl.DataFrame:
-    """These columns of the events, CODED or STEP."""
+    """These columns of the events: CODED or STEP."""
     numbers = pl.DataFrame({name: np.ascontiguousarray(records[name]) for name in _fields(names)})
     chosen = [_MADE.get(name, pl.col(name)).alias(name) for name in names]
     return numbers.select(chosen).cast(pl.Schema({name: SILVER_EVENTS.schema[name] for name in names}))
 
 
 def _fields(names: Sequence[str]) -> list[str]:
-    """The fields of a record that these columns are made of."""
+    """The fields of a record from which these columns are made."""
     halves = [f"{name}_{half}" for name in names if name in _TEXTS for half in (1, 2)]
     return [
         *(name for name in names if name not in (*_TEXTS, "price")),
@@ -179,7 +182,7 @@ def _fields(names: Sequence[str]) -> list[str]:
 
 
 def _hash(text: pl.Expr, seed: int) -> pl.Expr:
-    """A hash of the text, null of none."""
+    """A hash of the text; null for null."""
     return pl.when(text.is_not_null()).then(text.hash(seed).reinterpret(signed=True))
 
 

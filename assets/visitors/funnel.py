@@ -1,6 +1,6 @@
-"""The funnel in parts: counts of events add up, and so do those of users and visits where each is looked at as a whole.
+"""The funnel in parts that add up: counts of events always do, counts of users and visits if none is in two parts.
 
-Add here: how parts are counted and put together. Not here: what the table says (`funnel_daily.sql`), or which events
+Add here: how parts are counted and added up. Not here: what the table says (`funnel_daily.sql`), or which events
 make a part (`whole_days`, `appended_events`).
 """
 
@@ -22,17 +22,17 @@ _COLUMN = {"users": "user_id", "sessions": "user_session"}
 
 
 def events_counted(events: pl.DataFrame) -> pl.DataFrame:
-    """Rows of funnel_daily by the query, as if nobody had done these events: users and visits are 0."""
+    """Rows of funnel_daily that count events alone, by the query: the counts of users and visits are 0."""
     nobody = [pl.lit(None, events.schema[name]).alias(name) for name in _COLUMN.values()]
     with gold_queries({"events": events.with_columns(nobody)}, window_seconds=1) as compute:
         return compute(FUNNEL_DAILY)
 
 
 def first_times(events: pl.DataFrame, who: Who, after: int = -1) -> pl.DataFrame:
-    """Rows of funnel_daily that count how many users, or visits, reached a step for the first time after a batch.
+    """Rows of funnel_daily that count the users, or visits, that reached a step for the first time after a batch.
 
-    Other counts are 0, and what is not in a row's key is null. Reads event_type, event_date, batch, what names a row,
-    and who did it.
+    Other counts are 0; columns that are not in a row's key are null. Reads event_type, event_date, batch, the key
+    columns, and the column of `who`.
     """
     known = events.filter(pl.col(_COLUMN[who]).is_not_null())
     return pl.concat(_first_times(known, level, column, who, after) for level, column in _LEVELS.items())
@@ -49,9 +49,9 @@ def _first_times(events: pl.DataFrame, level: str, column: str | None, who: Who,
 
 
 def added_up(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of funnel_daily, one for each key: counts added up, of the texts the largest.
+    """Rows of funnel_daily, one per key: counts are added up; of the other columns the largest value is kept.
 
-    At the level of products, brand and category are no part of the key.
+    At the product level, brand and category are not part of the key.
     """
     keys = {f"key_{name}": pl.when(level=name).then(_LEVELS[name]) for name in ("category", "brand")}
     summed = rows.with_columns(**keys).group_by(_KEY).agg(pl.col(_COUNTS).sum(), pl.col(_LARGEST).max())

@@ -1,6 +1,6 @@
--- The way to a purchase on a UTC day: of all events, and by category, brand and product; `level` says which.
--- Users and visits are counted anew at each level, since one of them may look at many products. An event without a visit
--- counts for its user alone.
+-- The steps to a purchase on a UTC day: over all events, and by category, brand and product; `level` says which.
+-- Users and visits are counted separately at each level, since one of them may view many products. An event without a
+-- visit counts for its user alone.
 SELECT
     CASE grouping(category_id, brand, product_id)
         WHEN 7 THEN 'all' WHEN 3 THEN 'category' WHEN 5 THEN 'brand' ELSE 'product'

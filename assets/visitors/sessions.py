@@ -1,4 +1,4 @@
-"""Sessions: what a user did without half an hour of silence. They cross midnight, so that a day is not computed alone.
+"""Sessions: what a user did without half an hour of silence. They cross midnight, so no day can be computed alone.
 
 Add here: which days have to be computed, and which events they need. Not here: what a session is (`sessions.sql`), or
 when the table follows silver (`daily_tables`).
@@ -23,10 +23,10 @@ Compute = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def touched_days(table: LakeTable, days: Iterable[date]) -> list[date]:
-    """The days of whose starts sessions may be others, where events of these `days` are others.
+    """The days whose sessions may have changed if events of `days` have. A session belongs to the day it begins on.
 
-    Those days; the day after each, whose first sessions may have begun the evening before; and the days on which
-    sessions of the table began that reach one of them.
+    These are `days`; the day after each, whose first sessions may have begun the evening before; and the days on which
+    sessions of the table began that reach one of `days`.
     """
     found: set[date] = set()
     for day in days:
@@ -38,11 +38,10 @@ def touched_days(table: LakeTable, days: Iterable[date]) -> list[date]:
 def sessions_of(
     silver: LakeTable, days: Sequence[date], columns: Sequence[str], compute: Compute
 ) -> Iterator[pl.DataFrame]:
-    """The sessions that begin on these days, in frames; `compute` makes sessions of whole events.
+    """The sessions that begin on these days, in frames; `compute` makes sessions from events.
 
-    Reads these days, the last half hour before them, and the days after them, in slices by user; where sessions go on
-    for longer, also what their users did on as many days more, so that a visitor who never pauses costs a look at these
-    days alone.
+    Reads these days, the last half hour before them, and the day after each, in slices by user. If a session goes on
+    longer, the days after that are read too, for its users alone: so a visitor who never pauses costs no full read.
     """
     rows = {day: count for day, (count, _) in day_rows(silver).items()}
     read = {*days, *(day + _DAY for day in days)} & rows.keys()
@@ -54,7 +53,7 @@ def sessions_of(
 
 
 def _followed(silver: LakeTable, events: pl.DataFrame, unread: set[date], compute: Compute) -> pl.DataFrame:
-    """The sessions of these events, with what came on the days after those that were read."""
+    """The sessions of these events, continued on the days after those that were read."""
     found, left = compute(events), set(unread)
     while more := days_after(found) & left:
         going_on = found.filter((pl.col("ended_at") + SILENCE).dt.date().is_in(sorted(more)))

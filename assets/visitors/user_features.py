@@ -1,6 +1,6 @@
 """Training data: what each user had done until the end of a day, and nothing from after it.
 
-Add here: a feature. Not here: what a user did on a day (`user_days.sql`), or a label: what a later day's features say.
+Add here: a feature. Not here: what a user did on a day (`user_days.sql`), or a label: take it from a later day.
 """
 
 from datetime import date
@@ -18,7 +18,7 @@ from resources.lake_table import again_on_conflict
 
 
 def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The features of every user that was seen until `as_of`, from rows like user_days; later rows change nothing.
+    """The features of every user seen until `as_of`, from rows of user_days; later rows change nothing.
 
     Counts and sums over the last 7, 30 and 90 days, which end with `as_of`, and over all days; days since the first and
     the last event, and since the last purchase; frequency and recency as in customer_value.
@@ -48,7 +48,7 @@ def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
 
 def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
-    """Put the features of a day in the place of those that the table has of it, by user. A replay is the same."""
+    """Compute the features of a day and replace the table's rows of it; return them, by user. Idempotent."""
 
     def make() -> pl.DataFrame:
         table = lake.table(USER_FEATURES)
@@ -64,9 +64,9 @@ def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
 def user_features(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult:
-    """Compute the features of some days; materialize the days that a model is to be trained on.
+    """Compute the features of the selected days. Select the days that a model is to be trained on.
 
-    A day that has not begun has none: nothing is known of it.
+    A day that has not begun gets no rows.
     """
     yield_to_stream(context)
     for _ in refresh_days(lake, USER_DAYS):

@@ -1,4 +1,4 @@
--- What a user brought in on the days of a month on which they did a thing: `any`, or views, carts and purchases alone.
+-- The revenue of a user in a month, by activity: on days with any event, or with a view, a cart or a purchase.
 SELECT activity, user_id, month, sum(revenue) AS revenue
 FROM (
     SELECT user_id, date_trunc('month', event_date)::DATE AS month, revenue, unnest(

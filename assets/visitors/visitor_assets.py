@@ -1,7 +1,7 @@
-"""The assets about what visitors do: they follow silver on a cadence of their own.
+"""The assets about what visitors do: they follow silver on their own schedule.
 
-They have no partitions in Dagster, unlike their tables: a run without a partition, as automation starts it, can't make
-assets that are all partitioned once their source is. A day whose events changed is computed anew in any case.
+They have no partitions in Dagster, unlike their tables: automation starts runs without a partition, and these can't
+make assets that are all partitioned if their source is. Each run refreshes all days whose events changed anyway.
 Add here: what Dagster is told about them. Not here: how they follow (the module of each table), or when (`sensors`).
 """
 
@@ -21,7 +21,7 @@ from resources.lake import Lake
 
 @dg.multi_asset(name="visitor_tables", specs=[spec_of(layout) for layout in VISITOR_TABLES], can_subset=True)
 def visitor_tables(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.MaterializeResult]:
-    """Compute the days anew whose events changed."""
+    """Refresh the days whose events changed."""
     yield_to_stream(context)
     for layout in VISITOR_TABLES:
         if key_of(layout) in context.selected_asset_keys:
@@ -34,7 +34,7 @@ def visitor_tables(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lak
 def abandoned_carts(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], cart_rule: dg.ResourceParam[CartRule]
 ) -> dg.MaterializeResult:
-    """Find anew what lies in carts that were left."""
+    """Recompute what lies in abandoned carts."""
     yield_to_stream(context)
     rows = refresh_carts(lake, cart_rule)
     worth = lake.table(ABANDONED_CARTS).read(columns=["cart_value"])["cart_value"].sum()
@@ -43,6 +43,6 @@ def abandoned_carts(
 
 @dg.multi_asset(name="cohort_retention", specs=[spec_of(COHORT_RETENTION)])
 def cohort_retention(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
-    """Count anew who came back."""
+    """Recompute who came back, month by month."""
     yield_to_stream(context)
     return dg.MaterializeResult(metadata={"dagster/row_count": refresh_cohorts(lake)})

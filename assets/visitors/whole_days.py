@@ -1,6 +1,6 @@
-"""Whole days of what visitors do, computed at once from silver in slices, so that a day of any size fits into memory.
+"""Whole days of what visitors do, computed from silver in slices, so that a day of any size fits into memory.
 
-A day is computed so when it is new, when its silver was rebuilt, and when the query is another one.
+A day is computed as a whole if it is new, if its silver was rebuilt, if the query changed, or if much of it is new.
 Add here: how slices become a table's rows. Not here: a day that has only grown (`appended_events`).
 """
 
@@ -21,13 +21,13 @@ from resources.slices import slices_of
 
 
 def computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a table that these events amount to, by the query of its name."""
+    """The rows of a table for these events, by the query of its name."""
     with gold_queries({"events": events}, window_seconds=1) as compute:
         return compute(layout)
 
 
 def whole_days(silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> Iterator[pl.DataFrame]:
-    """The table's rows of these days, in frames; of sessions those that begin on them."""
+    """The table's rows of these days, in frames; for sessions, those that begin on these days."""
     if layout is SESSIONS:
         return sessions_of(silver, days, READ, lambda events: computed(layout, events))
     if layout is FUNNEL_DAILY:
@@ -42,7 +42,7 @@ def _by_user(silver: LakeTable, layout: TableLayout, days: Sequence[date]) -> It
 
 
 def _funnel(silver: LakeTable, days: Sequence[date]) -> pl.DataFrame:
-    """In slices, users are counted in those by user and visits in those by visit: so none is counted twice."""
+    """A large day is read in slices by user, to count users, and again by visit, to count visits: none counts twice."""
     where, rows, columns = SILVER_EVENTS.on_days(days), _rows(silver, days), (*READ, "batch")
     if rows <= slices.READ_AT_ONCE:
         return computed(FUNNEL_DAILY, silver.read(where, READ))
