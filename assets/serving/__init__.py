@@ -1,4 +1,4 @@
-"""Copies of gold for other tools: a Kafka topic, PostgreSQL, a DuckDB file.
+"""Replicas of gold for other tools: a Kafka topic, PostgreSQL, a DuckDB file.
 
-Add here: a copy. Not here: when copies are brought up to date (`stream.replicas`).
+Add here: a replica. Not here: when replicas are updated (`stream.replicas`).
 """

@@ -1,6 +1,6 @@
-"""serving.duckdb: gold's tables in one file, for tools that bring a DuckDB driver and know nothing of Delta Lake.
+"""serving.duckdb: gold's tables in one file, for tools that have a DuckDB driver and can't read Delta Lake.
 
-Add here: what the file holds. Not here: how a tool is connected (docs/serving.md).
+Add here: what the file holds. Not here: how a tool connects to it (docs/serving.md).
 """
 
 import os
@@ -20,7 +20,7 @@ from resources.lake import Lake
 from resources.lake_table import LakeTable
 
 WINDOW_DAYS = 31
-"""Days of product_sales in the file, back from its newest one; product_sales_daily has them all."""
+"""How many newest days of product_sales the file holds; product_sales_daily has all days."""
 
 _RECENT = {
     "product_sales": f" WHERE event_date > (SELECT max(event_date) - {WINDOW_DAYS} FROM product_sales)",  # noqa: S608
@@ -31,7 +31,7 @@ SERVED = tuple(table for table in TABLES.values() if table.is_served)
 SERVING = dg.AssetSpec(
     ["serving", "duckdb"],
     deps=[key_of(layout) for layout in SERVED],
-    description=f"Gold's tables in one DuckDB file, for BI tools; product_sales of the last {WINDOW_DAYS} days.",
+    description=f"Gold's tables in one DuckDB file, for BI tools; product_sales has its last {WINDOW_DAYS} days.",
     group_name="serving",
     kinds={"duckdb"},
     owners=OWNERS,
@@ -46,10 +46,10 @@ class ServingFile:
 
 
 def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
-    """Put a new file in the place of the last one; the rows of each table.
+    """Replace the last file by a new one; return the number of rows of each table. Idempotent.
 
-    Who has the old one open keeps it as it was. The daily tables are of one batch. A replay makes the same tables.
-    Raises LakeError; the last file stays then.
+    A reader that has the old file open still sees its rows. The daily tables cover the same batch. Raises LakeError;
+    the last file then stays.
     """
     new = path.with_name(f"{path.name}.new")
     for left in (new, new.with_name(f"{new.name}.wal")):
@@ -66,7 +66,7 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
 
 
 def served_tables(lake: Lake) -> Mapping[str, LakeTable]:
-    """Gold's tables under their names in SQL; the daily ones are of one batch."""
+    """Gold's tables under their names in SQL; the daily ones cover the same batch."""
     daily = batch_snapshot(lake)
     return {table.sql_name: daily.tables.get(table.name) or lake.table(table) for table in SERVED}
 
@@ -77,7 +77,7 @@ def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
 
 @dg.multi_asset(name="serving", specs=[SERVING])
 def serving(lake: dg.ResourceParam[Lake], serving_file: dg.ResourceParam[ServingFile]) -> dg.MaterializeResult:
-    """Publish gold's tables anew."""
+    """Publish gold's tables."""
     rows = publish_serving(lake, serving_file.path)
     size = serving_file.path.stat().st_size
     return dg.MaterializeResult(metadata={**rows, "bytes": size, "path": dg.MetadataValue.path(str(serving_file.path))})

@@ -1,8 +1,8 @@
-"""Gold's tables in PostgreSQL, for tools that speak to a database: the same rows after each batch, in one transaction.
+"""Gold's tables in PostgreSQL, for tools that read a database: the same rows after each batch, in one transaction.
 
-The version that each table has stands in the same database, committed with its rows: so a copy is never half-made, and
-whatever was killed, the next run goes on from what is there.
-Add here: which tables are copied, and how they follow. Not here: how rows reach PostgreSQL (`resources.postgres`).
+The version of each table is stored in the same database and committed with its rows. So the replica is never half
+updated, and after a kill the next run goes on from what is there.
+Add here: which tables are replicated, and how. Not here: how rows reach PostgreSQL (`resources.postgres`).
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from resources.postgres import PostgresError, PostgresTables, postgres_tables
 
 SCHEMA = "salesinsights"
 COPIES = "copies"
-"""The table that says which version each table has."""
+"""The table in PostgreSQL that holds the version of each other table."""
 
 _COPIES = pl.Schema(
     {"table_name": pl.String(), "version": pl.Int64(), "fingerprint": pl.String(), "copied_at": UTC_MICROSECONDS}
@@ -32,7 +32,7 @@ _COPIES = pl.Schema(
 
 @dataclass(frozen=True)
 class PostgresReplica:
-    """The copy in the database at `url`, which holds a secret and is kept out of the repr."""
+    """The replica in the database at `url`, which holds a secret and is kept out of the repr."""
 
     url: str = field(repr=False)
 
@@ -41,7 +41,7 @@ class PostgresReplica:
         return dg.AssetSpec(
             ["serving", "postgres"],
             deps=[key_of(layout) for layout in SERVED],
-            description=f"Gold's tables in PostgreSQL, schema `{SCHEMA}`, brought up to date after each batch.",
+            description=f"Gold's tables in PostgreSQL, schema `{SCHEMA}`, updated after each batch.",
             group_name="serving",
             kinds={"postgres"},
             owners=OWNERS,
@@ -52,7 +52,7 @@ class PostgresReplica:
             with postgres_tables(self.url, SCHEMA) as database:
                 held = _held(database)
         except PostgresError as error:
-            raise ReplicaError(f"the copy can't be asked: {error}") from error
+            raise ReplicaError(f"can't read the versions in PostgreSQL: {error}") from error
         return any(held.get(name) != version_of(table) for name, table in served_tables(lake).items())
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
@@ -63,7 +63,7 @@ class PostgresReplica:
                     name: _copy(lake, database, name, table, held, now) for name, table in served_tables(lake).items()
                 }
         except (PostgresError, LakeError) as error:
-            raise ReplicaError(f"the copy is behind gold: {error}") from error
+            raise ReplicaError(f"PostgreSQL is behind gold: {error}") from error
 
 
 def _held(database: PostgresTables) -> dict[str, TableVersion]:
@@ -78,7 +78,7 @@ def _marks(database: PostgresTables) -> list[tuple[object, ...]]:
 def _copy(
     lake: Lake, database: PostgresTables, name: str, table: LakeTable, held: Mapping[str, TableVersion], now: datetime
 ) -> int:
-    """The rows written and deleted to bring one table up to date."""
+    """Update one table; return the number of rows written and deleted."""
     mark, keys = version_of(table), table.layout.key
     if held.get(name) == mark:
         return 0

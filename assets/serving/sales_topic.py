@@ -1,8 +1,8 @@
 """Product sales back to Kafka: each changed row of gold/product_sales is a message of a compacted topic.
 
-The key is product_id and window_start, the value the row with the version of the table that it was read from; a window
-that has no sales any more is a tombstone. Published at least once, by one writer at a time, in the order of versions:
-so the newest message of each key is the row as it is, whatever was killed or sent again.
+The key is product_id and window_start. The value is the row, and the version of the table that it was read from; a
+tombstone if the window has no sales any more. Messages are published at least once, by one writer at a time, in the
+order of versions: so the newest message of each key is the current row, also after kills and resends.
 Add here: what a message says. Not here: how gold's changes are found (`table_diff`).
 """
 
@@ -34,7 +34,7 @@ _KEY = ("product_id", "window_start")
 
 @dataclass(frozen=True)
 class SalesTopic:
-    """The topic `name`, followed by way of `connect`; `open_reader` opens a topic of that cluster."""
+    """The topic `name` in the cluster of `connect`; `open_reader` opens a topic of that cluster."""
 
     name: str
     connect: Callable[[], KafkaConnection]
@@ -45,15 +45,15 @@ class SalesTopic:
         return dg.AssetSpec(
             ["kafka", "product_sales"],
             deps=[key_of(PRODUCT_SALES)],
-            description=f"Product sales as the compacted Kafka topic {self.name}: key product_id and window_start, "
-            "value the row with the version of the table; a tombstone where there are no sales any more.",
+            description=f"Product sales as the compacted Kafka topic {self.name}. Key: product_id and window_start. "
+            "Value: the row and the version of the table; a tombstone if there are no sales any more.",
             group_name="serving",
             kinds={"kafka"},
             owners=OWNERS,
         )
 
     def is_behind(self, lake: Lake) -> bool:
-        """Asks the lake alone. A topic that somebody deleted is found when gold moves again."""
+        """Asks the lake alone. A deleted topic is noticed only when gold changes again."""
         _, held = _held(lake.table(SALES_TOPIC), self.name)
         return held != version_of(lake.table(PRODUCT_SALES))
 
@@ -67,7 +67,7 @@ class SalesTopic:
         connection = self.connect()
         ensure_topic(connection, sales_topic(self.name))
         reader = self.open_reader(connection, self.name)
-        # From here on nobody else publishes under this name, so that what the lake says of the topic stays true.
+        # From here on nobody else publishes under this name, so what the lake says about the topic stays true.
         writer = SoleWriter(connection, self.name)
         ledger, sales = lake.table(SALES_TOPIC), lake.table(PRODUCT_SALES)
         topic_id, held = _held(ledger, self.name)
@@ -87,13 +87,13 @@ class SalesTopic:
 
 
 def _held(ledger: LakeTable, topic: str) -> tuple[str, TableVersion | None]:
-    """The id of the topic that was last published to, and the version that it has."""
+    """The id of the topic that was last published to, and the version that it holds."""
     rows = ledger.read(columns=["topic", "topic_id", "version", "fingerprint"]).filter(topic=topic).rows()
     return (rows[0][1], TableVersion(rows[0][2], rows[0][3])) if rows else ("", None)
 
 
 def _keys_to_take_back(reader: KafkaReader, sales: LakeTable) -> pl.Series:
-    """The keys that the topic holds a row of and the table does not, found by reading all of the topic."""
+    """The keys whose row is in the topic but not in the table, found by reading the whole topic."""
     state = reader.state()
     newest = pl.DataFrame(schema={"key": pl.Binary, "is_row": pl.Boolean})
     for chunk in reader.read(state.start, state.end, READ_ROWS):
@@ -110,7 +110,7 @@ def _messages(rows: pl.DataFrame, gone: pl.Series, version: int) -> Iterator[Mes
 
 
 def _json_of(rows: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
-    """These columns as one JSON object a row; money is text, so that no reader takes it for a float."""
+    """These columns as one JSON object per row; money is text, so that no reader takes it for a float."""
     text = rows.select(columns).with_columns(
         pl.col(pl.Decimal).cast(pl.String), pl.col(UTC_MICROSECONDS).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
     )

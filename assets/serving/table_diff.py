@@ -1,6 +1,6 @@
-"""What changed in a gold table since a copy of it was made: rows that are new or different, and keys that are gone.
+"""What changed in a gold table since a replica was updated: rows that are new or different, and keys that are gone.
 
-Add here: how a change is found. Not here: where the copy is kept (`sales_topic`, `postgres_replica`).
+Add here: how a change is found. Not here: where the replica is kept (`sales_topic`, `postgres_replica`).
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from resources.table_files import rows_that_differ
 class TableVersion:
     """A version of a table, and a fingerprint of its columns and files.
 
-    The number alone does not name it: a lake that was repaired may give the same number to other rows.
+    The number alone does not identify it: after a repair the same number may belong to other rows.
     """
 
     version: int
@@ -26,14 +26,14 @@ class TableVersion:
 
 @dataclass(frozen=True)
 class Changes:
-    """From one version to another: `rows` that only the newer one holds, and the keys of those that are `gone`."""
+    """From one version to another: `rows` that only the newer one holds, and the keys of rows that are `gone`."""
 
     rows: pl.DataFrame
     gone: pl.DataFrame
 
 
 def version_of(table: LakeTable) -> TableVersion:
-    """The mark of the version that this handle is at."""
+    """The version that this handle is at."""
     files = table.files()
     paths = sorted(files["path"]) if files.height else []
     shape = [f"{name} {kind}" for name, kind in table.layout.schema.items()]
@@ -41,10 +41,10 @@ def version_of(table: LakeTable) -> TableVersion:
 
 
 def changes_since(lake: Lake, table: LakeTable, held: TableVersion | None) -> Changes | None:
-    """What changed from the version that `held` marks to the one of this handle.
+    """What changed from the version `held` to the one of this handle.
 
-    None where that can't be told, since that version is no longer kept: then a copy has to be compared as a whole.
-    Reads only the files that one of the versions has not.
+    None if there is no such version, or it is no longer kept: then the replica must be written as a whole. Reads only
+    the files that are not in both versions.
     """
     before = _marked(lake, table.layout, held) if held else None
     if before is None:
