@@ -35,7 +35,7 @@ FROM silver_batches WHERE batch <= getvariable('silver_events_batch') GROUP BY A
 
 @dataclass(frozen=True)
 class Audit:
-    """The findings (none is a pass), the totals of the ledger, its offsets, and the batch that each layer covers."""
+    """The findings (none: it passed), the totals of the ledger, its ranges, and the batch that each table covers."""
 
     findings: list[dict[str, str]]
     totals: Mapping[str, int]
@@ -48,10 +48,10 @@ class Audit:
 
 
 def audit(lake: Lake) -> Audit:
-    """Hold every layer to the ledgers and gold to silver. May run beside the live stream.
+    """Compare every layer with the ledgers, and gold with silver. May run beside the live stream.
 
-    A ledger tells what became of a message when it came. The archive may have brought a copy of it since, or a new rule
-    may have let it pass: where a ledger differs, the tables are held to a rebuild of the days instead.
+    A ledger says what became of a message when it came. Since then the archive may have brought a duplicate of it, or a
+    new rule may have accepted it. So if a ledger differs, the tables are compared with a rebuild of the days instead.
     """
     tables = open_tables(lake)
     covered = {name: batch_of(table) for name, table in tables.items()}
@@ -66,7 +66,7 @@ def audit(lake: Lake) -> Audit:
 
 
 def _is_restated(tables: Mapping[str, LakeTable], last: int, finding: Mapping[str, Any]) -> bool:
-    """Whether silver and quarantine hold what the days of a batch (or a month) amount to by the rules of today."""
+    """Whether silver and quarantine hold what a rebuild of a batch's (or month's) days gives by today's rules."""
     if finding["batch"] is None:
         return False
     bronze, silver, quarantine = (tables[name] for name in ("bronze_events", "silver_events", "silver_quarantine"))

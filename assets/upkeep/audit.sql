@@ -1,5 +1,5 @@
--- What is wrong with the lake, one row a finding; no row is the proof. Each layer is held to the ledger, and gold to
--- silver, up to the batch that the layer had covered when it was opened (the variables *_batch).
+-- What is wrong with the lake, one row per finding; no row is the proof. Each layer is compared with the ledger, and
+-- gold with silver, up to the batch that the layer covered when it was opened (the variables *_batch).
 WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_events_batch')),
 
      torn AS (
@@ -69,47 +69,51 @@ FROM ledger WHERE messages <> accepted + quarantined + duplicates OR markers < 0
 
 UNION ALL
 SELECT 'bronze',
-       format('{} partition {}, batch {} [{}, {}): the ledger has {} messages, bronze {} of {} offsets in [{}, {}]', source,
-              "partition", batch, start_offset, end_offset, l.messages, coalesce(b.messages, 0),
+       format('{} partition {}, batch {} [{}, {}): the ledger has {} messages, bronze has {} at {} offsets in [{}, {}]',
+              source, "partition", batch, start_offset, end_offset, l.messages, coalesce(b.messages, 0),
               coalesce(b.offsets, 0), b.lowest, b.highest), NULL, NULL
 FROM ledger l LEFT JOIN landed b USING (batch, "partition")
 WHERE l.messages <> coalesce(b.messages, 0) OR b.offsets <> b.messages OR b.lowest < start_offset
    OR b.highest >= end_offset
 
 UNION ALL
-SELECT 'bronze', format('partition {}, batch {}: {} messages that the ledger does not know', "partition", batch, messages),
+SELECT 'bronze', format('partition {}, batch {}: {} messages are not in the ledger', "partition", batch, messages),
        NULL, NULL
 FROM landed ANTI JOIN ledger USING (batch, "partition")
 
 UNION ALL
 SELECT 'silver',
-       format('{} partition {}, batch {}: the ledger has {} accepted, silver {}', source, "partition", batch, accepted,
-              coalesce(s.messages, 0)), batch, "partition"
+       format('{} partition {}, batch {}: the ledger has {} accepted, silver has {}', source, "partition", batch,
+              accepted, coalesce(s.messages, 0)), batch, "partition"
 FROM ledger l LEFT JOIN accepted s USING (batch, "partition") WHERE l.accepted <> coalesce(s.messages, 0)
 
 UNION ALL
 SELECT 'quarantine',
-       format('{} partition {}, batch {}: the ledger has {} quarantined, the table {}', source, "partition", batch,
+       format('{} partition {}, batch {}: the ledger has {} quarantined, the table has {}', source, "partition", batch,
               quarantined, coalesce(q.messages, 0)), batch, "partition"
 FROM ledger l LEFT JOIN quarantined q USING (batch, "partition") WHERE l.quarantined <> coalesce(q.messages, 0)
 
 UNION ALL
 SELECT 'archive',
-       format('{}: the ledger has {} lines = {} accepted + {} quarantined + {} duplicates, bronze {} of {} numbers', file,
-              m.lines, accepted, quarantined, duplicates, coalesce(b.lines, 0), coalesce(b.offsets, 0)), NULL, NULL
+       format('{}: the ledger has {} lines = {} accepted + {} quarantined + {} duplicates, bronze has {} at {} numbers',
+              file, m.lines, accepted, quarantined, duplicates, coalesce(b.lines, 0), coalesce(b.offsets, 0)),
+       NULL, NULL
 FROM months m LEFT JOIN lines b USING ("partition")
 WHERE m.lines <> accepted + quarantined + duplicates OR m.lines <> coalesce(b.lines, 0) OR b.offsets <> b.lines
 
 UNION ALL
-SELECT 'archive', format('month {}: {} lines in bronze that no ledger knows; load it again', "partition", lines), NULL, NULL
+SELECT 'archive', format('month {}: {} lines in bronze are in no ledger; load the month again', "partition", lines),
+       NULL, NULL
 FROM lines ANTI JOIN months USING ("partition")
 
 UNION ALL
-SELECT 'silver', format('{}: the ledger has {} accepted, silver {}', file, accepted, coalesce(s.lines, 0)), 0, "partition"
+SELECT 'silver', format('{}: the ledger has {} accepted, silver has {}', file, accepted, coalesce(s.lines, 0)),
+       0, "partition"
 FROM months m LEFT JOIN kept s USING ("partition") WHERE accepted <> coalesce(s.lines, 0)
 
 UNION ALL
-SELECT 'quarantine', format('{}: the ledger has {} quarantined, the table {}', file, quarantined, coalesce(q.lines, 0)),
+SELECT 'quarantine',
+       format('{}: the ledger has {} quarantined, the table has {}', file, quarantined, coalesce(q.lines, 0)),
        0, "partition"
 FROM months m LEFT JOIN refused q USING ("partition") WHERE quarantined <> coalesce(q.lines, 0)
 

@@ -1,8 +1,8 @@
 """A user who wants to be forgotten: every row about them leaves the lake, and none comes back.
 
-What is remembered is a hash of the user's number and the moment: an event from before it is dropped wherever it comes
-from, an event after it is a new one.
-Add here: what must be gone. Not here: how a table is rewritten (`resources.lake`).
+The lake keeps a hash of the user's number and the moment of forgetting. An event from before it is dropped, wherever it
+comes from; an event after it is a new one.
+Add here: what must be gone. Not here: how a table is rewritten (`resources.lake_table`).
 """
 
 from collections.abc import Iterator
@@ -39,12 +39,12 @@ from resources.lake import Lake
 from resources.lake_table import TableLayout, again_on_conflict
 
 KEPT = tuple(table for table in TABLES.values() if table.keeps_users)
-"""The tables that nothing recomputes: the user's rows are deleted from them."""
+"""The tables that are not recomputed: the user's rows are deleted from them."""
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed: rows of bronze, and the days that they were of."""
+    """What was removed: the number of rows of bronze, and their days."""
 
     rows: int
     days: list[date]
@@ -52,7 +52,7 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class _Trace:
-    """What has to be made anew for a user: kept until all of it is, since bronze can't tell any more."""
+    """What has to be rebuilt for a user. Kept until all of it is, since bronze no longer holds their rows."""
 
     days: list[date]
     batches: list[int]
@@ -73,10 +73,10 @@ _NOTHING = pl.Schema({name: BRONZE_EVENTS.schema[name] for name in (*PLACE, "bat
 def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forgotten:
     """Remove every row about a user: messages and lines, refused ones that hold the number, and what was made of them.
 
-    Rewrites the files that hold such a row, and the ledgers of the batches and months that brought it; then deletes
-    from disk, and from the logs, whatever older version held it. Nothing else may run on the lake meanwhile. A replay
-    finds nothing more, and one that was cut short is made whole by the next. Kafka keeps its own copy, for as long as
-    its retention says.
+    Rewrites the files that hold these rows, and the ledgers of the batches and months that brought them. Then deletes
+    all older versions of every table, from disk and from the logs. Nothing else may run on the lake meanwhile. A second
+    run finds nothing more; one that was cut short is completed by the next. Kafka keeps its messages until their
+    retention ends.
     """
     found = pl.concat([_NOTHING.to_frame(), *_rows_about(lake, user_id)])
     trace = _remembered(lake, user_id).with_rows(found)
@@ -103,7 +103,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
 
 
 def _rows_about(lake: Lake, user_id: int) -> Iterator[pl.DataFrame]:
-    """Per day, the places of the rows of bronze about a user: by the field, or, where refused, by the bare number."""
+    """Per day, the places of bronze's rows about a user: found by the field, or in refused rows by the bare number."""
     bronze = lake.table(BRONZE_EVENTS)
     schemas = schemas_of(bronze)
     for day in bronze.days:
@@ -153,7 +153,7 @@ def _remove_kept(lake: Lake, layout: TableLayout, user_id: int) -> None:
 
 
 def _release_refused(lake: Lake, user_id: int) -> None:
-    """Take the rows out of quarantine that bronze has no more."""
+    """Delete from quarantine the user's rows that bronze no longer holds."""
 
     def release() -> None:
         table, bronze = lake.table(SILVER_QUARANTINE), lake.table(BRONZE_EVENTS)
@@ -168,12 +168,12 @@ def _release_refused(lake: Lake, user_id: int) -> None:
 
 
 def _bare(user_id: int) -> str:
-    """The number where it stands by itself."""
+    """A pattern for the number without further digits beside it."""
     return rf"(^|[^0-9]){user_id}([^0-9]|$)"
 
 
 def _restate_batches(lake: Lake, batches: list[int]) -> None:
-    """The ledger of these batches, counted anew: what is gone has become an offset that holds no message."""
+    """Recount the ledger of these batches: a removed message becomes an offset without a message."""
     if not batches:
         return
     where = f"batch IN ({', '.join(map(str, batches))})"

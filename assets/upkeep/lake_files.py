@@ -1,4 +1,4 @@
-"""What keeps the lake small and quick for years: closed days in few files, short logs, no file that nobody needs.
+"""What keeps the lake small and quick for years: closed days in few files, short logs, no unneeded files.
 
 Add here: a chore that changes no row. Not here: when it is done (`sensors.upkeep_schedule`), or Dagster's own history
 (`run_history`).
@@ -15,17 +15,17 @@ from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeTable
 
 READER_HOURS = 7
-"""A replaced file stays for so long: longer than any query, backfill or run, and than the tables' own retention."""
+"""How long a replaced file stays: longer than any query, backfill or run, and than the tables' own retention."""
 
 GOOD_BYTES = 64 * 2**20
-"""Files of this size on average are few enough."""
+"""A day whose files are this large on average needs no compaction."""
 
 
 @dataclass(frozen=True)
 class Care:
-    """What upkeep did for one table: data files before and after, files deleted from disk, and whether it must wait.
+    """What upkeep did for one table: data files before and after, and files deleted from disk.
 
-    `is_put_off` is true where a writer replaced a day meanwhile: compaction waits for its next turn then.
+    `is_put_off` is true if a writer replaced a day meanwhile: compaction then waits for the next run.
     """
 
     table: str
@@ -36,9 +36,9 @@ class Care:
 
 
 def keep_up(lake: Lake, now: datetime) -> Iterator[Care]:
-    """Compact closed days, write checkpoints, shorten logs, and delete what nobody needs, table by table.
+    """Compact closed days, write checkpoints, shorten logs, and delete unneeded files, table by table.
 
-    Changes no row. Done again, it finds nothing to do.
+    Changes no row. Idempotent.
     """
     for name, layout in TABLES.items():
         table = lake.table(layout)
@@ -61,7 +61,10 @@ def _compacted(table: LakeTable, now: datetime) -> bool:
 
 
 def scattered_days(table: LakeTable, now: datetime) -> list[date] | None:
-    """The closed days that lie in more than one file; None if there are none. A table without days is always open."""
+    """The closed days in several files, smaller than GOOD_BYTES on average; None if there are none.
+
+    A table without days has no closed days.
+    """
     files = table.files()
     if not table.layout.partition_by or files.is_empty():
         return None

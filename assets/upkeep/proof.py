@@ -1,6 +1,6 @@
-"""The nightly proof that the stream is the batch: closed days computed anew from bronze, and compared row by row.
+"""The nightly proof that a rebuild gives what was streamed: closed days are rebuilt from bronze and compared by row.
 
-Add here: what a rebuild is held against. Not here: a rebuild that changes a table (`silver.silver`, `gold`).
+Add here: what a rebuild is compared with. Not here: a rebuild that changes a table (`silver.silver`, `gold`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,13 @@ from resources.scratch import scratch_folder
 from resources.sorted_runs import KEY, SortedRuns
 
 DIFFERENCES = pl.Schema({"table": pl.String(), "event_date": pl.Date(), "held_by": pl.String(), "row": pl.String()})
-"""A row that only one side has: `held_by` is `table` or `rebuild`, `row` its columns as JSON."""
+"""A row that only one side has: `held_by` is `table` or `rebuild`, `row` is its columns as JSON."""
 
 MOST_DAYS = 31
 
 
 def recently_changed(tables: Tables, now: datetime, hours: int = 26) -> list[date]:
-    """The closed days of silver of which a file was written in the last hours, the newest MOST_DAYS of them."""
+    """The closed days of silver with a file written in the last `hours`; of these the newest MOST_DAYS."""
     files = tables.table(SILVER_EVENTS).files()
     if files.is_empty():
         return []
@@ -35,11 +35,11 @@ def recently_changed(tables: Tables, now: datetime, hours: int = 26) -> list[dat
 
 
 def differences(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
-    """Compare silver, its purchases and daily gold of a day with a rebuild from bronze: the rows that one side lacks.
+    """Compare silver, its purchases and daily gold of a day with a rebuild from bronze; return what one side lacks.
 
-    Rows of DIFFERENCES; none is the proof. Takes in what silver covers, so it may run beside the stream; the handles of
-    `tables` must be loaded gold first, then silver, then bronze. Silver is compared by pieces of time, and of the whole
-    day only its purchases are held at once.
+    Rows of DIFFERENCES; none is the proof. It rebuilds up to the batch that silver covers, so it may run beside the
+    stream. `tables` must be opened gold first, then silver, then bronze. Silver is compared by pieces of time; of the
+    whole day only the purchases are in memory at once.
     """
     bought: list[pl.DataFrame] = []
     silver = [*_in_silver(tables, day, bought)]
@@ -48,7 +48,7 @@ def differences(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
 
 
 def _in_silver(tables: Tables, day: date, bought: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The differences in silver, piece by piece; the purchases that there should be are added to `bought`."""
+    """The differences in silver, piece by piece; the purchases of the rebuild are added to `bought`."""
     silver, names = tables.table(SILVER_EVENTS), SILVER_EVENTS.schema.names()
     bought.append(purchases_in(SILVER_EVENTS.schema.to_frame()))
     with scratch_folder("salesinsights-proof") as folder:
@@ -74,13 +74,13 @@ def _behind_silver(tables: Tables, day: date, window_seconds: int, bought: pl.Da
     due = {SILVER_PURCHASES.name: bought, **measured(bought, DAILY, window_seconds)}
     for layout in (SILVER_PURCHASES, *DAILY):
         table = tables.table(layout)
-        # A table that is a batch behind silver says nothing; the next night has it.
+        # A table that is a batch behind silver can't be compared; the next night compares it.
         if batch_of(table) == covered:
             yield _either(layout.name, day, table.read(layout.on_days([day])), due[layout.name])
 
 
 def _either(name: str, day: date, held: pl.DataFrame, due: pl.DataFrame, order: Sequence[str] = ()) -> pl.DataFrame:
-    """The rows that only one side has, or has more often; `order` are columns that tell most rows apart."""
+    """The rows that only one side has, or has more often; `order` names columns that tell most rows apart."""
     keys = held.columns
     if held.sort(order or keys).equals(due.sort(order or keys)):
         return DIFFERENCES.to_frame()

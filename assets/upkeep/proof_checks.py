@@ -1,6 +1,6 @@
 """The proof as an asset of its own, with a check per table: a difference fails the check and shows the rows.
 
-Checks at the tables themselves would be part of every run that the UI launches for a table: it asks for an asset
+Checks of the tables themselves would be part of every run that the UI launches for a table: the UI selects an asset
 together with all of its checks.
 Add here: how a proof is shown. Not here: what is compared (`proof`).
 """
@@ -24,8 +24,8 @@ SHOWN = 20
 REBUILD_PROOF = dg.AssetSpec(
     ["upkeep", "rebuild_proof"],
     deps=[key_of(layout) for layout in PROVED],
-    description="The closed days that changed lately, rebuilt from bronze in memory and compared with silver and gold "
-    "row by row. Changes no row.",
+    description="Rebuilds the closed days that changed lately from bronze, in memory, and compares them with silver "
+    "and gold row by row. Changes no row.",
     group_name="upkeep",
     owners=OWNERS,
     kinds={"python"},
@@ -45,7 +45,7 @@ def proof_check(layout: TableLayout) -> dg.AssetCheckKey:
         dg.AssetCheckSpec(
             proof_check(layout).name,
             asset=REBUILD_PROOF.key,
-            description=f"The closed days of {layout.name} that changed lately hold the rows that bronze amounts to.",
+            description=f"The closed days of {layout.name} that changed lately hold the rows that a rebuild gives.",
         )
         for layout in PROVED
     ],
@@ -54,7 +54,7 @@ def proof_check(layout: TableLayout) -> dg.AssetCheckKey:
 def proof(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """Rebuild each day in memory, and compare."""
+    """Rebuild each day that changed lately in memory, and compare its rows."""
     tables = OpenTables(lake, (*reversed(PROVED), BRONZE_EVENTS))
     days = recently_changed(tables, stream.clock())
     found = pl.concat([DIFFERENCES.to_frame(), *(_prove(context, tables, stream, day) for day in days)])

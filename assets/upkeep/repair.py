@@ -1,7 +1,7 @@
-"""What a power cut can do to the lake, found and healed: commits without content, broken checkpoints, orphan files.
+"""What a power cut can do to the lake, found and repaired: commits without content, broken checkpoints, orphan files.
 
-Commits are not forced to the disk, so the last one of a table may be lost. Kafka still has the messages and bronze the
-rows: the tables are taken back to the last batch that all of them hold, and the stream does the rest again.
+Commits are not forced to the disk, so a table may lose its last one. Kafka still has the messages, and bronze the rows:
+the tables are taken back to the last batch that all of them hold, and the stream processes the rest again.
 Add here: a loss that can be undone. Not here: proof that nothing is missing (`audit`).
 """
 
@@ -34,7 +34,7 @@ from resources.table_log import LogFault, log_faults
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found wrong with a table, and what heals it."""
+    """What was wrong with a table, and how it is repaired."""
 
     table: str
     kind: str
@@ -50,9 +50,9 @@ def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
 
 
 def repair(lake: Lake, window_seconds: int) -> Iterator[Finding]:
-    """Heal the lake, and yield each thing that was wrong. Nothing else may run on the lake meanwhile.
+    """Repair the lake, and yield each thing that was wrong. Nothing else may run on the lake meanwhile.
 
-    Done again, it finds nothing. What a micro-batch has to do again is left to the next pass of the stream.
+    Idempotent. Lost batches are left to the next pass of the stream.
     """
     for name, faults in find_faults(lake).items():
         for fault in faults:
@@ -67,7 +67,7 @@ def repair(lake: Lake, window_seconds: int) -> Iterator[Finding]:
 
 
 def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
-    """Where bronze or the ledger lost a batch that later tables hold: back to the last one that they have too."""
+    """If bronze or the ledger lost a batch that later tables hold, take these back to the last batch of both."""
     tables = {
         layout.name: lake.table(layout)
         for layout in (SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS, SILVER_PURCHASES)
@@ -81,7 +81,7 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
         table.replace(pl.DataFrame(schema=table.layout.schema), f"batch > {last}", {BATCH: last, **rebuilt})
         yield Finding(table.layout.name.replace("/", "_"), "ahead", f"taken back to batch {last}")
     for layout in gold:
-        # Where all that could say which days are others was lost, all are.
+        # If nothing is left that says which days changed, all of them are rebuilt.
         touched = days or lake.table(layout).days
         rebuild_gold(lake, [layout], touched, window_seconds, {BATCH: last})
         yield Finding(layout.name.removeprefix("gold/"), "ahead", f"recomputed for {len(touched)} days")
@@ -97,7 +97,7 @@ def _days_after(table: LakeTable, last: int) -> list[date]:
 
 
 def _refuse_again(lake: Lake) -> Iterator[Finding]:
-    """Where quarantine lost a commit: the rows that the ledger counts are refused again, from bronze."""
+    """If quarantine lost a commit, refuse again, from bronze, the rows that the ledger counts."""
     ledger = lake.table(SILVER_BATCHES).read(columns=["batch", "quarantined"])
     due = ledger.group_by("batch").agg(pl.col("quarantined").sum())
     held = lake.table(SILVER_QUARANTINE).read("batch > 0", ["batch"]).group_by("batch").agg(held=pl.len())

@@ -1,4 +1,4 @@
-"""Dagster's own history: runs pile up at 2,880 a day, and each has a database file of its own under SQLite.
+"""Dagster's own history: runs pile up at 2,880 a day, and under SQLite each has its own database file.
 
 Add here: what of Dagster's history may go. Not here: the lake's files (`lake_files`).
 """
@@ -14,14 +14,14 @@ KEPT = {
     dg.DagsterRunStatus.FAILURE: timedelta(days=14),
     dg.DagsterRunStatus.CANCELED: timedelta(days=14),
 }
-"""For how long a run is kept, by how it ended."""
+"""How long a run is kept, by how it ended."""
 
 
 def prune_runs(instance: dg.DagsterInstance, now: datetime, at_most: int) -> int:
-    """Delete at most so many runs that are older than KEPT allows, oldest first; the number that were deleted.
+    """Delete runs that are older than KEPT allows, oldest first, no more than `at_most`; return how many were deleted.
 
-    A run that holds the newest materialization of an asset's partition stays: without it the UI would show the
-    partition as missing. A replay finds nothing more to delete.
+    A run that holds the newest materialization of an asset or partition stays: without it the UI would show that as
+    missing. If more runs than `at_most` are too old, the next call deletes more; else it finds nothing.
     """
     needed = runs_of_newest_events(instance)
     deleted = 0
@@ -55,7 +55,7 @@ def _runs_of(instance: dg.DagsterInstance, key: dg.AssetKey, ids: Sequence[int],
 
 
 def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
-    """The run, its logs, and its database file, which Dagster itself empties and leaves."""
+    """Delete the run, its logs, and its database file, which Dagster itself only empties."""
     instance.delete_run(run_id)
     instance.compute_log_manager.delete_logs(prefix=[run_id, "compute_logs"])
     for path in (Path(instance.root_directory) / "history" / "runs").glob(f"{run_id}.db*"):

@@ -1,4 +1,4 @@
-"""The upkeep assets: what keeps a system small that runs for years, each with what it saved.
+"""The upkeep assets: what keeps a system small that runs for years. Each shows what it saved.
 
 Add here: a chore's page in the UI. Not here: the chores (`lake_files`, `run_history`), or when they run (`sensors`).
 """
@@ -20,12 +20,12 @@ def _spec(name: str, description: str) -> dg.AssetSpec:
 
 LAKE_FILES = _spec(
     "lake_files",
-    "Closed days in few files, checkpoints, short logs, and no file on disk that nobody needs. Changes no row.",
+    "Merges closed days into few files, writes checkpoints, shortens logs, deletes unneeded files. Changes no row.",
 )
 RUN_HISTORY = _spec(
     "run_history",
-    "Dagster's runs that are older than two days (failed ones: fourteen) are deleted, but for those that hold the "
-    "newest materialization of a partition.",
+    "Deletes Dagster's runs that are older than two days (failed or canceled ones: fourteen), except those that hold "
+    "the newest materialization of an asset or partition.",
 )
 
 
@@ -51,6 +51,6 @@ def lake_files(
 
 @dg.multi_asset(name="run_history", specs=[RUN_HISTORY])
 def run_history(context: dg.AssetExecutionContext, clock: dg.ResourceParam[Clock]) -> dg.MaterializeResult:
-    """Delete runs that nobody looks at any more."""
+    """Delete old runs from Dagster's history."""
     deleted = prune_runs(context.instance, clock.now(), RUNS_AT_ONCE)
     return dg.MaterializeResult(metadata={"runs_deleted": deleted, "runs": context.instance.get_runs_count()})
