@@ -8,6 +8,7 @@ Add here: what a reader must know of a topic. Not here: where a range starts (`a
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -38,6 +39,12 @@ MESSAGES = pl.Schema(
 
 _RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
 """Messages as they are read; the time in milliseconds."""
+
+_AT_ONCE = 10_000
+"""Messages that are taken from librdkafka in one call."""
+
+_ENDLESS = 2**62
+"""An offset that no partition reaches."""
 
 _LONGEST_WAIT = 0.05
 """Seconds. Of a range that ends in markers fewer messages come than were asked for: the wait is for nothing then."""
@@ -117,10 +124,24 @@ class KafkaReader:
         finally:
             consumer.close()
 
+    @contextmanager
+    def follow(self, start: Mapping[int, int]) -> Iterator["Following"]:
+        """Read on from these offsets, with one consumer: a message is there as soon as Kafka has it.
+
+        Raises KafkaException for what Kafka answers; while it is silent, nothing comes.
+        """
+        # An idle topic is asked twice a second, and not fifty times: it answers at once where there is something.
+        consumer = Consumer({**self._consumer_options(), "fetch.wait.max.ms": 500})
+        try:
+            consumer.assign([TopicPartition(self.topic, partition, offset) for partition, offset in start.items()])
+            yield Following(consumer, start)
+        finally:
+            consumer.close()
+
     def _read_chunk(self, consumer: Consumer, reading: "_Reading", rows: int) -> Chunk:
         deadline = time.monotonic() + self._timeout
         while reading.open and reading.waiting < rows:
-            most = min(10_000, rows - reading.waiting, reading.left)
+            most = min(_AT_ONCE, rows - reading.waiting, reading.left)
             messages = consumer.consume(most, timeout=_LONGEST_WAIT)
             if messages:
                 deadline = time.monotonic() + self._timeout
@@ -181,6 +202,25 @@ class KafkaReader:
             f"Kafka at {address} did not answer ({fact}): check that it runs (salesinsights kafka status) and "
             "KAFKA_BOOTSTRAP_SERVERS"
         )
+
+
+class Following:
+    """A topic that is read on and on, from given offsets."""
+
+    def __init__(self, consumer: Consumer, start: Mapping[int, int]) -> None:
+        self._consumer = consumer
+        self._reading = _Reading(start, dict.fromkeys(start, _ENDLESS))
+
+    def read(self, rows: int, seconds: float) -> Chunk:
+        """At most `rows` messages that have come; waits at most so many seconds for the first. There may be none.
+
+        Raises KafkaException for what Kafka answers.
+        """
+        first = self._consumer.consume(1, timeout=seconds)
+        # Asked for more than there are, `consume` would wait for the others.
+        more = self._consumer.consume(min(rows, _AT_ONCE), timeout=0) if first else []
+        self._reading.take([*first, *more])
+        return self._reading.chunk()
 
 
 class _Reading:

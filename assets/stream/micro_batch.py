@@ -22,7 +22,7 @@ from assets.gold.gold import advance_gold
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
-from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError
+from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError, TopicState
 from resources.lake import Lake, OpenTables
 from resources.prefetch import prefetched
 from resources.schema_registry import SchemaRegistry
@@ -49,6 +49,15 @@ class Receipt:
     def batch(self) -> Batch:
         return self.outcome.batch
 
+    @property
+    def line(self) -> str:
+        """The batch in one line, for a log."""
+        outcome, seconds = self.outcome, sum(self.seconds.values())
+        return (
+            f"batch {self.batch.number}: {self.batch.events.height} messages, {outcome.accepted.height} accepted, "
+            f"{outcome.quarantined.height} quarantined, {outcome.duplicates.height} duplicates, {seconds:.2f} s"
+        )
+
 
 @dataclass
 class Stages:
@@ -65,9 +74,14 @@ class Stages:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begun
 
 
+STREAM_TABLES = (BRONZE_EVENTS, *REFINED, FORGOTTEN_USERS)
+"""What a pass reads and writes, in the order in which to load it. Bronze first: whatever another run commits to it from
+then on stops this one there."""
+
+
 def open_stream(lake: Lake) -> OpenTables:
-    """The tables of a pass. Bronze first: whatever another run commits to it from now on stops this one there."""
-    return OpenTables(lake, (BRONZE_EVENTS, *REFINED, FORGOTTEN_USERS))
+    """The tables of a pass."""
+    return OpenTables(lake, STREAM_TABLES)
 
 
 def micro_batches(
@@ -88,19 +102,15 @@ def micro_batches(
     with (
         layers.whole_on_failure(),
         closing(prefetched(chunks)) as read,
-        closing(prefetched(_parsed(read, schemas_of(bronze), reader.registry))) as parsed,
+        closing(prefetched(_all_parsed(read, schemas_of(bronze), reader.registry))) as ready,
     ):
-        for chunk in parsed:
-            stages = Stages(chunk.seconds)
-            with stages.timed("bronze"):
-                keep_schemas(tables, chunk.schemas)
-                known = Chunk(without_forgotten(chunk.events, forgotten), chunk.reached)
-                batch = commit_batch(tables, reader.topic, state, known, clock())
-            yield layers.refine(batch, stages, is_last=chunk.reached == state.end)
+        for chunk in ready:
+            is_last = chunk.reached == state.end
+            yield process(tables, reader.topic, state, chunk, forgotten, layers, clock, is_last=is_last)
 
 
 @dataclass(frozen=True)
-class _Parsed:
+class Parsed:
     """A chunk with its messages parsed, the Avro schemas known by then, and the seconds that it took."""
 
     events: pl.DataFrame
@@ -109,7 +119,14 @@ class _Parsed:
     seconds: dict[str, float]
 
 
-def _parsed(chunks: Iterator[Chunk], schemas: Schemas, registry: SchemaRegistry | None) -> Iterator[_Parsed]:
+def parsed(chunk: Chunk, schemas: Schemas, registry: SchemaRegistry | None, stages: "Stages") -> Parsed:
+    """A chunk's messages by the contract; asks the registry for Avro schemas that `schemas` lacks."""
+    with stages.timed("parse"):
+        known = {**schemas, **new_schemas(chunk.messages["value"], schemas, registry)}
+        return Parsed(parse_events(chunk.messages, known), chunk.reached, known, stages.seconds)
+
+
+def _all_parsed(chunks: Iterator[Chunk], schemas: Schemas, registry: SchemaRegistry | None) -> Iterator[Parsed]:
     """Parse each chunk, while the next one is read and the last one is committed, each in a thread of its own."""
     while True:
         stages = Stages()
@@ -117,10 +134,29 @@ def _parsed(chunks: Iterator[Chunk], schemas: Schemas, registry: SchemaRegistry 
             chunk = next(chunks, None)
         if chunk is None:
             return
-        with stages.timed("parse"):
-            schemas = {**schemas, **new_schemas(chunk.messages["value"], schemas, registry)}
-            events = parse_events(chunk.messages, schemas)
-        yield _Parsed(events, chunk.reached, schemas, stages.seconds)
+        ready = parsed(chunk, schemas, registry, stages)
+        schemas = ready.schemas
+        yield ready
+
+
+def process(
+    tables: OpenTables,
+    topic: str,
+    state: TopicState,
+    chunk: Parsed,
+    forgotten: Mapping[str, datetime],
+    layers: "Layers",
+    now: Now,
+    *,
+    is_last: bool,
+) -> Receipt:
+    """Bring one parsed chunk through all layers. Raises what they raise."""
+    stages = Stages(chunk.seconds)
+    with stages.timed("bronze"):
+        keep_schemas(tables, chunk.schemas)
+        known = Chunk(without_forgotten(chunk.events, forgotten), chunk.reached)
+        batch = commit_batch(tables, topic, state, known, now())
+    return layers.refine(batch, stages, is_last=is_last)
 
 
 class Layers:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import dagster as dg
 
@@ -22,7 +23,9 @@ from assets.silver.silver import rebuild_silver
 from assets.silver.spans import in_whole_windows, spans_of_days, within
 from assets.stream import checks
 from assets.stream.compaction import compact
-from assets.stream.micro_batch import Receipt, micro_batches, open_stream
+from assets.stream.live_run import LIVE, Life, LiveRun
+from assets.stream.live_stream import LiveStream
+from assets.stream.micro_batch import micro_batches, open_stream
 from assets.stream.quarantine_replay import replay
 from assets.stream.replicas import Replica, catch_up
 from assets.stream.run_summary import RunSummary
@@ -38,7 +41,7 @@ from assets.tables import (
 )
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
-from resources.lake import Lake, Tables
+from resources.lake import Lake, OpenTables, Tables
 from resources.lake_table import LakeTable, ProgressMovedError, TableLayout
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
@@ -80,6 +83,7 @@ class Stream:
     batch_rows: int
     window_seconds: int
     replicas: Sequence[Replica] = ()
+    life: Life | None = None
 
 
 @with_lineage
@@ -126,19 +130,40 @@ def _ledger(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetM
         yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata=metadata)
 
 
-def _stream(
-    context: dg.AssetExecutionContext, lake: Lake, stream: Stream
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    reader, summary, told = stream.open_reader(), RunSummary(), told_batch(context.instance)
+def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> Iterator[Happened]:
+    reader, summary = stream.open_reader(), RunSummary()
+    if stream.life and LIVE in context.run.tags:
+
+        def open_live() -> LiveStream:
+            return LiveStream(open_stream(lake), reader, stream.clock, stream.batch_rows, stream.window_seconds)
+
+        tell = partial(_told, context, reader, stream, lake)
+        yield from LiveRun(context, open_live, stream.life, tell).happened()
+        return
     tables = open_stream(lake)
     try:
         for receipt in micro_batches(tables, reader, stream.clock, stream.batch_rows, stream.window_seconds):
             summary.add(receipt)
-            context.log.info(_line(receipt))
+            context.log.info(receipt.line)
     except ProgressMovedError as other:
         context.log.info(f"{other}; this run does nothing more")
         return
-    last = whole_batches(tables)
+    yield from _told(context, reader, stream, lake, tables, summary)
+
+
+def _told(
+    context: dg.AssetExecutionContext,
+    reader: KafkaReader,
+    stream: Stream,
+    lake: Lake,
+    tables: OpenTables,
+    summary: RunSummary,
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """What has changed since Dagster was last told, the checks of these batches, and the replicas that were updated.
+
+    Raises ReplicaError at the end if a replica could not be updated.
+    """
+    told, last = told_batch(context.instance), whole_batches(tables)
     changed = changed_days(tables, told if told <= last else 0, last) if told != last else {}
     yield from _materializations(tables, summary, changed, last)
     if summary.batches:
@@ -156,14 +181,6 @@ def told_batch(instance: dg.DagsterInstance) -> int:
     newest = instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
     found = newest.asset_materialization.metadata.get(LAST_BATCH) if newest and newest.asset_materialization else None
     return found.value if isinstance(found, dg.IntMetadataValue) and found.value else 0
-
-
-def _line(receipt: Receipt) -> str:
-    outcome, seconds = receipt.outcome, sum(receipt.seconds.values())
-    return (
-        f"batch {receipt.batch.number}: {receipt.batch.events.height} messages, {outcome.accepted.height} accepted, "
-        f"{outcome.quarantined.height} quarantined, {outcome.duplicates.height} duplicates, {seconds:.2f} s"
-    )
 
 
 def _materializations(

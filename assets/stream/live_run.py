@@ -1,0 +1,140 @@
+"""A run that stays: it reads on until its successor has taken over, the shop is quiet, or somebody ends it.
+
+Two runs at once are safe: the one that commits second is refused, drops what it had read, and looks whether a newer run
+is there. If so it ends; else it goes on. So a run hands over without a gap: it reads until its successor has committed.
+
+Add here: when a run ends, and what it does between batches. Not here: when one starts (`sensors.kafka_sensor`), or when
+messages are committed (`live_stream`).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import dagster as dg
+from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, pop_captured_interrupt
+
+from assets.runs.last_results import Happened
+from assets.stream.live_stream import LiveStream, TopicChangedError
+from assets.stream.micro_batch import Receipt
+from assets.stream.replicas import ReplicaError
+from assets.stream.run_summary import RunSummary
+from resources.lake import OpenTables
+from resources.lake_table import ProgressMovedError
+
+LIVE = "salesinsights/live"
+"""The tag of a run that stays."""
+
+TELL_SECONDS = 30.0
+"""How often a run tells Dagster what has changed, runs the checks, merges small files and updates the replicas."""
+
+HANDOVER_SECONDS = 2.0
+"""How often a run that is old enough looks for its successor."""
+
+MOST_FAILURES = 10
+"""After so many vain attempts in a row to update the replicas a run fails, so that somebody is alerted."""
+
+Tell = Callable[[OpenTables, RunSummary], Iterator[Happened]]
+
+
+@dataclass(frozen=True)
+class Life:
+    """How long a run stays: until a successor takes over after `lives`, or `idles` after the last message."""
+
+    lives: timedelta
+    idles: timedelta
+
+
+@dataclass
+class LiveRun:
+    """One run that stays. `tell` yields what there is to tell Dagster of some batches, and updates the replicas.
+
+    `elapsed` is a clock in seconds that only goes forward.
+    """
+
+    context: dg.AssetExecutionContext
+    open_live: Callable[[], LiveStream]
+    life: Life
+    tell: Tell
+    elapsed: Callable[[], float] = time.monotonic
+    failures: int = 0
+    """How often in a row the replicas could not be updated."""
+
+    def happened(self) -> Iterator[Happened]:
+        """Process batches as messages come, and yield what there is to tell every TELL_SECONDS.
+
+        An interrupt (somebody ends the run in the UI, or the process is asked to stop) ends it between two batches, as
+        DagsterExecutionInterruptedError. Raises what the layers raise, and ReplicaError after MOST_FAILURES.
+        """
+        self._begun = self.elapsed()
+        while True:
+            try:
+                yield from self._pass(self.open_live())
+            except (ProgressMovedError, TopicChangedError) as moved:
+                if has_successor(self.context):
+                    self.context.log.info(f"{moved}; a newer run goes on")
+                    return
+                self.context.log.info(f"{moved}; beginning again at the lake's offsets")
+            else:
+                return
+
+    def _pass(self, live: LiveStream) -> Iterator[Happened]:
+        summary = RunSummary()
+        for receipt in live.backlog():
+            self._note(summary, receipt)
+        with live.at_the_end():
+            while True:
+                told, summary = summary, RunSummary()
+                yield from self._tell(live, told, summary)
+                if self._is_over(live):
+                    return
+                self._read(live, summary)
+
+    def _tell(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
+        """Tell of `told`. It takes a second or two, and payments do not wait for all of it: they go to `summary`."""
+        try:
+            for event in self.tell(live.tables, told):
+                yield event
+                with capture_interrupts():
+                    self._note(summary, live.step(0))
+        except ReplicaError as failure:
+            self.failures += 1
+            if self.failures >= MOST_FAILURES:
+                raise
+            self.context.log.warning(f"{failure}; trying again in {TELL_SECONDS:.0f} s")
+        else:
+            self.failures = 0
+
+    @property
+    def _is_old(self) -> bool:
+        return self.elapsed() - self._begun >= self.life.lives.total_seconds()
+
+    def _is_over(self, live: LiveStream) -> bool:
+        if live.quiet_seconds >= self.life.idles.total_seconds():
+            return True
+        return self._is_old and has_successor(self.context)
+
+    def _read(self, live: LiveStream, summary: RunSummary) -> None:
+        """Process batches until it is time to tell of them. Raises DagsterExecutionInterruptedError at an interrupt."""
+        until = self.elapsed() + (HANDOVER_SECONDS if self._is_old else TELL_SECONDS)
+        with capture_interrupts():
+            while self.elapsed() < until and not check_captured_interrupt():
+                self._note(summary, live.step())
+            is_ended = pop_captured_interrupt()
+        if is_ended:
+            raise dg.DagsterExecutionInterruptedError
+
+    def _note(self, summary: RunSummary, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            summary.add(receipt)
+            self.context.log.debug(receipt.line)
+
+
+def has_successor(context: dg.AssetExecutionContext) -> bool:
+    """Whether a newer run of the same job is at work."""
+    mine = context.instance.get_run_record_by_id(context.run.run_id)
+    started = dg.RunsFilter(job_name=context.job_name, statuses=[dg.DagsterRunStatus.STARTED])
+    return mine is not None and any(
+        record.create_timestamp > mine.create_timestamp for record in context.instance.get_run_records(started)
+    )
