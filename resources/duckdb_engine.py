@@ -1,8 +1,8 @@
-"""DuckDB, locked down: no file outside the folders it is given, no download, no change of its settings.
+"""DuckDB, locked down: it reads no file outside the given folders, downloads nothing and keeps its settings.
 
-Frames cross over as Arrow tables of arro3: neither pyarrow is needed, nor does DuckDB hold on to a Polars object.
+Frames cross over as Arrow tables of arro3: pyarrow is not needed, and DuckDB holds on to no Polars object.
 
-Add here: how a frame or a file reaches DuckDB, and an answer comes back. Not here: any query (`assets/*.sql`).
+Add here: how a frame or a file reaches DuckDB, and how the answer returns. Not here: any query (`assets/*/*.sql`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from arro3.core import Table
 
 
 class SqlError(ValueError):
-    """DuckDB refused a statement; the message is its own."""
+    """A statement was refused; the message is DuckDB's own, or says that only a SELECT may run."""
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def duckdb_session(
     folders: Sequence[str] = (),
     memory_limit: str = "1GB",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that sees `tables`, `variables` and files in `folders`; `setup` runs before it is locked."""
+    """A connection that sees `tables`, `variables` and files in `folders`. `setup` runs before settings are locked."""
     connection = duckdb.connect()
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -56,12 +56,12 @@ def _lock(connection: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
     """The rows of one SELECT.
 
-    Raises SqlError with DuckDB's message, and for any statement that could change something.
+    Raises SqlError with DuckDB's message, or if `sql` is anything but one SELECT.
     """
     try:
         statements = connection.extract_statements(sql)
         if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-            raise SqlError("exactly one SELECT can be asked: the tables are read-only")
+            raise SqlError("write exactly one SELECT: the tables are read-only")
         answer = connection.sql(sql)
         return pl.DataFrame(Table.from_arrow(answer))
     except duckdb.Error as error:

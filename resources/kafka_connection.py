@@ -1,6 +1,6 @@
 """How to reach a Kafka cluster: addresses, security, and the client options that every client shares.
 
-Add here: an option that holds for consumers, producers and admin clients alike.
+Add here: an option that consumers, producers and admin clients share.
 Not here: reading (`kafka_reader`), writing (`kafka_writer`), the environment (`salesinsights_dagster.settings`).
 """
 
@@ -23,5 +23,5 @@ class KafkaConnection:
     def options(self, **more: Option) -> dict[str, Option]:
         """The configuration of one client; keyword names use `_` for librdkafka's `.`."""
         named = {name.replace("_", "."): value for name, value in more.items()}
-        # Failures are raised; at its default level librdkafka prints each attempt to stderr as well.
+        # We raise failures; at its default log level librdkafka also prints each attempt to stderr.
         return {"bootstrap.servers": self.bootstrap_servers, "log_level": 2, **self.security, **named}

@@ -1,9 +1,9 @@
-"""Reading exact ranges of offsets of one topic.
+"""Reads exact ranges of offsets from one topic.
 
-A range is fixed before it is read and read to its end, whatever arrives meanwhile. Nothing is committed to Kafka and
-nothing is skipped: an offset that Kafka no longer has raises.
+A range is fixed before it is read, and is read to its end even if more messages arrive. Nothing is committed to Kafka
+and nothing is skipped: an offset that Kafka no longer has raises an error.
 
-Add here: what a reader must know of a topic. Not here: where a range starts (`assets.bronze.bronze`).
+Add here: what a reader must know about a topic. Not here: where a range starts (`assets.bronze.bronze`).
 """
 
 import time
@@ -38,7 +38,7 @@ MESSAGES = pl.Schema(
 )
 
 _RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
-"""Messages as they are read; the time in milliseconds."""
+"""Messages as they are read; kafka_timestamp in milliseconds."""
 
 _AT_ONCE = 10_000
 """Messages that are taken from librdkafka in one call."""
@@ -47,7 +47,7 @@ _ENDLESS = 2**62
 """An offset that no partition reaches."""
 
 _LONGEST_WAIT = 0.05
-"""Seconds. Of a range that ends in markers fewer messages come than were asked for: the wait is for nothing then."""
+"""Seconds. A range that ends in transaction markers has fewer messages than asked for: this wait is then wasted."""
 
 
 class KafkaUnavailableError(RuntimeError):
@@ -60,9 +60,9 @@ class TopicMissingError(RuntimeError):
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic now: its identity (a recreated topic has another), and per partition its first offset and its end.
+    """A topic now: its id (a recreated topic has a new one), and the first offset and the end of each partition.
 
-    The end is the last stable offset: everything below it is decided, so a range that ends there can be read whole.
+    The end is the last stable offset: no open transaction lies below it, so a range up to it can be read completely.
     """
 
     topic_id: str
@@ -72,16 +72,16 @@ class TopicState:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Messages read in one go, and per partition the next offset to read after them."""
+    """Messages read in one go, and for each partition the next offset to read."""
 
     messages: pl.DataFrame
     reached: Mapping[int, int]
 
 
 class KafkaReader:
-    """Reads one topic. `timeout` is how many seconds Kafka may be silent before that is an error.
+    """Reads one topic. `timeout` is how many seconds Kafka may be silent before an error is raised.
 
-    `registry` has the schemas of the topic's values, where they are in Avro.
+    `registry` has the schemas of the topic's values if they are in Avro.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class KafkaReader:
         )
 
     def undecided(self) -> int:
-        """How many offsets lie past an open transaction, where a reader of committed messages can't look yet."""
+        """How many offsets lie past an open transaction, where a reader of committed messages can't read yet."""
         admin = AdminClient(self._connection.options())
         _, partitions = self._describe(admin)
         decided = self._offsets(admin, partitions, OffsetSpec.latest())
@@ -113,7 +113,7 @@ class KafkaReader:
     def read(self, start: Mapping[int, int], end: Mapping[int, int], rows: int) -> Iterator[Chunk]:
         """Read [start, end) of each partition, in chunks of at most `rows` messages, in order within a partition.
 
-        Raises KafkaUnavailableError if Kafka stays silent, KafkaException for anything else that it answers.
+        Raises KafkaUnavailableError if Kafka stays silent, KafkaException if it answers with an error.
         """
         consumer = Consumer(self._consumer_options())
         try:
@@ -161,11 +161,11 @@ class KafkaReader:
             enable_partition_eof=True,
             queued_max_messages_kbytes=65_536,
             queued_min_messages=200_000,
-            # At its default a full queue would pause the fetching for a whole second.
+            # By default a full queue would pause fetching for a whole second.
             fetch_queue_backoff_ms=10,
             max_partition_fetch_bytes=4_194_304,
             fetch_max_bytes=16_777_216,
-            # Where only markers are left of a range, the broker says so when a fetch has waited in vain for this long.
+            # If only markers are left in a range, the broker reports it after a fetch has waited this long.
             fetch_wait_max_ms=20,
         )
 
@@ -224,7 +224,7 @@ class Following:
 
 
 class _Reading:
-    """What has been read of a set of ranges and not yet been handed out."""
+    """What has been read from a set of ranges and not been handed out yet."""
 
     def __init__(self, start: Mapping[int, int], end: Mapping[int, int]) -> None:
         self.open = {partition for partition in end if start[partition] < end[partition]}
@@ -235,20 +235,20 @@ class _Reading:
 
     @property
     def left(self) -> int:
-        """Offsets still to be read: at least as many as messages."""
+        """Offsets still to read: at least as many as messages."""
         return sum(self._end[partition] - self._reached[partition] for partition in self.open)
 
     def take(self, messages: list[Message]) -> list[int]:
-        """Keep the messages that are inside their range; the partitions whose range is now read.
+        """Keep the messages that are inside their range; return the partitions whose range is now read.
 
-        Within a partition they come in order, as does the event of its end; between partitions in any order.
+        Within a partition, messages and the event that marks its end come in order; across partitions in any order.
         """
         events = [message for message in messages if message.error() is None]
         if len(events) < len(messages):
             for message in messages:
                 self._note_end(message)
         partitions, offsets = [event.partition() for event in events], [event.offset() for event in events]
-        # The last of each partition is its newest.
+        # The dict keeps the last offset of each partition: its newest.
         for place, offset in dict(zip(partitions, offsets, strict=True)).items():
             self._move(cast("int", place), cast("int", offset) + 1)
         self._keep(_frame(events, partitions, offsets))
@@ -268,11 +268,11 @@ class _Reading:
             return
         if error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
-        # The end of the partition lies past transaction markers that no message stands for.
+        # The end of the partition lies past transaction markers, which yield no message.
         self._move(*cast("tuple[int, int]", (message.partition(), message.offset())))
 
     def _move(self, partition: int, offset: int) -> None:
-        """Everything below this offset is read. A later one may be known already: a place never moves back."""
+        """Note that everything below this offset is read. If a later one is known already, keep that."""
         self._reached[partition] = min(max(self._reached[partition], offset), self._end[partition])
 
     def _keep(self, frame: pl.DataFrame) -> None:

@@ -1,6 +1,6 @@
-"""Creating topics.
+"""Creates topics.
 
-Add here: what concerns a topic as such. Not here: which topics there are (`assets.tables.topics`).
+Add here: what concerns a topic itself. Not here: which topics there are (`assets.tables.topics`).
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from resources.kafka_connection import KafkaConnection
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic's name and how it is created where it is missing."""
+    """A topic's name, and how to create it if it is missing."""
 
     name: str
     partitions: int
@@ -23,9 +23,9 @@ class Topic:
 
 
 def ensure_topic(connection: KafkaConnection, topic: Topic, timeout: float = 15) -> bool:
-    """Create the topic with the cluster's own replication; False where it exists, whatever its settings are.
+    """Create the topic with the cluster's default replication; False if it exists already, with any settings.
 
-    Raises KafkaException where the cluster refuses or does not answer.
+    Raises KafkaException if the cluster refuses or does not answer.
     """
     new = NewTopic(topic.name, num_partitions=topic.partitions, config=dict(topic.config))
     client = AdminClient(connection.options())

@@ -1,4 +1,4 @@
-"""Writing to Kafka: one named set of messages, all of it once or nothing; or a topic that one writer at a time changes.
+"""Writes to Kafka: a named set of messages exactly once, or a topic that has one writer at a time.
 
 Add here: a way to write that more than one caller needs. Not here: what the messages say.
 """
@@ -12,18 +12,18 @@ from resources.kafka_connection import KafkaConnection, Option
 from resources.kafka_reader import KafkaReader
 
 TRANSACTION_SECONDS = 900
-"""How long a transaction may last at most before Kafka ends it, by a broker's defaults."""
+"""How long a transaction may last before Kafka aborts it, by a broker's defaults."""
 
 Message = tuple[bytes | None, bytes | None]
 """A key and a value."""
 
 
 class UndecidedTransactionError(RuntimeError):
-    """What was published before can't be told yet; the message says for how long."""
+    """It is not known yet what was published before; the message says how long to wait."""
 
 
 class OnceWriter:
-    """Publishes named sets of messages to `topic`, each exactly once; `ledger` is the topic that says which."""
+    """Publishes named sets of messages to `topic`, each exactly once; the topic `ledger` records which."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class OnceWriter:
         timeout: float = 30,
         transaction_seconds: float = TRANSACTION_SECONDS,
     ) -> None:
-        """`transaction_seconds`: how long a publication may last, and a killed one keep every reader waiting."""
+        """`transaction_seconds`: how long a publication may last, and how long a killed one blocks every reader."""
         self._transaction_seconds = min(transaction_seconds, TRANSACTION_SECONDS)
         self._connection = connection
         self._topic = topic
@@ -41,11 +41,11 @@ class OnceWriter:
         self._timeout = timeout
 
     def publish(self, name: str, messages: Iterable[Message], receipt: bytes) -> bool:
-        """Publish the messages and the receipt in one transaction; False, and nothing sent, if that was done before.
+        """Publish the messages and the receipt in one transaction. If that was done before: send nothing, return False.
 
-        Two writers of one name exclude each other: the later one fences the earlier one off. If anything raises,
-        a reader of committed messages sees none of them. Raises UndecidedTransactionError while another publication
-        keeps the ledger from being read.
+        Two writers of one name exclude each other: the later one fences off the earlier one. If anything raises,
+        a reader of committed messages sees none of them. Raises UndecidedTransactionError while another open
+        publication hides a part of the ledger.
         """
         options = _transactional(self._connection, f"salesinsights/{self._topic}/{name}", self._transaction_seconds)
         producer = Producer(options)
@@ -71,7 +71,7 @@ class OnceWriter:
         return any(name in chunk.messages["key"].to_list() for chunk in chunks)
 
     def _await_decided(self) -> None:
-        """An open transaction of another name hides what was published after it; a repeat would go unnoticed."""
+        """Wait for open transactions of other names: they hide what came after them, and we would publish it again."""
         deadline = time.monotonic() + self._timeout
         while self._ledger.undecided():
             if time.monotonic() > deadline:
@@ -83,9 +83,9 @@ class OnceWriter:
 
 
 class SoleWriter:
-    """Writes to `topic` as the only one that does: an earlier writer that still runs is fenced off, and fails.
+    """Writes to `topic` as its only writer: an earlier writer that still runs is fenced off, and fails.
 
-    What that one had begun and not committed is gone. Raises KafkaException where the cluster refuses or is silent.
+    What that writer has not committed is gone. Raises KafkaException if the cluster refuses or is silent.
     """
 
     def __init__(self, connection: KafkaConnection, topic: str, timeout: float = 30) -> None:
@@ -119,7 +119,7 @@ def _transactional(connection: KafkaConnection, name: str, seconds: float) -> di
 
 
 def _send(producer: Producer, topic: str, key: bytes | None, value: bytes | None) -> None:
-    """Hand one message over, and wait while the client's queue is full."""
+    """Hand over one message; wait while the client's queue is full."""
     while True:
         try:
             producer.produce(topic, value, key)

@@ -1,6 +1,6 @@
-"""Delta Lake tables under one root: found, created, brought to their layout.
+"""Delta Lake tables under one root: found, created, updated to their layout.
 
-Add here: what holds for all tables of a lake. Not here: what is done with one (`lake_table`), or which tables there are
+Add here: what holds for all tables of a lake. Not here: work on one table (`lake_table`), or which tables there are
 (`assets`).
 """
 
@@ -37,23 +37,23 @@ class Lake:
         self.root = root
         remote = Path(tempfile.gettempdir()) / f"salesinsights-{hashlib.sha256(root.encode()).hexdigest()[:16]}"
         self.scratch = Path(root) / "_scratch" if self.is_local else remote
-        """A local folder for what can be made again; not part of the lake's content."""
+        """A local folder for files that can be made again; not part of the lake's content."""
         self._options = dict(storage_options or {}) or None
         self._known: set[str] = set()
 
     @property
     def is_local(self) -> bool:
-        """Whether the lake is a folder of this machine, and not in an object store."""
+        """Whether the lake is a folder on this machine, not in an object store."""
         return is_local(self.root)
 
     def uri(self, layout: TableLayout) -> str:
         return f"{self.root.rstrip('/')}/{layout.name}"
 
     def table(self, layout: TableLayout, version: int | None = None) -> LakeTable:
-        """The table at its newest version, created if it is not there yet, or at an older one, to read.
+        """The table at its newest version, created if it is missing; or at an older `version`, only to read.
 
-        A column or property that is new in the layout is added to it. Raises LakeError if it can't be read, created, or
-        brought to the layout, and VersionGoneError where an older version is not kept.
+        Adds the columns and properties that are new in the layout. Raises LakeError if the table can't be read, created
+        or updated to the layout, VersionGoneError if the older version is no longer kept.
         """
         try:
             delta = DeltaTable(self.uri(layout), version, storage_options=self._options)
@@ -72,18 +72,18 @@ class Lake:
         return LakeTable(layout, delta)
 
     def _evolve(self, layout: TableLayout, delta: DeltaTable) -> None:
-        """Add the columns and properties that are new in the layout; a column is null in the rows that are there.
+        """Add the columns and properties that are new in the layout; existing rows have null in a new column.
 
-        Raises LakeError where the table holds anything else than the layout says: nothing is changed then.
+        Raises LakeError, and changes nothing, if a column of the table is unknown to the layout or has another type.
         """
         held, wanted = ({column.name: column for column in schema.fields} for schema in (delta.schema(), layout.delta))
         for name, column in held.items():
             if name not in wanted:
-                raise LakeError(f"{layout.name} has a column {name} that this release does not know: use a newer one")
+                raise LakeError(f"{layout.name} has a column {name} that this release does not know: use a later one")
             if column.type != wanted[name].type:
                 raise LakeError(
                     f"{layout.name}.{name} is {column.type} in the lake and {wanted[name].type} in this release: "
-                    "a column can't change its type; give the new one another name"
+                    "a column can't change its type; give the new column another name"
                 )
         added = [column for name, column in wanted.items() if name not in held]
         if added:
@@ -121,10 +121,10 @@ class Lake:
 
 
 class OpenTables:
-    """Tables that are loaded once and then kept: a handle moves on by its own commits, or by `refresh`, and not else.
+    """Tables that are loaded once and then kept: a handle moves on only by its own commits, or by `refresh`.
 
-    They are loaded in the order that is given: what a table is made from after the table itself, so that nothing
-    newer is ever replaced by what an older look at its source amounts to.
+    They are loaded in the given order, each table before its source: so rows made from an older version of the source
+    never replace newer rows.
     """
 
     def __init__(self, lake: Lake, layouts: Sequence[TableLayout]) -> None:
@@ -136,9 +136,9 @@ class OpenTables:
         return self._held[layout.name]
 
     def annotate(self, layout: TableLayout, properties: Mapping[str, str]) -> None:
-        """Set properties of a table, through a handle that is dropped: the one that is kept stays where it is."""
+        """Set properties of a table through a handle that is then dropped: the kept handle does not move."""
         again_on_conflict(lambda: self._lake.table(layout).annotate(properties))
 
     def refresh(self, layouts: Sequence[TableLayout]) -> None:
-        """Load these tables anew, in this order."""
+        """Load these tables again, in this order."""
         self._held.update((layout.name, self._lake.table(layout)) for layout in layouts)

@@ -1,9 +1,9 @@
-"""One Delta Lake table: its layout, reads, appends and replacements, each commit with its progress inside it.
+"""One Delta Lake table: its layout, reads, appends and replacements, with the progress inside each commit.
 
 Progress is a number under a name (a Delta application transaction), kept in the same commit as the rows. A table is
-read and written through one handle, so that a writer who raced this one fails at the commit and changes nothing.
+read and written through one handle: if a conflicting commit came first, our commit fails and changes nothing.
 
-Add here: a way to touch one table that every layer needs. Not here: how tables are found and created (`lake`).
+Add here: an operation on one table that every layer needs. Not here: how tables are found and created (`lake`).
 """
 
 import itertools
@@ -34,9 +34,9 @@ PROPERTIES = {
     "delta.logRetentionDuration": "interval 6 hours",
     "delta.deletedFileRetentionDuration": "interval 6 hours",
 }
-"""A checkpoint costs about a millisecond, and each commit since the last one as much at every load: one in 5 commits
-keeps loading cheap and flat. The log behind it stays for six hours, and so do replaced files: longer than any run or
-reader lasts. A checkpoint names each replaced file for that time, so that a longer one would cost every load."""
+"""A checkpoint takes about a millisecond, and each commit since the last one adds as much to every load: one in 5
+commits keeps loading cheap and flat. The log before it and replaced files stay for six hours: longer than any run or
+reader lasts. A checkpoint names each replaced file for that time, so keeping them longer would slow every load."""
 
 
 _LOG_KEPT = "delta.logRetentionDuration"
@@ -61,11 +61,11 @@ class ConcurrentCommitError(LakeError):
 
 
 class ProgressMovedError(LakeError):
-    """Another run has done this work meanwhile; there is nothing left to do here."""
+    """Another run has done this work; there is nothing left to do here."""
 
 
 def is_local(uri: str) -> bool:
-    """Whether a root or a file is on a disk of this machine, and not in an object store."""
+    """Whether a root or a file is on a disk of this machine, not in an object store."""
     return "://" not in uri
 
 
@@ -74,8 +74,8 @@ class TableLayout:
     """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
 
     - `key`: the columns that identify a row.
-    - `high_cardinality`: columns whose values hardly repeat within a file, so that a dictionary of them only costs.
-    - `file_bytes`: the size of a file, about, where rows of a day are replaced: a replacement rewrites whole files.
+    - `high_cardinality`: columns whose values rarely repeat within a file: a dictionary of them only costs.
+    - `file_bytes`: about how large a file may be if rows of a day are replaced: replacing a row rewrites its file.
     """
 
     name: str
@@ -90,9 +90,9 @@ class TableLayout:
 
     @property
     def files(self) -> WriterProperties:
-        """How Parquet is written: in half the bytes of the default, Snappy, in the same time.
+        """How Parquet is written: in half the bytes of the default (Snappy), in the same time.
 
-        Texts and bytes have statistics of whole chunks alone: nobody looks for a page by them.
+        Columns of text and bytes have statistics by chunk, not by page: nobody searches pages by them.
         """
         columns = {
             name: ColumnProperties(
@@ -130,7 +130,7 @@ def _type_name(kind: str | dict[str, str]) -> str:
 
 
 class LakeTable:
-    """One table at one version. Reads see that version; a write moves the handle to the version that it made."""
+    """One table at one version. Reads see that version; a write moves the handle to its new version."""
 
     def __init__(self, layout: TableLayout, delta: DeltaTable) -> None:
         self.layout = layout
@@ -141,13 +141,13 @@ class LakeTable:
         return self._delta.version()
 
     def progress(self, name: str) -> int | None:
-        """The number last committed under `name`, None if there is none."""
+        """The number last committed under `name`; None if there is none."""
         return self._delta.transaction_version(name)
 
     def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The rows for which the SQL predicate `where` holds, in no particular order; statistics prune the files.
+        """The rows for which the SQL predicate `where` holds, in no particular order; statistics skip files.
 
-        Of a table with `superseding` the rows that count: there `where` may name the columns of its key alone.
+        Of a table with `superseding`, only the rows that count: there `where` may name only columns of its key.
         """
         names = list(columns or self.layout.schema)
         if self.layout.superseding is None or self.superseded_from is None:
@@ -161,7 +161,7 @@ class LakeTable:
 
     @property
     def superseded_from(self) -> date | None:
-        """The first day with rows that do not count; None where all do."""
+        """The first day with rows that may not count; None if all rows count."""
         number = self.progress(SUPERSEDED_FROM)
         return date.fromordinal(number) if number else None
 
@@ -171,9 +171,9 @@ class LakeTable:
     def stream(
         self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
-        """What `read` gives, in frames of about so many rows as they come from the files, so that no more is held.
+        """What `read` gives, as it comes from the files, in frames of about `rows_at_once` rows: only one is held.
 
-        Also rows that do not count, of a table with `superseding`.
+        Of a table with `superseding`, also the rows that do not count.
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []
@@ -184,7 +184,7 @@ class LakeTable:
                 held = []
 
     def files(self) -> pl.DataFrame:
-        """One row a data file: path, size_bytes, num_records, and each column's statistics and partition value."""
+        """One row per data file: path, size_bytes, num_records, and each column's statistics and partition value."""
         return pl.DataFrame(self._delta.get_add_actions(flatten=True))
 
     @property
@@ -195,43 +195,43 @@ class LakeTable:
 
     @property
     def rows(self) -> int:
-        """How many rows there are, by the statistics of the files."""
+        """How many rows there are, by the files' statistics."""
         return int(self._delta.count())
 
     @property
     def properties(self) -> Mapping[str, str]:
-        """The table's properties, Delta Lake's own and those that `annotate` has set."""
+        """The table's properties: Delta Lake's own, and those set by `annotate`."""
         return dict(self._delta.metadata().configuration)
 
     def annotate(self, properties: Mapping[str, str]) -> None:
-        """Set properties of our own, in a commit without rows. Raises ConcurrentCommitError if another came first."""
+        """Set our own properties, in a commit without rows. Raises ConcurrentCommitError if another came first."""
         self._write(lambda: self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False))
 
     def file_uris(self, where: str | None = None) -> list[str]:
-        """The data files, or those that may hold rows for which `where` holds."""
+        """The data files, or only those that may hold rows for which `where` holds."""
         return self._delta.file_uris(file_pruning_predicate=where)
 
     def append(self, rows: Rows, progress: Mapping[str, int]) -> None:
         """Add `rows`, a frame or many that are written as they come, and set `progress`, in one commit.
 
-        No rows is a commit too.
+        Commits even if there are no rows.
         Raises ConcurrentCommitError if another writer moved one of these names since this handle was loaded,
-        LakeError if the table can't be written, and whatever the frames raise. Either way nothing was added.
+        LakeError if the table can't be written, and any error of the frames. After an error, nothing is added.
         """
         self._put(rows, progress, mode="append")
 
     def replace(self, rows: Rows, where: str | None, progress: Mapping[str, int]) -> None:
-        """Put `rows` in the place of those for which `where` holds (None: of all), in one commit.
+        """Replace the rows for which `where` holds (None: all rows) by `rows`, in one commit.
 
-        Raises like `append`. To replace by the same rows again changes no row.
+        Raises like `append`. Replacing by the same rows again changes no row.
         """
         self._put(rows, progress, mode="overwrite", predicate=where)
 
     def compact(self, days: Iterable[date], file_bytes: int | None = None) -> int:
-        """Merge the small files of these days (of the whole table if it has no days); the number of files it saved.
+        """Merge the small files of these days (of the whole table if it has no days); return how many files that saved.
 
         A file of at least `file_bytes` (by default 100 MB) is left alone, and none grows much larger.
-        Raises ConcurrentCommitError if somebody replaced one of them meanwhile.
+        Raises ConcurrentCommitError if another writer replaced one of them meanwhile.
         """
         listed = [day.isoformat() for day in days]
         filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
@@ -240,7 +240,7 @@ class LakeTable:
         return done["numFilesRemoved"] - done["numFilesAdded"]
 
     def checkpoint(self) -> None:
-        """Write the state of this version as a checkpoint, and drop the log entries that nobody may need any more.
+        """Write the state of this version as a checkpoint, and drop the log entries that nobody can need any more.
 
         The table's `delta.logRetentionDuration` says how long an entry is kept: longer than any writer holds a handle.
         """
@@ -248,16 +248,16 @@ class LakeTable:
         self._write(self._delta.cleanup_metadata)
 
     def vacuum(self, hours: int) -> list[str]:
-        """Delete the files that no version of the last `hours` holds, those that no commit ever named among them.
+        """Delete the files that no version of the last `hours` holds, including files that no commit ever named.
 
-        The paths that were deleted. Raises LakeError for fewer hours than the table's retention.
+        Returns the deleted paths. Raises LakeError for fewer hours than the table's retention.
         """
         return self._write(lambda: self._delta.vacuum(hours, dry_run=False, full=True))
 
     def purge(self) -> None:
-        """Keep this version alone: no file that it does not name, and no log entry from before it.
+        """Keep only this version: delete the files that it does not name, and the log entries from before it.
 
-        Whoever holds an older handle can neither read nor commit with it any more.
+        An older handle can then neither read nor commit.
         """
         self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: "interval 0 seconds"}))
         self._write(self._delta.create_checkpoint)
@@ -275,7 +275,7 @@ class LakeTable:
             raise (failures or [error])[0] from error
 
     def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
-        """The frames as Arrow reads them; what they raise is kept in `failures`, since the way through it loses it."""
+        """The frames as Arrow reads them; an error that they raise is kept in `failures`, since Arrow loses it."""
 
         def batches() -> Iterator[RecordBatch]:
             try:
@@ -299,8 +299,8 @@ class LakeTable:
             raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error
         except (DeltaError, OSError) as error:
             raise LakeError(
-                f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists, is writable and "
-                "that its disk has space; then run again, nothing was half-written"
+                f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists and is writable, "
+                "and that its disk has space; then run again: nothing was half-written"
             ) from error
 
 
@@ -309,7 +309,7 @@ def _commit(progress: Mapping[str, int]) -> CommitProperties:
 
 
 def again_on_conflict(work: Callable[[], _T], refresh: Callable[[], object] = lambda: None, attempts: int = 10) -> _T:
-    """Do `work` again while another writer's commit gets in its way; it, or `refresh`, loads its handles anew."""
+    """Do `work`, again while another commit conflicts with it; `work` or `refresh` loads its handles again."""
     for _ in range(attempts - 1):
         try:
             return work()

@@ -1,6 +1,6 @@
-"""Rows by partition, as the writer of a table likes them.
+"""Cuts rows by partition, so that the writer of a table has nothing to sort.
 
-Add here: how rows are cut by their partition. Not here: how they are written (`lake`).
+Add here: how rows are cut by their partition. Not here: how they are written (`lake_table`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ MOST_PARTS = 100
 
 
 def apart(rows: pl.DataFrame, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """The rows of one partition after another, where they come so: the writer then has nothing to sort."""
+    """The rows of one partition after another, if they come in that order; else all rows at once."""
     if not columns:
         yield rows
         return

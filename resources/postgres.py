@@ -1,4 +1,4 @@
-"""Writing frames to PostgreSQL: tables with a key, rows put in by it, and several tables in one transaction.
+"""Writes frames to PostgreSQL: tables with a key, rows upserted by it, several tables in one transaction.
 
 Add here: how rows reach the server. Not here: which tables (`assets.serving.postgres_replica`).
 """
@@ -12,7 +12,7 @@ import polars as pl
 
 SERVER_OPTIONS = "-c TimeZone=UTC -c lock_timeout=20s"
 COPIED_ROWS = 200_000
-"""How many rows are sent at once: what bounds the memory."""
+"""How many rows are sent at once; this bounds the memory."""
 
 _ISO = "%Y-%m-%dT%H:%M:%S%.6f+00"
 
@@ -25,11 +25,11 @@ _TYPES = {
 }
 
 _NO_NUL = pl.col(pl.String).str.replace_all("\0", "\ufffd", literal=True)
-"""PostgreSQL keeps no NUL in a text."""
+"""PostgreSQL can't store a NUL in a text."""
 
 
 class PostgresError(RuntimeError):
-    """The database can't be reached or refused; the message names no password."""
+    """The database refused or can't be reached; the message holds no password."""
 
 
 class PostgresTables:
@@ -40,9 +40,9 @@ class PostgresTables:
         self._schema = schema
 
     def ensure(self, name: str, columns: pl.Schema, key: Sequence[str]) -> None:
-        """Create the table where it is missing, and add the columns that it lacks.
+        """Create the table if it is missing, and add the columns that it lacks.
 
-        A table that is as it should be is not touched: to alter it would wait for everybody who reads it.
+        A table with all columns is not touched: ALTER TABLE would wait for everybody who reads it.
         """
         held = self._columns(name)
         listed = [f'"{column}" {_sql_type(kind)}' for column, kind in columns.items() if column not in held]
@@ -69,7 +69,7 @@ class PostgresTables:
         self._do(f"DELETE FROM {self._named(name)}")  # noqa: S608
 
     def upsert(self, name: str, rows: pl.DataFrame, key: Sequence[str]) -> None:
-        """Put each row in the place of the one with its key, or beside the others."""
+        """Insert each row, or replace the row that has its key."""
         others = [column for column in rows.columns if column not in key]
         changed = ", ".join(f'"{column}" = excluded."{column}"' for column in others)
         with self._incoming(name, rows):
@@ -86,7 +86,7 @@ class PostgresTables:
 
     @contextmanager
     def _incoming(self, name: str, rows: pl.DataFrame) -> Iterator[None]:
-        """These rows as a temporary table of their own."""
+        """These rows as the temporary table `incoming`."""
         shape = f"SELECT {_listed(rows.columns)} FROM {self._named(name)} WITH NO DATA"  # noqa: S608
         self._do(f"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS {shape}")
         with self._connection.cursor() as cursor:
@@ -108,9 +108,9 @@ class PostgresTables:
 
 @contextmanager
 def postgres_tables(url: str, schema: str) -> Iterator[PostgresTables]:
-    """The tables of a schema, created where it is missing, in one transaction: committed at the end, or not at all.
+    """The tables of a schema, in one transaction: committed at the end, or not at all. Creates a missing schema.
 
-    Raises PostgresError where the server does not answer, refuses, or the driver is not installed.
+    Raises PostgresError if the server does not answer or refuses, or the driver is not installed.
     """
     try:
         import psycopg2
@@ -121,13 +121,13 @@ def postgres_tables(url: str, schema: str) -> Iterator[PostgresTables]:
         with closing(psycopg2.connect(url, application_name="salesinsights", **options)) as connection, connection:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('salesinsights'))")
-                # Even IF NOT EXISTS would ask for the right to create schemas, which is needed for the first time only.
+                # Even IF NOT EXISTS needs the right to create schemas; we need that right only the first time.
                 cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
                 if cursor.fetchone() is None:
                     cursor.execute(f'CREATE SCHEMA "{schema}"')
             yield PostgresTables(connection, schema)
     except psycopg2.Error as error:
-        # Of an address that can't be read the driver would repeat a part, and with it the password.
+        # If the driver can't parse the address, its message quotes a part, and with it the password.
         is_address = isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None
         fact = "this is not an address that the driver understands" if is_address else str(error).strip()
         raise PostgresError(f"PostgreSQL: {fact}; check SALESINSIGHTS_POSTGRES") from None

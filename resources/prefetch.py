@@ -1,4 +1,4 @@
-"""Doing the next piece of work while the last one is still being used.
+"""Computes the next item while the last one is still in use.
 
 Add here: nothing else. Not here: what the work is.
 """
@@ -15,12 +15,12 @@ _END = object()
 def prefetched(items: Iterable[_T]) -> Generator[_T, None, None]:
     """The same items in the same order, each computed in a thread while the one before it is in use.
 
-    What computing an item raises is raised when its turn comes. When the caller stops early, the item under way is
+    An error in computing an item is raised when its turn comes. If the caller stops early, the item in progress is
     finished and dropped, and `items` is closed.
     """
     asked, given = SimpleQueue[bool](), SimpleQueue[tuple[object, BaseException | None]]()
-    # Not a pool: its thread ends as soon as the pool is garbage, and a caller's exception may make it garbage together
-    # with this generator, which would then wait for that thread for ever.
+    # Not a thread pool: its thread ends once the pool is garbage. A caller's exception may make the pool garbage
+    # together with this generator, which would then wait for that thread for ever.
     thread = Thread(target=_compute, args=(iter(items), asked, given), name="ahead", daemon=True)
     thread.start()
     asked.put(True)

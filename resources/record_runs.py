@@ -1,8 +1,8 @@
-"""Records on the local disk in runs that are sorted by a key: thousands of keys are found among millions at once.
+"""Records on the local disk, in runs sorted by a key: a search finds thousands of keys among millions at once.
 
-A run is a pair of files that are mapped into memory, so that a search touches the pages that it needs and no others. A
-folder of runs covers the numbers from 0 to some number without a gap. It can be deleted at any time: whoever needs it
-fills it again. Add here: how records are kept and found. Not here: what a record is.
+A run is a pair of files mapped into memory, so a search touches only the pages that it needs. A folder of runs covers
+the numbers from 0 to some number without a gap. It can be deleted at any time: the next user fills it again.
+Add here: how records are kept and found. Not here: what a record is.
 """
 
 import os
@@ -19,7 +19,7 @@ Keys = NDArray[np.int64]
 Records = NDArray[np.void]
 
 SMALL = 1_000_000
-"""A part with fewer records is merged with its neighbours, once there are MANY of them."""
+"""A part with fewer records is merged with its neighbours once there are MANY of them."""
 
 MANY = 12
 
@@ -27,10 +27,10 @@ _PART = re.compile(r"(\d+)-(\d+)")
 
 
 class RecordRuns:
-    """The runs in one folder. A part of it, `FIRST-LAST`, holds the records of these numbers, first and last included.
+    """The runs in one folder. A part `FIRST-LAST` holds the records of the numbers from FIRST to LAST, both included.
 
-    `kind` is what a record is made of. A part is put in its place whole, or not at all; what two processes add for the
-    same numbers is the same, and the second one is dropped.
+    `kind` is the dtype of a record. A part appears complete or not at all. Two processes add the same records for the
+    same numbers; the second part is dropped.
     """
 
     def __init__(self, folder: Path, kind: np.dtype[np.void]) -> None:
@@ -39,7 +39,7 @@ class RecordRuns:
 
     @property
     def covered(self) -> int | None:
-        """The last number up to which there is no gap; None where there is nothing."""
+        """The last number up to which there is no gap; None if there is nothing."""
         parts = self._parts()
         return _span(parts[-1])[1] if parts else None
 
@@ -49,19 +49,19 @@ class RecordRuns:
         return sum(_height(run) for run in self._runs())
 
     def add(self, last: int, pieces: Iterable[tuple[Keys, Records]]) -> None:
-        """Add the records of the numbers that follow the covered ones, up to `last`, in pieces that fit in memory."""
+        """Add the records of the numbers after the covered ones, up to `last`, in pieces that fit in memory."""
         covered = self.covered
         first = 0 if covered is None else covered + 1
         self._put(f"{first}-{last}", pieces)
         self._merge()
 
     def find(self, keys: Keys) -> Records:
-        """All records under these keys, in no particular order. The keys are sorted and distinct."""
+        """All records under these keys, in no particular order. The keys must be sorted and distinct."""
         found = [_found(run, keys) for run in self._runs()]
         return np.concatenate(found) if found else np.empty(0, self.kind)
 
     def drop(self) -> None:
-        """Delete all of it."""
+        """Delete all records."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _put(self, name: str, pieces: Iterable[tuple[Keys, Records]]) -> None:
@@ -75,12 +75,12 @@ class RecordRuns:
             made.rename(self.folder / name)
         except OSError:
             shutil.rmtree(made)
-            # Another process may have put the same part there; everything else is a fault of the disk.
+            # Another process may have put the same part there; any other error is a fault of the disk.
             if not (self.folder / name).exists():
                 raise
 
     def _merge(self) -> None:
-        """Put the small parts at the end together, so that a search looks into few runs."""
+        """Merge the small parts at the end, so that a search looks into few runs."""
         small: list[Path] = []
         for part in reversed(self._parts()):
             if sum(map(_height, _runs_of(part))) >= SMALL:
@@ -98,7 +98,7 @@ class RecordRuns:
         return (run for part in self._parts() for run in _runs_of(part))
 
     def _parts(self) -> list[Path]:
-        """The parts that follow each other from 0 on; of those with one beginning the longest."""
+        """The parts that follow each other from 0 on; of parts with the same beginning, the longest."""
         if not self.folder.exists():
             return []
         names = filter(None, map(_PART.fullmatch, os.listdir(self.folder)))

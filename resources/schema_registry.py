@@ -1,4 +1,4 @@
-"""A Schema Registry, asked for the schema behind a number. Needs the extra `salesinsights[avro]`.
+"""Asks a Schema Registry for the schema behind a number. Needs the extra `salesinsights[avro]`.
 
 Add here: how a registry is reached. Not here: how a value is read by its schema (`assets.events.avro_decoder`).
 """
@@ -16,16 +16,16 @@ class RegistryError(RuntimeError):
 
 
 class SchemaRegistry:
-    """The schemas of one registry, by the number that stands before each value."""
+    """The schemas of one registry, by the number in front of each value."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     @classmethod
     def open(cls, options: Mapping[str, str]) -> "SchemaRegistry":
-        """By the client's own option names, such as `url` and `basic.auth.user.info`; nothing is asked yet.
+        """Take the client's own option names, such as `url` and `basic.auth.user.info`. Sends no request yet.
 
-        Raises RegistryError without the extra, or for options that the client refuses.
+        Raises RegistryError if the extra is missing or the client refuses an option.
         """
         if any(importlib.util.find_spec(name) is None for name in ("fastavro", "httpx2")):
             raise RegistryError(MISSING)
@@ -38,7 +38,7 @@ class SchemaRegistry:
             raise RegistryError(f"a setting of the registry is wrong: {error}. Check SCHEMA_REGISTRY_*") from error
 
     def schema(self, number: int) -> str | None:
-        """The text of a schema; None if the registry has none of that number. Raises RegistryError if it is silent."""
+        """A schema's text; None if the registry has no such number. Raises RegistryError if it refuses or is silent."""
         from confluent_kafka.schema_registry.error import SchemaRegistryError
         from httpx2 import HTTPError
 

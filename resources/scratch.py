@@ -1,4 +1,4 @@
-"""A temporary folder that is gone afterwards, also if its process was killed: then the next one removes it.
+"""A temporary folder, removed after use; if its process was killed, the next process removes it.
 
 Add here: nothing else. Not here: what lies in the folder.
 """
@@ -15,10 +15,10 @@ _LOCK = ".lock"
 
 @contextmanager
 def scratch_folder(name: str) -> Iterator[Path]:
-    """A new folder under the system's folder of temporary files, which TMPDIR names.
+    """A new folder in the system's folder for temporary files, which TMPDIR names.
 
-    Its owner holds a lock on a file beside it, which ends with the process: folders of `name` whose lock is free are
-    removed first.
+    Its owner locks a file beside it; the lock ends with the process. Folders of `name` whose lock is free are removed
+    first.
     """
     _remove_abandoned(name)
     with tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=_LOCK) as lock:
@@ -39,4 +39,4 @@ def _remove_abandoned(name: str) -> None:
                 shutil.rmtree(path.with_suffix(""), ignore_errors=True)
                 path.unlink(missing_ok=True)
         except OSError:
-            continue  # It is in use, or another user's.
+            continue  # It is in use, or belongs to another user.

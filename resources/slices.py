@@ -1,7 +1,7 @@
-"""Days of silver in slices that fit into memory: all rows of a user, or of a visit, lie in the same one.
+"""Cuts days of silver into slices that fit into memory: all rows of a user, or of a visit, are in the same slice.
 
-A day of 86 million events is read once, and put apart in temporary files.
-Add here: how days are cut. Not here: what is computed of a slice.
+A day of 86 million events is read once, and split into temporary files.
+Add here: how days are cut. Not here: what is computed from a slice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,21 @@ from resources.lake_table import LakeTable
 from resources.scratch import scratch_folder
 
 SLICE = 1_000_000
-"""About so many rows are computed at once: DuckDB takes about 1 GB for them."""
+"""About how many rows are computed at once: DuckDB takes about 1 GB for them."""
 
 PIECE = 1_000_000
 
 READ_AT_ONCE = 2 * SLICE
-"""Fewer rows are one slice."""
+"""Up to this many rows are one slice."""
 
 
 @contextmanager
 def slices_of(
     table: LakeTable, where: str, rows: int, columns: Sequence[str], by: str
 ) -> Iterator[Iterator[pl.DataFrame]]:
-    """What `table.read` answers, as frames, of which no two hold the same value of the column `by`.
+    """The rows of `table.read`, in frames; no two frames share a value of the column `by`.
 
-    `rows` is about how many there are. A null of `by` is a value like the others.
+    `rows` is about how many rows there are. Null is a value of `by` like the others.
     """
     if rows <= READ_AT_ONCE:
         yield iter((table.read(where, columns),))

@@ -1,4 +1,4 @@
-"""More rows than memory should hold: put aside in temporary files, and given back in the order of a key, in pieces.
+"""Holds more rows than fit in memory: in temporary files, given back in pieces, in the order of a key.
 
 Add here: how rows are put aside. Not here: what is done with a piece.
 """
@@ -10,23 +10,23 @@ from pathlib import Path
 import polars as pl
 
 KEY = "_key"
-"""The integer column by which rows are put in order."""
+"""The integer column by which rows are sorted."""
 
 _PAGE_ROWS = 16_384
-"""A piece takes a slice of each file: groups of few rows keep it from reading much more than that."""
+"""Rows in a group of a file. A piece reads a slice of each file; small groups keep it from reading much more."""
 
 _QUICK_RUNS = 12
-"""So many files are written as they lie in memory, which takes half the time; the others in a quarter of the space."""
+"""The first files are written as they lie in memory, in half the time; the others take a quarter of the space."""
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Rows in the order of their keys, and how many there are of each key."""
+    """Rows in the order of their keys, and how many rows each key has."""
 
     rows: pl.LazyFrame
     counts: pl.DataFrame
     alike: Sequence[pl.Expr]
-    """The columns of one value throughout, which `rows` lacks."""
+    """The columns with one value in all rows; `rows` lacks them."""
     columns: Sequence[str]
 
     def between(self, first: int, last: int) -> pl.LazyFrame:
@@ -36,10 +36,10 @@ class _Run:
 
 
 class SortedRuns:
-    """Rows that come in any order and leave in that of their keys, about `rows_at_once` at a time.
+    """Rows that come in any order and leave in the order of their keys, about `rows_at_once` at a time.
 
-    So many are held in memory, and the others in files of `folder`, which is the caller's to remove. `name` tells
-    them from those of others that share the folder.
+    Memory holds that many; the others are in files in `folder`, which the caller removes. Their names begin with
+    `name`, so that others can share the folder.
     """
 
     def __init__(self, folder: Path, name: str, rows_at_once: int) -> None:
@@ -48,7 +48,7 @@ class SortedRuns:
         self._runs: list[_Run] = []
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Take in rows, all of the same columns, KEY among them."""
+        """Take in rows: always the same columns, KEY among them."""
         if rows.height:
             self._held.append(rows)
         if sum(held.height for held in self._held) >= self._rows_at_once:
@@ -70,7 +70,7 @@ class SortedRuns:
     def pieces(self, first: int | None = None, last: int | None = None) -> Iterator[pl.DataFrame]:
         """The rows with keys from `first` to `last`, both included, the lowest keys first; within a piece in any order.
 
-        All rows of a key are in one piece, so that one key's rows alone may make it a larger one. May be asked again.
+        All rows of a key are in one piece, so one key alone may make a piece larger. Can be called again.
         """
         runs = [*self._runs, *self._in_memory()]
         if not runs:

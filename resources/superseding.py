@@ -1,6 +1,6 @@
-"""Rows that are replaced by appending others, where to rewrite the files that hold them would cost too much.
+"""Rows that are replaced by appending others, where rewriting their files would cost too much.
 
-Add here: how to tell which rows count. Not here: when the others are taken out (`assets.visitors.daily_tables`).
+Add here: how to tell which rows count. Not here: when the others are removed (`assets.visitors.daily_tables`).
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Superseding:
-    """Rows that are replaced by appending others: of the rows under one `key` the one with the largest `weight` counts.
+    """Rows that are replaced by appending others: of rows under one `key`, the one with the largest `weight` counts.
 
-    With `span`, the names of a start and an end, a row counts unless another one under its key reaches over all of it.
-    `weight` are columns that are added up; it grows with each row that takes the place of another.
+    With `span`, the names of a start and an end, a row counts unless another row under its key covers all of it.
+    `weight` names columns that are added up; a row that replaces another has a larger weight.
     """
 
     key: tuple[str, ...]
@@ -22,7 +22,7 @@ class Superseding:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What has to be read to tell which rows count."""
+        """The columns that tell which rows count."""
         return (*self.key, *self.weight, *(self.span or ()))
 
     def alive(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -37,7 +37,7 @@ class Superseding:
 
     @property
     def sql(self) -> str:
-        """The same as a clause of a SELECT."""
+        """A clause of a SELECT that keeps the rows that count."""
         key, weight = ", ".join(self.key), " + ".join(self.weight)
         if self.span is None:
             return f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {weight} DESC) = 1"
@@ -48,4 +48,4 @@ class Superseding:
 
 
 SUPERSEDED_FROM = "superseded_from"
-"""The progress of a table with `Superseding`: the first day with rows that may not count, by its number; else 0."""
+"""Progress of a table with `Superseding`: the ordinal of the first day with rows that may not count; else 0."""

@@ -1,7 +1,7 @@
-"""A table's data files, looked at as files: cheaper than a query where few rows of many are wanted.
+"""Reads a table's data files directly: cheaper than a query if few rows of many are wanted.
 
-A file of a Delta table never changes, and Polars reads the files of a local disk by itself: of a row that is not wanted
-it decodes one column. In an object store the same rows are asked for by a predicate.
+A data file of a Delta table never changes, so Polars can read it from the local disk: of an unwanted row it decodes one
+column. In an object store, a predicate asks for the same rows.
 Add here: a way to read that goes by files. Not here: which rows are wanted (`assets`).
 """
 
@@ -32,7 +32,7 @@ def rows_of(
 
 
 def rows_that_differ(before: LakeTable, after: LakeTable) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of two versions of a table, the rows of the files that only one of them names: those of `before`, of `after`.
+    """The rows of the files that only one of two versions of a table names: those of `before`, those of `after`.
 
     A row that was only written again is in both. Raises LakeError if a file can't be read.
     """
@@ -50,7 +50,7 @@ def _rows_in(table: LakeTable, files: set[str]) -> pl.DataFrame:
 
 
 def _where_they_differ(before: LakeTable, after: LakeTable) -> str | None:
-    """The days whose files are others; None for all of a table without days."""
+    """The days whose files differ, as a predicate; None (all rows) for a table without days."""
     if not after.layout.partition_by:
         return None
     old, new = (_files(table) for table in (before, after))
@@ -73,7 +73,7 @@ def _literal(value: object) -> str:
 
 
 def _scan(table: LakeTable, files: Sequence[str]) -> pl.LazyFrame:
-    """The files with the columns of the layout: one that a file has not is null. Delta Lake encodes their names."""
+    """The files with the layout's columns: null if a file lacks one. Delta Lake percent-encodes the files' names."""
     schema = table.layout.schema
     days = {name: schema[name] for name in table.layout.partition_by}
     return pl.scan_parquet(
@@ -90,6 +90,6 @@ def _scan(table: LakeTable, files: Sequence[str]) -> pl.LazyFrame:
 def _collected(table: LakeTable, rows: pl.LazyFrame) -> pl.DataFrame:
     try:
         return rows.collect()
-    # Polars panics at a file without content, and a panic is no Exception.
+    # Polars panics on a file without content, and its panic is not an Exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise LakeError(f"a file of {table.layout.name} can't be read: {error}. Try salesinsights repair") from error

@@ -14,13 +14,13 @@ _COMMIT = re.compile(r"\d{20}\.json")
 
 @dataclass(frozen=True)
 class LogFault:
-    """A file of a log that has to go: what is wrong with it, and where it is."""
+    """A file of a log that must be removed: what is wrong with it, and where it is."""
 
     kind: str
     path: Path
 
     def mend(self) -> None:
-        """Remove the file: the table then stands where it stood before it."""
+        """Remove the file: the table is then as it was before it."""
         self.path.unlink()
 
 
@@ -29,7 +29,7 @@ def log_faults(folder: Path) -> list[LogFault]:
 
     `empty_commit`: the last commit has no content and no checkpoint, so its rows are lost, and readers would take it
     for an empty one.
-    `broken_checkpoint`: a checkpoint that can't be read, or the pointer to one; the log without it says the same.
+    `broken_checkpoint`: a checkpoint that can't be read, or a pointer to one; the log says the same without it.
     """
     torn = [path for path in sorted(folder.glob("*.checkpoint*.parquet")) if _is_torn(path)]
     broken = [LogFault("broken_checkpoint", path) for path in torn]
@@ -39,7 +39,7 @@ def log_faults(folder: Path) -> list[LogFault]:
         broken.append(LogFault("broken_checkpoint", pointer))
     commits = sorted(path for path in folder.glob("*.json") if _COMMIT.fullmatch(path.name))
     empty = [LogFault("empty_commit", path) for path in commits[-1:] if not path.read_bytes().strip(b"\0 \n")]
-    # A whole checkpoint of the same version has the rows of the commit: it is not lost, and its number is taken.
+    # An intact checkpoint of this version has the commit's rows: the commit is not lost, and its number stays taken.
     lost = [fault for fault in empty if not _has_checkpoint(folder, fault.path.stem, gone)]
     return [*lost, *broken]
 
@@ -56,7 +56,7 @@ def _is_torn(path: Path) -> bool:
 
 
 def _points_to(pointer: Path, gone: set[str]) -> bool:
-    """Whether it names a checkpoint that is there, whole."""
+    """Whether the pointer names a checkpoint that exists and is intact."""
     try:
         version = int(json.loads(pointer.read_bytes())["version"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Sending a few words to a web address, such as an incoming webhook of Slack.
+"""Sends a short text to a web address, such as an incoming webhook of Slack.
 
 Add here: how a message is sent. Not here: when, and what it says (`assets.stream.alarms`, `sensors.alert_sensor`).
 """
@@ -9,11 +9,11 @@ import urllib.request
 
 
 class WebhookError(RuntimeError):
-    """The message was not taken; the error does not name the address, which may hold a secret."""
+    """The message was not accepted; the error does not name the address, which may hold a secret."""
 
 
 def post_text(url: str, text: str, timeout: float = 10) -> None:
-    """POST {"text": text} as JSON. Raises WebhookError for no answer, and for any but a 2xx."""
+    """POST {"text": text} as JSON. Raises WebhookError if there is no answer, or one other than 2xx."""
     body = json.dumps({"text": text}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
     try:

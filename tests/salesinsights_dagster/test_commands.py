@@ -207,4 +207,4 @@ def test_sql_without_a_statement_answers_each_one_and_goes_on_after_an_error(tmp
 
     assert done.returncode == 0
     assert done.stdout.split() == ["sold", "0", "two", "2"]
-    assert "exactly one SELECT can be asked" in done.stderr
+    assert "write exactly one SELECT" in done.stderr
