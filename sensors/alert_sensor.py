@@ -1,7 +1,7 @@
-"""The sensor that tells people what is wrong, each thing once, and once that it is well again.
+"""The sensor that alerts people: once when something goes wrong, and once when it is well again.
 
-It tells Dagster's log, and a webhook where one is set. What it has told is its cursor; what could not be delivered is
-told again at the next tick.
+It writes to Dagster's log, and to a webhook if one is set. Its cursor holds the alarms that it has told; an alarm that
+could not be delivered is told again at the next tick.
 Add here: an alarm about runs or checks. Not here: alarms about the stream (`assets.stream.alarms`).
 """
 
@@ -29,24 +29,24 @@ from resources.webhook import WebhookError
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 TICK_SECONDS = 30
 KIND = "salesinsights/kind"
-LATE = "its source has moved on, and it was not made for longer than its freshness policy allows"
+LATE = "its source has moved on, and it was not refreshed for longer than its freshness policy allows"
 BROKEN_POLICY = "FAIL"
 """The state of an asset that was not materialized within its policy's time."""
 
 FAILED_CHECK = "FAILED"
-"""The state of a check that was executed and did not pass."""
+"""The state of a check that ran and did not pass."""
 
 
 @dataclass(frozen=True)
 class Pager:
-    """Who is told beside the log: `send` takes one line of text and raises WebhookError; None for nobody."""
+    """Who is told besides the log: `send` takes one line of text and raises WebhookError; None for nobody."""
 
     send: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
 class Notice:
-    """What to say of an alarm: that it holds (`fault` says what is the matter), or that it does not any more (None)."""
+    """What to say about an alarm: that it is on (`fault` says what is wrong), or that it is over (None)."""
 
     name: str
     fault: str | None
@@ -57,13 +57,14 @@ class Notice:
 
 
 def notices(told: Mapping[str, str], alarms: Alarms) -> list[Notice]:
-    """What is new: alarms that were not told yet, and told ones that are over. An alarm that is not judged stays."""
+    """What is new: alarms not told yet, and told ones that are over. An alarm that is not judged stays as it is."""
     return [Notice(name, fault) for name, fault in alarms.items() if (fault is not None) != (name in told)]
 
 
 def run_alarms(instance: dg.DagsterInstance, job_names: list[str]) -> Alarms:
-    """Per job `failed_run/JOB`: whether its last run that ended has failed. A run that automation started has no job of
-    its own, and is known by the tag of the job that does the same by hand.
+    """Per job `failed_run/JOB`: whether the newest of its ended runs failed.
+
+    A run that automation started has no job of its own: it is known by the tag of the job that does the same by hand.
     """
     return {f"failed_run/{name}": _last_failure(instance, name) for name in job_names}
 
@@ -81,11 +82,11 @@ def _last_failure(instance: dg.DagsterInstance, job_name: str) -> str | None:
 
 
 def check_alarms(instance: dg.DagsterInstance, checks: list[AssetCheckKey]) -> Alarms:
-    """Per check `failed_check/ASSET/NAME`: whether it failed when it was last executed."""
+    """Per check `failed_check/ASSET/NAME`: whether it failed the last time it ran."""
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     return {
         f"failed_check/{key.asset_key.to_user_string()}/{key.name}": (
-            "the check failed: its figures stand in the Dagster UI" if record.status.value == FAILED_CHECK else None
+            "the check failed: the Dagster UI shows its figures" if record.status.value == FAILED_CHECK else None
         )
         for key, record in latest.items()
     }
@@ -94,7 +95,7 @@ def check_alarms(instance: dg.DagsterInstance, checks: list[AssetCheckKey]) -> A
 def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], bool]]) -> Alarms:
     """Per table `late/TABLE`: whether it is behind its source, and Dagster says that its freshness policy is broken.
 
-    `behind` says of a table by its name whether its source has moved on: one whose source stands still is not late.
+    `behind` tells, by a table's name, whether its source has moved on: a table whose source stands still is not late.
     """
     keys = {name: dg.AssetKey(name.split("/")) for name in behind}
     states = instance.get_freshness_state_records(list(keys.values()))
@@ -103,7 +104,7 @@ def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], 
 
 
 def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], bool]]:
-    """For each table of gold that is computed from another one: what says whether that one has moved on."""
+    """For each table that is computed from another table: a function that says whether its source has moved on."""
     return {
         **{layout.name: lambda: gold_is_behind(lake) for layout in DAILY},
         CUSTOMER_VALUE.name: lambda: customer_value_is_behind(lake),
@@ -114,7 +115,7 @@ def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], 
 
 
 def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:
-    """Tell the news; what is told afterwards. What can't be delivered counts as not told."""
+    """Tell the news; return what is told now. What can't be delivered counts as not told."""
     known = dict(told)
     for notice in news:
         say(notice.text)
@@ -146,8 +147,8 @@ def _all_alarms(
     name="alerts",
     minimum_interval_seconds=TICK_SECONDS - 2,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells of a stream that stands still, falls behind or lost offsets, of failed runs and checks, of late "
-    "tables, and of a flood of refusals: each once, and once when it is over.",
+    description="Alerts if the stream stands still, falls behind or lost offsets, a run or a check failed, a table is "
+    "late, or many messages are refused: once when it starts, and once when it is over.",
 )
 def alert_sensor(
     context: dg.SensorEvaluationContext,

@@ -1,4 +1,4 @@
-"""When the assets run that follow gold in their own time: by declarative automation, never on the way of a payment.
+"""When the assets run that follow gold at their own pace: by declarative automation, never on a payment's way to gold.
 
 Add here: a cadence. Not here: what the assets hold.
 """
@@ -14,32 +14,32 @@ from assets.tables.asset_specs import key_of
 from assets.tables.table import Cadence
 
 LOOK_SECONDS = 300
-"""How often the conditions are looked at; so it is the shortest time between two runs."""
+"""How often the conditions are evaluated, and so the shortest time between two runs."""
 
 _CHANGED = dg.AutomationCondition.any_deps_updated()
 
 DUE = (_CHANGED | dg.AutomationCondition.initial_evaluation()).since(
     dg.AutomationCondition.newly_requested() & ~_CHANGED
 )
-"""What it is made from was made since the last request.
+"""A source was materialized since the last request.
 
-Dagster's own `since_last_handled` forgets what was made between a request and the look after it: the last sales before
-a quiet night would wait for the morning. At the first look nothing is known of what was made before it, so everything
-is due; an asset that is not behind costs little.
+Dagster's own `since_last_handled` forgets what was materialized between a request and the next evaluation: the last
+sales before a quiet night would wait for the morning. The first evaluation does not know what was materialized before
+it, so everything is due; an asset that is not behind costs little.
 """
 
-FOLLOW = (DUE & ~dg.AutomationCondition.in_progress()).with_label("what it is made from was made since")
+FOLLOW = (DUE & ~dg.AutomationCondition.in_progress()).with_label("a source was materialized since")
 
 _HOUR = dg.AutomationCondition.cron_tick_passed("23 * * * *").since(dg.AutomationCondition.newly_requested())
 
-HOURLY = (_HOUR & DUE).with_label("once an hour, if what it is made from was made since")
+HOURLY = (_HOUR & DUE).with_label("once an hour, if a source was materialized since")
 
 CONDITIONS: Mapping[Cadence, dg.AutomationCondition[Any]] = {
     Cadence.MINUTES: FOLLOW,
     Cadence.DAILY: FOLLOW,
     Cadence.HOURLY: HOURLY,
 }
-"""Asked every few minutes, what is made once a day looks for itself whether a new day has come."""
+"""Also daily tables are asked every few minutes: each checks for itself whether a new day has come."""
 
 CADENCES: Mapping[dg.AssetKey, dg.AutomationCondition[Any]] = {
     **{key_of(table): CONDITIONS[table.cadence] for table in TABLES.values() if table.cadence in CONDITIONS},
@@ -59,5 +59,5 @@ customer_automation = dg.AutomationConditionSensorDefinition(
     minimum_interval_seconds=LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     run_tags={"salesinsights/kind": "customers"},
-    description="What follows gold in its own time: customers, visits, carts, cohorts, restatements, the BI file.",
+    description="Runs what follows gold at its own pace: customers, visitor tables, restatements, the BI file.",
 )

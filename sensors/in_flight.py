@@ -1,4 +1,4 @@
-"""Whether a job has a run that has not ended: what keeps a sensor from starting a second one.
+"""Whether a job has a run that has not ended: this keeps a sensor from starting a second one.
 
 Add here: a question about runs that several sensors ask. Not here: a sensor.
 """

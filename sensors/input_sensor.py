@@ -17,13 +17,13 @@ from sensors.jobs import PUBLISH
     job=PUBLISH,
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Publishes each CSV file that is put into the input folder, once it has stopped growing.",
+    description="Publishes each CSV file in the input folder, once it has stopped growing.",
 )
 def input_sensor(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]) -> dg.RunRequest | dg.SkipReason:
-    """One run for all files that are whole."""
+    """One run for all complete files."""
     running = run_in_flight(context.instance, PUBLISH.name)
     if running:
         return dg.SkipReason(f"run {running} is still publishing")
     if not inbox.folder.ready(time.time()):
-        return dg.SkipReason(f"no whole CSV file in {inbox.folder.path}")
+        return dg.SkipReason(f"no complete CSV file in {inbox.folder.path}")
     return dg.RunRequest()

@@ -19,7 +19,7 @@ from sensors.customer_automation import CADENCES
 
 
 def _alone(*keys: dg.AssetKey) -> dg.AssetSelection:
-    """These assets without their checks: one that a job plans and skips would hide how it came out last."""
+    """These assets without their checks: a check that a job plans and then skips would hide its last result."""
     return dg.AssetSelection.assets(*keys).without_checks()
 
 
@@ -30,7 +30,7 @@ def _checks(named: Mapping[str, tuple[TableLayout, object]]) -> dg.AssetSelectio
 STREAM = dg.define_asset_job(
     "stream",
     selection=_alone(*map(key_of, STREAMED)) | _checks(CHECKS),
-    description="One pass of the stream: what Kafka holds now, through bronze, silver and gold.",
+    description="One run of the stream: reads the backlog from Kafka through bronze and silver to gold.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "stream"},
 )
@@ -38,7 +38,7 @@ STREAM = dg.define_asset_job(
 ARCHIVE = dg.define_asset_job(
     "archive",
     selection=_alone(key_of(BRONZE_ARCHIVE_MONTHS)),
-    description="A month of history from its file: bronze, silver and gold.",
+    description="Loads a month of history from its file into bronze, silver and gold.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "archive"},
 )
@@ -46,7 +46,7 @@ ARCHIVE = dg.define_asset_job(
 UPKEEP = dg.define_asset_job(
     "upkeep",
     selection=dg.AssetSelection.assets(LAKE_FILES.key, RUN_HISTORY.key),
-    description="What keeps the lake and Dagster's history small.",
+    description="Keeps the lake and Dagster's history small.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "upkeep"},
 )
@@ -54,7 +54,7 @@ UPKEEP = dg.define_asset_job(
 PROOF = dg.define_asset_job(
     "proof",
     selection=dg.AssetSelection.assets(REBUILD_PROOF.key),
-    description="Rebuilds the closed days that changed lately in memory, and compares silver and gold row by row.",
+    description="Rebuilds recently changed closed days in memory, and compares silver and gold with them row by row.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "proof"},
 )
@@ -62,7 +62,7 @@ PROOF = dg.define_asset_job(
 CUSTOMERS = dg.define_asset_job(
     "customers",
     selection=_alone(*CADENCES) | _checks(CUSTOMER_CHECKS),
-    description="By hand what the sensor `customers` does by itself: all that follows gold in its own time.",
+    description="Runs by hand what the sensor `customers` runs by itself: all that follows gold at its own pace.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "customers"},
 )

@@ -1,6 +1,6 @@
-"""The sensor that polls Kafka and starts a pass of the stream when there is something to read.
+"""The sensor that polls Kafka and starts a run of the stream when there is something to read.
 
-It decides and nothing more: the lake is the cursor, so a request carries no offsets and needs no run key.
+It only decides: the lake is the cursor, so a request carries no offsets and needs no run key.
 Add here: what decides whether the stream runs. Not here: what a run reads (`assets.bronze.bronze`).
 """
 
@@ -18,18 +18,18 @@ from sensors.in_flight import run_in_flight
 from sensors.jobs import STREAM
 
 DAEMON_LOOP_SECONDS = 5
-"""The daemon looks at its sensors this often, so an interval that it misses by a hair costs that much."""
+"""How often the daemon looks at its sensors: one that is due just after a look waits this long."""
 
 
 def has_leftovers(lake: Lake, stream: Stream, told: int) -> bool:
-    """Whether a killed run left a batch between bronze and gold, Dagster was not told of one, or a copy is behind."""
+    """Whether a killed run left a batch short of gold, Dagster does not know a batch, or a replica is behind."""
     return gold_is_behind(lake) or whole_batches(lake) != told or any_behind(stream.replicas, lake)
 
 
 def decide(
     in_flight: str | None, unread: Callable[[], int], leftovers: Callable[[], bool]
 ) -> dg.RunRequest | dg.SkipReason:
-    """One run, or the reason for none. Kafka and the lake are asked only when no run is in flight."""
+    """One run, or the reason for none. Asks Kafka and the lake only if no run is in flight."""
     if in_flight:
         return dg.SkipReason(f"stream run {in_flight} is still in flight")
     try:
@@ -47,10 +47,10 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
     @dg.sensor(
         name="kafka",
         job=STREAM,
-        # Half a daemon loop earlier, so that a tick is not put off by a whole loop for being a moment too soon.
+        # Half a daemon loop less: a look that comes a moment too soon would delay the tick by a whole loop.
         minimum_interval_seconds=max(1, poll_seconds - DAEMON_LOOP_SECONDS // 2),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Every {poll_seconds} seconds: starts the stream if Kafka holds events that were not read yet.",
+        description=f"Every {poll_seconds} seconds: starts the stream if there is a backlog or unfinished work.",
     )
     def kafka_sensor(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]

@@ -22,5 +22,5 @@ proof_schedule = dg.ScheduleDefinition(
     cron_schedule="40 2 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Proves, once a day has closed, that the stream left in it what a rebuild from bronze gives.",
+    description="Proves that recently changed closed days hold the rows that a rebuild from bronze gives.",
 )
