@@ -1,4 +1,4 @@
-# Each target sets itself up on a fresh machine: Python 3.11+, Java 17+ and Maven are all it asks for.
+# Each target sets itself up on a fresh machine: it needs only Python 3.11+, Java 17+ and Maven.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
@@ -17,7 +17,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: $(VENV)/.installed ## the virtual environment, from the lock file
+setup: $(VENV)/.installed ## make the virtual environment from the lock file
 
 tools:
 	@command -v java >/dev/null || { echo "Java is missing: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"; exit 2; }
@@ -30,25 +30,25 @@ servers:
 	echo "$${needed%%:*} is missing: its tests are skipped. To run them, install it (Debian: apt-get install $${needed%%:*})"; \
 	done
 
-demo: setup tools ## the whole system with a simulated shop; FOR=180 stops after 180 seconds
+demo: setup tools ## run the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))
 
-test: setup tools servers ## every test
+test: setup tools servers ## run every test
 	$(BIN)/python -m pytest
 
-bench: setup tools ## the benchmarks, with a table
+bench: setup tools ## run the benchmarks and print a table
 	$(BIN)/python -m benchmarks
 
-screenshots: setup tools servers ## the pictures of the README, taken anew
+screenshots: setup tools servers ## take the README's pictures again
 	$(BIN)/python docs/screenshots.py
 
-lint: setup ## ruff, mypy and the import contract
+lint: setup ## run ruff, mypy and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: setup ## write requirements.lock anew (needs uv)
+lock: setup ## write requirements.lock again (needs uv)
 	uv pip compile --quiet --generate-hashes --all-extras --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 
 clean: ## remove the virtual environment and all local data

@@ -1,8 +1,8 @@
-"""Where the days begin in Dagster's UI: with the month of the oldest event, so that no empty years fill the calendar.
+"""Where the days in Dagster's UI begin: with the month of the oldest event, so that no empty years fill the calendar.
 
-Found once, when Dagster is started, and handed down to all of its processes: a run that knew other days than the web
-server would refuse what the UI offers.
-Add here: what begins the calendar. Not here: the days (`assets.tables.asset_specs`).
+Found once, when Dagster starts, and passed on to all of its processes: a run with other days than the web server would
+refuse days that the UI offers.
+Add here: what decides where the calendar begins. Not here: the days (`assets.tables.asset_specs`).
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ FIRST_DAY = "SALESINSIGHTS_FIRST_DAY"
 
 
 def calendar_start(settings: Settings) -> date:
-    """The first day of the oldest month of which the lake or the archive folder has events.
+    """The first day of the oldest month with events in the lake or the archive folder, never before the setting.
 
-    The setting as it is where there is none yet, or the lake can't be read: what may come is not known then.
+    The setting itself if there are no events yet or the lake can't be read: nobody knows then what may come.
     """
     try:
         oldest = min((*rows_per_day(Lake(settings.lake).table(BRONZE_EVENTS)), *_archived(settings)), default=None)

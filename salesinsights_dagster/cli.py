@@ -29,11 +29,11 @@ COMMANDS = {
     "snapshot": "salesinsights_dagster.commands.snapshot:snapshot",
     "sql": "salesinsights_dagster.commands.sql:sql",
 }
-"""Each command and where it is; a module is loaded only when its command is asked for."""
+"""Each command and where it is; a module is loaded only when its command is used."""
 
 
 class LazyGroup(click.Group):
-    """Loads a command when it is named, and turns what it raises into one line with the remedy."""
+    """Loads a command when it is named, and turns its expected errors into one line with the remedy."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -59,10 +59,10 @@ def main() -> None:
     A first look:
       salesinsights kafka start       a local Kafka
       salesinsights simulate          a simulated shop that sends events to it
-      salesinsights ingest            one pass from Kafka to gold, without Dagster
+      salesinsights ingest            the backlog from Kafka to gold, without Dagster
       salesinsights sql "SELECT * FROM product_sales_daily ORDER BY revenue DESC LIMIT 20"
       salesinsights dev               Dagster: the web UI, the sensor that polls Kafka, the schedules
 
     Settings come from the environment: SALESINSIGHTS_HOME (where everything is kept), KAFKA_BOOTSTRAP_SERVERS (a
-    cluster of your own), and others that docs/settings.md lists.
+    cluster of your own), and others: see docs/settings.md.
     """

@@ -32,7 +32,7 @@ _LOCATIONS = """
 
 
 class DagsterStartError(RuntimeError):
-    """Dagster did not come up; the message names its log and the remedy."""
+    """Dagster did not start; the message says why, or names the log."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class DagsterProcess:
     def await_ready(self, wait_seconds: float = 90) -> None:
         """Return once the web server answers and the code location is loaded.
 
-        Raises DagsterStartError if it ends or stays silent, or the location can't be loaded.
+        Raises DagsterStartError if Dagster ends, stays silent or can't load the location.
         """
         deadline = time.monotonic() + wait_seconds
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise DagsterStartError(f"Dagster did not come up at {self.url}: see {self.log}; is the port free?")
+                raise DagsterStartError(f"Dagster did not start at {self.url}: see {self.log}; is the port free?")
             time.sleep(0.5)
         for entry in self.ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]:
             fault = entry["locationOrLoadError"]
@@ -88,14 +88,14 @@ class DagsterProcess:
                 )
 
     def ask(self, query: str, variables: Mapping[str, object] | None = None) -> Any:
-        """The data that the web server's GraphQL API answers with."""
+        """The data that the web server's GraphQL API returns."""
         asked = json.dumps({"query": query, "variables": variables or {}}).encode()
         request = urllib.request.Request(f"{self.url}/graphql", asked, {"Content-Type": "application/json"})  # noqa: S310
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)["data"]
 
     def stop(self, wait_seconds: float = 30) -> None:
-        """End the whole group: politely, then for good."""
+        """End the whole process group: SIGTERM, then SIGKILL."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if not self._group_is_alive():
                 break
@@ -125,9 +125,9 @@ class DagsterProcess:
 
 
 def prepare_home(settings: Settings) -> Path:
-    """Dagster's home, with our settings of the instance in it.
+    """Dagster's home, with our instance settings written into it.
 
-    Raises DagsterStartError if its storage is to be PostgreSQL and the package for that is not installed.
+    Raises DagsterStartError if the settings ask for PostgreSQL and its package is not installed.
     """
     if settings.dagster_db and importlib.util.find_spec("dagster_postgres") is None:
         raise DagsterStartError(
@@ -147,6 +147,6 @@ def _command(port: int) -> list[str]:
 
 
 def _restore_signals() -> None:
-    """A parent in a shell's background ignores SIGINT, and Dagster's children would inherit that."""
+    """Undo an ignored SIGINT: a shell's background job has one, and Dagster's children would inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

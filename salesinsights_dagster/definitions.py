@@ -43,7 +43,7 @@ MADE = (
 
 
 def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
-    """Everything that Dagster is to know, for these settings; `archive` may tell somebody of its progress."""
+    """Everything that Dagster loads for these settings; pass an `archive` to follow its progress."""
     return dg.Definitions(
         assets=[
             *(SHOP_EVENTS, ARCHIVE_FILES),
@@ -72,7 +72,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
 
 
 def stream_of(settings: Settings) -> Stream:
-    """The topic of these settings; Kafka is looked for when it is opened, so that a location loads without it."""
+    """The stream of these settings. It looks for Kafka when it opens a reader: the location loads without Kafka."""
     return Stream(
         open_reader=lambda: open_reader(settings),
         clock=utc_now,
@@ -83,7 +83,7 @@ def stream_of(settings: Settings) -> Stream:
 
 
 def replicas_of(settings: Settings) -> list[Replica]:
-    """Who keeps a copy of gold, by these settings."""
+    """The replicas of gold that these settings name."""
     found: list[Replica] = []
     if settings.sales_topic:
         found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings)))
@@ -93,7 +93,7 @@ def replicas_of(settings: Settings) -> list[Replica]:
 
 
 def pager_of(settings: Settings) -> Pager:
-    """Who is told of alerts beside the log."""
+    """Who is told about alerts besides the log."""
     return Pager(partial(post_text, settings.alert_webhook) if settings.alert_webhook else None)
 
 

@@ -50,9 +50,9 @@ class Running:
 
 @contextmanager
 def running_system(settings: Settings, port: int, rate: int, say: Say) -> Iterator[Running]:
-    """Start all parts, and stop in the reverse order whatever happens.
+    """Start all parts; at the end or after an error, stop them in the reverse order.
 
-    A broker that ran before stays, and so does one that the environment names.
+    A broker that ran before keeps running, and so does a cluster that the environment names.
     Raises BrokerError, DagsterStartError with the remedy.
     """
     with ExitStack() as parts:
@@ -87,7 +87,7 @@ def _broker(settings: Settings, say: Say) -> Iterator[None]:
 
 @contextmanager
 def _command(settings: Settings, name: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One of our own commands in the background; its output goes to a log of its name."""
+    """One of our own commands in the background; its output goes to NAME.log in our home."""
     command = [str(Path(sys.executable).with_name("salesinsights")), name, *options]
     with (settings.home / f"{name}.log").open("ab") as output:
         env = {**os.environ, "SALESINSIGHTS_HOME": str(settings.home)}
@@ -100,14 +100,14 @@ def _command(settings: Settings, name: str, *options: str) -> Iterator[subproces
 
 
 def landed(lake: Lake, since: datetime) -> dict[str, object]:
-    """What has come into the lake since then: events by outcome, batches, and the sales in gold."""
+    """What the lake has received since then: events by outcome, batches, and the sales in gold."""
     with sql_session(lake) as connection:
         events = query(connection, _EVENTS.format(since=since.isoformat())).row(0, named=True)
         return {**events, **query(connection, _SALES.format(since=since.isoformat())).row(0, named=True)}
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of 127.0.0.1, or another one where that is taken."""
+    """The wanted port of 127.0.0.1, or a free one if that is taken."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

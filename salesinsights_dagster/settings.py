@@ -19,11 +19,11 @@ from resources.kafka_connection import KafkaConnection
 CHECKOUT = Path(__file__).resolve().parent.parent
 SECONDS_A_DAY = 86_400
 EARLIEST_DAY = date(2019, 1, 1)
-"""The first day of which the event contract takes events."""
+"""The first day whose events the contract accepts."""
 
 LONGEST_HORIZON = 3_650
 POSTGRES_DRIVER = "postgresql+psycopg2"
-"""SQLAlchemy 2.1 takes a bare `postgresql` for another driver than the one that dagster-postgres brings."""
+"""For SQLAlchemy 2.1 a bare `postgresql` means a different driver than the one that dagster-postgres installs."""
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
@@ -38,7 +38,7 @@ class SettingsError(ValueError):
 class Settings:
     """Everything that differs between two installations.
 
-    `kafka` is None when the environment names no cluster: then the local broker of this home is meant.
+    `kafka` is None if the environment names no cluster: then the local broker of this home is used.
     Seconds and rows are whole numbers above zero; `window_seconds` divides a day evenly.
     """
 
@@ -94,7 +94,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         )
     topic = env.get("SALESINSIGHTS_TOPIC") or "shop.events"
     if topic == "archive":
-        raise SettingsError("SALESINSIGHTS_TOPIC=archive is the name of the archive's rows in the lake: choose another")
+        raise SettingsError("SALESINSIGHTS_TOPIC=archive names the archive's rows in the lake: choose another name")
     return Settings(
         home=home,
         lake=env.get("SALESINSIGHTS_LAKE") or str(home / "lake"),
@@ -124,8 +124,8 @@ def _first_day(env: Mapping[str, str]) -> date:
         day = None
     if day is None or day < EARLIEST_DAY:
         raise SettingsError(
-            f"SALESINSIGHTS_FIRST_DAY={text!r} is not a day such as 2025-11-01, from {EARLIEST_DAY} on: set one, or "
-            "unset it for the month of the oldest event"
+            f"SALESINSIGHTS_FIRST_DAY={text!r} is not a day such as 2025-11-01, {EARLIEST_DAY} or later: set one, or "
+            "unset it to begin with the month of the oldest event"
         )
     return day
 
@@ -135,8 +135,8 @@ def _clv_options(env: Mapping[str, str]) -> ClvOptions:
     near, far = _whole_number(env, "SALESINSIGHTS_CLV_NEAR_DAYS", 90), _whole_number(env, "SALESINSIGHTS_CLV_DAYS", 365)
     if near > far or far > LONGEST_HORIZON:
         raise SettingsError(
-            f"SALESINSIGHTS_CLV_NEAR_DAYS={near} and SALESINSIGHTS_CLV_DAYS={far}: set the shorter horizon first, and "
-            f"at most {LONGEST_HORIZON} days"
+            f"SALESINSIGHTS_CLV_NEAR_DAYS={near} and SALESINSIGHTS_CLV_DAYS={far}: set the shorter horizon to at "
+            f"most the longer one, and both to at most {LONGEST_HORIZON} days"
         )
     discount = env.get("SALESINSIGHTS_CLV_DISCOUNT") or "0.1"
     if not re.fullmatch(r"[0-9](\.[0-9]+)?", discount):
@@ -148,7 +148,7 @@ def _clv_options(env: Mapping[str, str]) -> ClvOptions:
 
 
 def _one_of(env: Mapping[str, str], name: str, values: Mapping[str, T]) -> T:
-    """The value that the variable names; the first one without it."""
+    """The value that the variable names; the first value if it is unset."""
     text = env.get(name) or next(iter(values))
     if text not in values:
         raise SettingsError(f"{name}={text!r} is unknown: set one of {', '.join(values)}")
@@ -158,7 +158,7 @@ def _one_of(env: Mapping[str, str], name: str, values: Mapping[str, T]) -> T:
 def _sales_topic(env: Mapping[str, str], topic: str) -> str | None:
     name = env.get("SALESINSIGHTS_SALES_TOPIC") or "shop.product-sales"
     if name == topic:
-        raise SettingsError(f"SALESINSIGHTS_SALES_TOPIC={name} is the topic of the shop's events: choose another")
+        raise SettingsError(f"SALESINSIGHTS_SALES_TOPIC={name} is the topic of the shop's events: choose another name")
     return None if name == "off" else name
 
 
@@ -175,7 +175,7 @@ def _postgres(env: Mapping[str, str]) -> str | None:
 def _alert_webhook(env: Mapping[str, str]) -> str | None:
     url = env.get("SALESINSIGHTS_ALERT_WEBHOOK")
     if url and not url.startswith(("http://", "https://")):
-        raise SettingsError("SALESINSIGHTS_ALERT_WEBHOOK is not http:// or https://: set such an address, or unset it")
+        raise SettingsError("SALESINSIGHTS_ALERT_WEBHOOK is not an http:// or https:// address: set one, or unset it")
     return url or None
 
 
@@ -187,7 +187,7 @@ def _schema_registry(env: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def _options(env: Mapping[str, str], prefix: str, chosen: tuple[str, ...]) -> dict[str, str]:
-    """The variables that begin like `chosen`, under a client's own option names."""
+    """The variables that begin with one of `chosen`, under the client's own option names."""
     return {
         name.removeprefix(prefix).replace("_", ".").lower(): value
         for name, value in env.items()

@@ -1,4 +1,4 @@
-"""The topic of events as the settings name it, and the time: what a command needs that does without Dagster.
+"""The topic of events that the settings name, and the clock: for commands that run without Dagster.
 
 Add here: how a setting becomes a connection. Not here: what Dagster loads (`definitions`), whose import takes seconds.
 """
@@ -12,7 +12,7 @@ from salesinsights_dagster.settings import Settings
 
 
 def open_reader(settings: Settings) -> KafkaReader:
-    """A reader of the topic. Raises KafkaUnavailableError where no cluster is named and none runs."""
+    """A reader of the topic. Raises KafkaUnavailableError if no cluster is named and no local broker runs."""
     return KafkaReader(find_kafka(settings), settings.topic, registry=registry_of(settings))
 
 
@@ -22,5 +22,5 @@ def registry_of(settings: Settings) -> SchemaRegistry | None:
 
 
 def utc_now() -> datetime:
-    """The system's clock; everything below gets the time passed in."""
+    """The system's clock; all other code gets the time passed in."""
     return datetime.now(UTC)
