@@ -1,6 +1,6 @@
-"""Questions and orders to a Kafka cluster that are not about messages.
+"""Requests to a Kafka cluster that are not about messages.
 
-Add here: what an AdminClient is needed for while a broker is started or looked at.
+Add here: what needs an AdminClient while a broker is started or inspected.
 Not here: reading and writing messages (`resources`).
 """
 
@@ -10,9 +10,9 @@ from resources.kafka_connection import KafkaConnection
 
 
 def ask_cluster_id(connection: KafkaConnection, timeout_seconds: float) -> str | None:
-    """The identity of the cluster that answers; None while it has no broker that takes requests.
+    """The id of the cluster that answers; None while it has no broker that takes requests.
 
-    Raises KafkaException where none answers in time.
+    Raises KafkaException if none answers in time.
     """
     metadata = AdminClient(connection.options()).list_topics(timeout=timeout_seconds)
     return metadata.cluster_id if metadata.brokers else None

@@ -1,7 +1,7 @@
 """What goes wrong with the local broker.
 
 Add here: a kind of failure that a caller has to tell apart from the others.
-Not here: the texts; each stands where its fact is found.
+Not here: the messages; each is written where the failure is found.
 """
 
 
@@ -10,4 +10,4 @@ class BrokerError(RuntimeError):
 
 
 class PortTakenError(BrokerError):
-    """Another program took the port between our look and the broker's bind."""
+    """Another program took the port between our check and the broker's bind."""

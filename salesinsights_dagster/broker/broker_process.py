@@ -1,6 +1,6 @@
 """A process that outlives the one that started it.
 
-Add here: starting, recognizing and ending such a process.
+Add here: starting, recognizing and ending a detached process.
 Not here: what it runs (`local_broker`).
 """
 
@@ -17,7 +17,7 @@ RESTORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal
 
 @dataclass(frozen=True)
 class _Sighting:
-    """What the system tells of a process number; `started` is in the system's own words."""
+    """What the system says about a process id; `started` is the system's own text."""
 
     started: str
     is_zombie: bool
@@ -25,7 +25,7 @@ class _Sighting:
 
 @dataclass(frozen=True)
 class DetachedProcess:
-    """A process by number and start time: a number alone comes back for another process."""
+    """A process by id and start time: the id alone may later be another process's."""
 
     pid: int
     started: str
@@ -35,13 +35,13 @@ class DetachedProcess:
         if seen is None or seen.started != self.started:
             return False
         if seen.is_zombie:
-            # Ours to bury, where it is a child of this process and not of a command that ended long ago.
+            # Reap it, if it is a child of this process and not of a command that ended long ago.
             with suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)
         return not seen.is_zombie
 
     def end(self, wait_seconds: float) -> None:
-        """Ask it to end, insist after `wait_seconds`, and return once it is gone."""
+        """Ask it to end, kill it after `wait_seconds`, and return once it is gone."""
         self._signal(signal.SIGTERM)
         if not self._gone_within(wait_seconds):
             self._signal(signal.SIGKILL)
@@ -63,10 +63,10 @@ class DetachedProcess:
 
 
 def spawn(command: list[str], folder: Path, output: Path) -> DetachedProcess:
-    """Start the command in a session of its own, inside `folder`, with what it prints in the file `output`.
+    """Start the command in a session of its own, inside `folder`; its output goes to the file `output`.
 
-    Signals get their default meaning back: a shell's background job ignores SIGINT, and a JVM that inherits an ignored
-    signal never hears it.
+    Signals get their default handlers back: a shell's background job ignores SIGINT, and a JVM that inherits an ignored
+    signal never receives it.
     """
     shell = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(folder), *command]
     pid = os.posix_spawn(
@@ -95,12 +95,12 @@ def _look(pid: int) -> _Sighting | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, threads, started = fields[0], int(fields[17]), fields[19]
-    # The first thread becomes a zombie while the others still end, and hold files and locks until they have.
+    # The first thread may be a zombie while other threads have not ended yet, and still hold files and locks.
     return _Sighting(started, is_zombie=state == "Z" and threads <= 1)
 
 
 def _look_with_ps(pid: int) -> _Sighting | None:
-    # The start time is compared as text, so it has to read the same for everybody.
+    # The start time is compared as text, so it must not depend on the language or the time zone.
     neutral = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
     command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
     answer = subprocess.run(command, env=neutral, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What is remembered of a running broker, in `broker.json` of its home folder.
+"""What is remembered about a running broker, in `broker.json` in its home folder.
 
 Add here: a fact that a later command needs about a broker that an earlier one started.
 Not here: whether it is still true (`DetachedProcess.is_alive`).
@@ -26,7 +26,7 @@ class BrokerRecord:
         return f"{LOCALHOST}:{self.port}"
 
     def save(self, path: Path) -> None:
-        """Write the file at once or not at all."""
+        """Write the whole file, or nothing."""
         partial = path.with_suffix(".partial")
         fields = {"pid": self.process.pid, "started": self.process.started, "port": self.port}
         partial.write_text(json.dumps(fields) + "\n")
@@ -34,7 +34,7 @@ class BrokerRecord:
 
 
 def load_record(path: Path) -> BrokerRecord | None:
-    """The record, or None where there is none.
+    """The record; None if there is none.
 
     Raises BrokerError for a file that is not a record.
     """

@@ -1,4 +1,4 @@
-"""Which Kafka is meant: the one that the environment names, else this home's local broker.
+"""Which Kafka is used: the one that the environment names, else this home's local broker.
 
 Add here: a rule for choosing between them.
 Not here: reading the environment (`settings`), what is then done with the cluster.
@@ -13,7 +13,7 @@ from salesinsights_dagster.settings import Settings
 def find_kafka(settings: Settings) -> KafkaConnection:
     """The connection to use.
 
-    Raises KafkaUnavailableError where no cluster is named and the local broker does not run.
+    Raises KafkaUnavailableError if no cluster is named and the local broker does not run.
     """
     if settings.kafka is not None:
         return settings.kafka

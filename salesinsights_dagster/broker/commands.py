@@ -30,7 +30,7 @@ class KafkaCommandError(click.ClickException):
 
 
 class KafkaGroup(click.Group):
-    """Shows what this package raises as a message and exit code 2, not as a traceback."""
+    """Shows this package's errors as a message with exit code 2, not as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -43,7 +43,7 @@ class KafkaGroup(click.Group):
 def kafka() -> None:
     """A local Apache Kafka of one node, for machines without a cluster.
 
-    Where KAFKA_BOOTSTRAP_SERVERS names a cluster, that one is used, and nothing is started, stopped or wiped.
+    If KAFKA_BOOTSTRAP_SERVERS names a cluster, that cluster is used, and nothing is started, stopped or wiped.
     """
 
 
@@ -51,9 +51,9 @@ def kafka() -> None:
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True, help="Port to listen on."
 )
-@click.option("--wait", type=click.FloatRange(min=1), default=60, show_default=True, help="Seconds to wait for it.")
+@click.option("--wait", type=click.FloatRange(min=1), default=60, show_default=True, help="Seconds to wait at most.")
 def start(port: int, wait: float) -> None:
-    """Start the broker unless it runs; a free port is taken where the port is not free."""
+    """Start the broker unless it runs. If the port is taken, use a free one."""
     settings = load_settings()
     if _names_cluster(settings, "started"):
         return
@@ -75,7 +75,7 @@ def stop() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print running, bootstrap_servers, pid and home as JSON.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Tell whether Kafka runs, and where: exit code 0 when it does, 3 when not."""
+    """Show whether Kafka runs, and where. Exit code 0 if it runs, 3 if not."""
     settings = load_settings()
     found = _named_status(settings) or LocalBroker(settings.broker_home).status()
     if as_json:
@@ -104,7 +104,7 @@ def _names_cluster(settings: Settings, done: str) -> bool:
 
 
 def _named_status(settings: Settings) -> BrokerStatus | None:
-    """The state of the cluster that the environment names; running means that it answers."""
+    """The state of the cluster that the environment names; `running` means that it answers."""
     if settings.kafka is None:
         return None
     servers = settings.kafka.bootstrap_servers

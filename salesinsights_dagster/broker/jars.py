@@ -25,7 +25,7 @@ MAVEN_SECONDS = 900
 def find_java() -> str:
     """The path of the machine's Java.
 
-    Raises BrokerError where there is none, or one that is too old for Kafka.
+    Raises BrokerError if there is none, or it is too old for Kafka.
     """
     path = shutil.which("java")
     if path is None:
@@ -34,17 +34,17 @@ def find_java() -> str:
     told = answer.stderr + answer.stdout
     major = _major_version(told)
     if major is None:
-        raise BrokerError(f"{path} does not tell its version ({' '.join(told.split())[:200]}): {INSTALL_JAVA}")
+        raise BrokerError(f"{path} does not report its version ({' '.join(told.split())[:200]}): {INSTALL_JAVA}")
     if major < OLDEST_JAVA:
         raise BrokerError(f"Java {major} at {path} is too old for Kafka 4: {INSTALL_JAVA}")
     return os.path.abspath(path)
 
 
 def resolve_jars(libs: Path, progress: Callable[[str], None], pom: Path = POM) -> Path:
-    """The folder with the jars of this pom, resolved once: its name is the pom's digest.
+    """The folder with the jars of this pom, resolved once: its name is the pom's hash.
 
-    A folder gets its name only when Maven is done, so an interrupted resolve starts over.
-    Raises BrokerError where Maven is missing or fails.
+    The folder gets its name only when Maven is done, so an interrupted resolve starts over.
+    Raises BrokerError if Maven is missing or fails.
     """
     done = jars_folder(libs, pom)
     if done.exists():

@@ -24,8 +24,8 @@ from salesinsights_dagster.broker.jars import find_java, resolve_jars
 from salesinsights_dagster.broker.ports import accepts, free_ports
 
 DEFAULT_PORT = 9092
-# The serial collector needs the least memory and threads, and starts as fast as G1. A broker that is out of memory
-# ends, rather than answering a part of the requests.
+# The serial collector needs the least memory and threads, and starts as fast as G1. A broker that runs out of memory
+# ends, instead of answering only some requests.
 JVM_OPTIONS = (
     "-Xms256m",
     "-Xmx512m",
@@ -40,7 +40,7 @@ JVM_OPTIONS = (
 
 @dataclass(frozen=True)
 class BrokerStatus:
-    """Whether the broker runs; address and process number are None where it does not."""
+    """Whether the broker runs, and where; what is not known is None."""
 
     running: bool
     bootstrap_servers: str | None
@@ -52,11 +52,11 @@ class BrokerStatus:
 
 
 def _silent(step: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 class LocalBroker:
-    """The broker of one home folder. Commands of several processes at once take turns.
+    """The broker of one home folder. Commands from several processes take turns.
 
     `libs` is where the jars are kept; several homes may share it.
     """
@@ -66,7 +66,7 @@ class LocalBroker:
         self.libs = (libs or home / "libs").absolute()
 
     def status(self) -> BrokerStatus:
-        """What is true now; asks the system, not the broker."""
+        """The state now; asks the system, not the broker."""
         record = self._running()
         if record is None:
             return BrokerStatus(False, None, None, self.home)
@@ -75,9 +75,9 @@ class LocalBroker:
     def start(
         self, port: int = DEFAULT_PORT, wait_seconds: float = 60, progress: Callable[[str], None] = _silent
     ) -> BrokerStatus:
-        """Start the broker unless it runs, and return once it answers; a taken `port` is replaced by a free one.
+        """Start the broker unless it runs; return once it answers. If `port` is taken, use a free one.
 
-        `progress` is told each slow step. Raises BrokerError; then no broker is left behind.
+        `progress` is told each slow step. Raises BrokerError; then no broker is left running.
         """
         with self._locked():
             record = self._running()
@@ -91,7 +91,7 @@ class LocalBroker:
             return self.status()
 
     def stop(self, wait_seconds: float = 30) -> bool:
-        """End the broker, by force after `wait_seconds`; False where none ran."""
+        """End the broker, by force after `wait_seconds`; False if none ran."""
         with self._locked():
             return self._stop(wait_seconds)
 
@@ -103,7 +103,7 @@ class LocalBroker:
             storage.remove_data(self.home)
 
     def create_topic(self, name: str, partitions: int = 3, config: dict[str, str] | None = None) -> bool:
-        """Create the topic; False where it exists already, which is then left as it is."""
+        """Create the topic; False if it exists already: it then stays as it is."""
         record = self._running()
         if record is None:
             raise BrokerError("The local broker does not run: start it with `salesinsights kafka start`")
@@ -144,7 +144,7 @@ class LocalBroker:
             record.save(self._record_path)
             self._await_answer(record, wait_seconds)
         except BaseException:
-            # Also on Ctrl-C: a broker that nobody waited for is not left behind.
+            # Also on Ctrl-C: leave no broker running that nobody waited for.
             record.process.end(0)
             self._record_path.unlink(missing_ok=True)
             raise
@@ -164,7 +164,7 @@ class LocalBroker:
             if time.monotonic() > deadline:
                 raise BrokerError(
                     f"Kafka did not answer on {record.bootstrap_servers} within {wait_seconds:g} s: "
-                    f"stop what else keeps the machine busy, or wait longer\n{storage.last_words(self.home)}"
+                    f"stop other programs that keep the machine busy, or wait longer\n{storage.last_words(self.home)}"
                 )
             time.sleep(0.1)
 
@@ -173,7 +173,8 @@ class LocalBroker:
         if "Address already in use" in words:
             return PortTakenError(f"Kafka's port was taken by another program: start it again\n{words}")
         return BrokerError(
-            f"Kafka ended while it started: mend what its log names, or begin with `salesinsights kafka wipe`\n{words}"
+            "Kafka ended while it started: fix what its log names, or start over with "
+            f"`salesinsights kafka wipe`\n{words}"
         )
 
 
@@ -182,7 +183,7 @@ def _connection(record: BrokerRecord) -> KafkaConnection:
 
 
 def _answers(record: BrokerRecord, cluster_id: str) -> bool:
-    """Whether it is this broker that answers, not another one that took its port."""
+    """Whether this broker answers, and not a program that took its port."""
     if not accepts(record.port):
         return False
     try:

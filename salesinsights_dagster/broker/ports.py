@@ -10,7 +10,7 @@ LOCALHOST = "127.0.0.1"
 
 
 def free_ports(preferred: int) -> tuple[int, int]:
-    """The preferred port, or a free one where it is taken, and a second free port."""
+    """The preferred port, or a free one if it is taken; and a second free port."""
     with socket.socket() as first, socket.socket() as second:
         return _bind(first, preferred), _bind(second, 0)
 
@@ -23,7 +23,7 @@ def accepts(port: int) -> bool:
 
 
 def _bind(probe: socket.socket, preferred: int) -> int:
-    # As the broker binds: a port that a stopped broker's connections linger on is not taken.
+    # Bind as the broker does: a port on which a stopped broker's connections linger is not taken.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((LOCALHOST, preferred))

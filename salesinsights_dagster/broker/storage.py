@@ -32,10 +32,10 @@ def write_settings(home: Path, port: int, controller_port: int, data: str = DATA
 
 
 def format_data(home: Path, java: list[str]) -> None:
-    """Format the data folder where there is none; `java` is the start of a command line, up to the class path.
+    """Format the data folder if there is none; `java` is the start of a command line, up to the class path.
 
-    Formats beside it and renames, so that an interrupted format is not taken for done. Raises BrokerError for a data
-    folder of something else.
+    Formats a folder beside it and renames that, so an interrupted format never looks complete. Raises BrokerError if
+    the data folder holds something else.
     """
     data, fresh = home / DATA, home / f"{DATA}.new"
     if data.exists():
@@ -52,7 +52,7 @@ def format_data(home: Path, java: list[str]) -> None:
 
 
 def cluster_id(home: Path) -> str:
-    """The identity that the data was formatted with."""
+    """The id that the data was formatted with."""
     path = home / DATA / "meta.properties"
     try:
         lines = path.read_text().splitlines()
@@ -64,7 +64,7 @@ def cluster_id(home: Path) -> str:
 
 
 def check_unheld(home: Path) -> None:
-    """Raises BrokerError where a broker that nobody has a record of runs on this data."""
+    """Raise BrokerError if a broker without a record runs on this data."""
     lock = home / DATA / ".lock"
     if is_locked_by_java(lock):
         raise BrokerError(
@@ -80,7 +80,7 @@ def remove_data(home: Path) -> None:
 
 
 def last_words(home: Path) -> str:
-    """The end of what the broker printed: its errors where it had any, else its log; without stack frames."""
+    """The end of what the broker printed: its errors if it had any, else its log; without stack frames."""
     for name in (CONSOLE, "logs/broker.log"):
         path = home / name
         text = path.read_text(errors="replace") if path.exists() else ""
@@ -91,5 +91,5 @@ def last_words(home: Path) -> str:
 
 
 def _new_cluster_id() -> str:
-    # The tool would read an id that begins with "-" as an option.
+    # The tool would take an id that begins with "-" for an option.
     return "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]

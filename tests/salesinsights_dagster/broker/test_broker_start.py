@@ -50,7 +50,7 @@ def test_missing_java_names_the_remedy(broker: LocalBroker, monkeypatch: pytest.
     [
         ('openjdk version "11.0.2" 2019-01-15', "Java 11 at .* is too old for Kafka 4: install Java 17"),
         ('java version "1.8.0_292"', "Java 8 at .* is too old"),
-        ("Unable to locate a Java Runtime", "does not tell its version .*Unable to locate.*: install Java 17"),
+        ("Unable to locate a Java Runtime", "does not report its version .*Unable to locate.*: install Java 17"),
     ],
 )
 def test_unusable_java_names_the_remedy(
