@@ -16,7 +16,7 @@ from salesinsights_dagster.settings import load_settings
 def audit(ctx: click.Context, as_json: bool) -> None:
     """Prove that no offset is missing or read twice and that every message is accounted for, from Kafka to gold.
 
-    Exit code 0 if so, 1 if not; then each gap, overlap and difference is named.
+    Exit code 0 if so, 1 if not: then each gap, overlap and difference is named.
     """
     from assets.upkeep.audit import Audit
     from assets.upkeep.audit import audit as audit_lake

@@ -1,4 +1,4 @@
-"""`salesinsights backfill`: months of history from their files, one Dagster run a month, in this process.
+"""`salesinsights backfill`: months of history from their files, one Dagster run per month, in this process.
 
 Add here: options and output. Not here: how a month is loaded (`assets.archive.month_loader`).
 """
@@ -41,14 +41,14 @@ class MonthFailedError(RuntimeError):
 
 @click.command()
 @click.option("--from", "first", type=Month(), required=True, help="The first month.")
-@click.option("--to", "last", type=Month(), help="The last month; without it, the first one alone.")
-@click.option("--again", is_flag=True, help="Also the months that were loaded from the same file before.")
+@click.option("--to", "last", type=Month(), help="The last month; without it, only the first.")
+@click.option("--again", is_flag=True, help="Also the months that are already loaded from the same file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per month.")
 def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None:
-    """Bring months of history from the archive folder to gold.
+    """Load months of history from the archive folder, up to gold.
 
-    The folder is $SALESINSIGHTS_HOME/archive, a file is named like 2019-Oct.csv, .csv.gz or .parquet. A month is one
-    Dagster run, and shows in the UI. After a kill, the same command goes on with the month that was cut short.
+    The folder is $SALESINSIGHTS_HOME/archive, with files named like 2019-Oct.csv, .csv.gz or .parquet. Each month is
+    one Dagster run and shows in the UI. After a kill, the same command continues with the interrupted month.
     """
     from assets.archive.month_files import find_month
 
@@ -64,7 +64,7 @@ def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None
 def _months(first: date, last: date) -> list[date]:
     numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
     if not numbers:
-        raise click.BadParameter("lies before --from", param_hint="--to")
+        raise click.BadParameter("is before --from", param_hint="--to")
     return [date(number // 12, number % 12 + 1, 1) for number in numbers]
 
 
@@ -76,7 +76,7 @@ def _loaded(settings: Settings) -> dict[date, str]:
 
 
 def _run(settings: Settings, month: date) -> dict[str, Any]:
-    """One run of the month; the figures that it materialized."""
+    """Run the month; return the figures that it materialized."""
     import dagster as dg
 
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -124,7 +124,7 @@ def _name(month: date) -> str:
 
 def _text(file: "MonthFile", figures: dict[str, Any] | None) -> str:
     if figures is None:
-        return f"{_name(file.month)}: {file.path.name} was loaded before, nothing done"
+        return f"{_name(file.month)}: {file.path.name} is already loaded, nothing done"
     return (
         f"{_name(file.month)}: {file.path.name}, {figures['lines']:,} lines, {figures['accepted']:,} accepted, "
         f"{figures['quarantined']:,} quarantined, {figures['duplicates']:,} duplicates, {figures['days']} days, "

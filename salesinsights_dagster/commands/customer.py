@@ -1,6 +1,6 @@
 """`salesinsights customer`: what a customer is worth, or was thought to be worth.
 
-Add here: options and output. Not here: how it is known (`assets.customers.customer_history`).
+Add here: options and output. Not here: how it is found (`assets.customers.customer_history`).
 """
 
 import json
@@ -16,13 +16,13 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command()
 @click.argument("user_id", type=int)
-@click.option("--as-of", "day", type=DAY, help="At the end of this day (UTC); now if it is left out.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON; money is text.")
+@click.option("--as-of", "day", type=DAY, help="At the end of this day (UTC); without it, now.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; money is text.")
 def customer(user_id: int, day: datetime | None, as_json: bool) -> None:
     """Show what USER_ID was worth, and what the models said they would be worth.
 
-    An earlier day is answered as it was recorded at its end. Where nothing was recorded then, as for months that were
-    loaded later, it is computed from the purchases up to that day, with a model fitted to them alone.
+    For an earlier day, show what was recorded at its end. If nothing was recorded then, as for months that were loaded
+    later, compute it from the purchases up to that day, with a model fitted only to them.
     """
     from assets.customers.customer_history import worth_on
     from resources.lake import Lake

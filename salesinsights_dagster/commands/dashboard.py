@@ -11,9 +11,9 @@ from salesinsights_dagster.settings import load_settings
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of the pages.")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; anyone who gets there reads."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; anyone who can reach it can read."
 )
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A name, beside the loopback's, to be asked by.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to accept besides the loopback's.")
 def dashboard(port: int, host: str, allow_host: tuple[str, ...]) -> None:
     """Show sales per product, live, in the browser. Reads the lake and changes nothing. Ctrl-C stops."""
     from salesinsights_dagster.dashboard.server import serve

@@ -1,6 +1,6 @@
 """`salesinsights demo`: the whole system with a simulated shop.
 
-Add here: options, and what is printed meanwhile. Not here: the parts (`demo`).
+Add here: options, and what is printed. Not here: the parts (`demo`).
 """
 
 import threading
@@ -16,7 +16,7 @@ LOOK_SECONDS = 15
 
 
 @click.command()
-@click.option("--for", "seconds", type=click.IntRange(min=1), help="Stop by itself after so many seconds.")
+@click.option("--for", "seconds", type=click.IntRange(min=1), help="Stop after this many seconds.")
 @click.option("--rate", type=click.IntRange(min=1), default=100, show_default=True, help="Events per second.")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the web UI.")
 @click.pass_context
@@ -47,7 +47,7 @@ def demo(ctx: click.Context, seconds: int | None, rate: int, port: int) -> None:
 
 
 def _wait(stop: threading.Event, deadline: float | None) -> bool:
-    """Wait for the next look; whether the demo is over."""
+    """Wait for the next look; return whether the demo is over."""
     left = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, deadline - time.monotonic())
     return stop.wait(max(left, 0)) or (deadline is not None and time.monotonic() >= deadline)
 

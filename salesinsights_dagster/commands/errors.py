@@ -11,14 +11,14 @@ from confluent_kafka import KafkaException
 
 
 class Failure(click.ClickException):
-    """A failure that was foreseen."""
+    """An expected failure."""
 
     exit_code = 2
 
 
 @contextmanager
 def exit_with_remedy() -> Iterator[None]:
-    """Turn the errors that name a remedy into a message; let every other one through."""
+    """Turn errors that name a remedy into a message; let all others through."""
     try:
         yield
     except KafkaException as error:
@@ -30,7 +30,7 @@ def exit_with_remedy() -> Iterator[None]:
 
 
 def _foreseen() -> tuple[type[Exception], ...]:
-    # Loaded only when something went wrong: these modules take a second.
+    # Imported only when something went wrong: these modules take a second.
     from assets.archive.month_files import ArchiveFileError
     from assets.bronze.bronze import OffsetsLostError
     from assets.events.csv_header import BrokenFileError

@@ -18,12 +18,12 @@ def export() -> None:
 
 
 @export.command()
-@click.option("--as-of", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day (UTC) to know of.")
+@click.option("--as-of", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day (UTC) to include.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to.")
 def features(day: datetime, out: Path) -> None:
     """Write what each user had done until the end of a day as `user_features_DATE.parquet`, for training a model.
 
-    The features are computed anew from user_days, as it stands, and kept in gold/user_features too. A file of the same
+    Refreshes user_days, computes the features from it, and also keeps them in gold/user_features. A file of the same
     day is replaced.
     """
     from assets.tables import USER_DAYS
@@ -36,7 +36,7 @@ def features(day: datetime, out: Path) -> None:
         pass
     rows = make_features(lake, as_of)
     if rows.is_empty():
-        raise Failure(f"nobody was seen until {as_of}: bring events to silver first (salesinsights ingest, backfill)")
+        raise Failure(f"nobody was seen until {as_of}: load events into silver first (salesinsights ingest, backfill)")
     path = out / f"user_features_{as_of}.parquet"
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:

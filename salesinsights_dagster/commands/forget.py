@@ -12,14 +12,14 @@ from salesinsights_dagster.settings import load_settings
 
 @click.command()
 @click.argument("user_id", type=int)
-@click.option("--yes", is_flag=True, help="Do not ask: what is forgotten can't be brought back.")
+@click.option("--yes", is_flag=True, help="Do not ask. What is forgotten can't be restored.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def forget(user_id: int, yes: bool, as_json: bool) -> None:
     """Remove every row about USER_ID from bronze, silver, quarantine and gold, and from every older version on disk.
 
-    Stop Dagster first. Older events of the user are dropped from now on, wherever they come from; newer ones are new.
-    serving.duckdb is written anew; a copy in PostgreSQL follows when Dagster runs again.
-    Kafka keeps its own messages for as long as its retention says, and so do files in the archive folder.
+    Stop Dagster first. From now on, older events of the user are dropped wherever they come from; newer ones count.
+    serving.duckdb is written again; a replica in PostgreSQL or Kafka follows when Dagster runs again.
+    Not removed: messages in the topic of events, until its retention ends, and lines of files in the archive folder.
     """
     from assets.serving.duckdb_file import publish_serving
     from assets.upkeep.forget_user import forget as forget_user

@@ -1,4 +1,4 @@
-"""`salesinsights ingest`: micro-batches until the lag is zero, in this process.
+"""`salesinsights ingest`: processes batches until the lag is zero, in this process.
 
 Add here: what the receipt shows. Not here: the batches (`assets.stream.micro_batch`).
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 def ingest(as_json: bool) -> None:
-    """Read what Kafka holds into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
+    """Read the backlog from Kafka into bronze, silver and gold, without Dagster's daemon, and print a receipt."""
     from assets.bronze.bronze import unread_offsets
     from assets.customers.clv_model import refit
     from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value

@@ -19,13 +19,13 @@ from salesinsights_dagster.settings import load_settings
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--rate", type=click.IntRange(min=1), help="Rows per second at most; without it, as fast as Kafka takes.")
+@click.option("--rate", type=click.IntRange(min=1), help="Most rows per second; without it, as fast as Kafka allows.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file.")
 def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
     """Publish the rows of CSV FILES as events to the topic.
 
-    Each file, known by its name and content, is published exactly once and whole: a kill in the middle leaves nothing
-    visible, and a repeat sends nothing.
+    Each file, known by its name and content, is published completely and exactly once: a kill in the middle leaves
+    nothing visible, and a repeat sends nothing.
     """
     from assets.intake.csv_publisher import publish_csv
     from salesinsights_dagster.broker import find_kafka
@@ -46,7 +46,7 @@ def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
             pace = _pace(rate, partial(_show, progress, task))
             done = publish_csv(path, connection, settings.topic, utc_now(), pace, seconds)
         facts = {"file": done.file, "sha256": done.sha256, "rows": done.rows, "published_now": done.is_new}
-        text = f"{done.rows:,} rows published" if done.is_new else "published before, nothing sent"
+        text = f"{done.rows:,} rows published" if done.is_new else "already published, nothing sent"
         click.echo(json.dumps(facts) if as_json else f"{done.file}: {text}")
 
 
@@ -55,7 +55,7 @@ def _show(progress: Progress, task: TaskID, row: int) -> None:
 
 
 def _pace(rate: int | None, show: Callable[[int], None]) -> Callable[[int], None]:
-    """Show each step, and wait until its time has come."""
+    """Show each row count, and wait until it is due."""
     begun = time.monotonic()
 
     def step(row: int) -> None:
@@ -67,15 +67,15 @@ def _pace(rate: int | None, show: Callable[[int], None]) -> Callable[[int], None
 
 
 def _paced_seconds(path: Path, rate: int | None) -> float:
-    """How long the file takes at this rate. A file is one transaction, and Kafka ends one that lasts too long."""
+    """How many seconds the file takes. It is one transaction, and Kafka aborts one that lasts too long."""
     if not rate:
         return 0
     with path.open("rb") as lines:
         seconds = sum(1 for _ in lines) / rate
     if seconds > TRANSACTION_SECONDS:
         raise click.BadParameter(
-            f"{path.name} would take {seconds:,.0f} s at {rate} rows/s, and its transaction may last "
-            f"{TRANSACTION_SECONDS} s: choose a higher rate, or use `salesinsights replay`",
+            f"{path.name} would take {seconds:,.0f} s at {rate} rows/s, but its transaction may last "
+            f"{TRANSACTION_SECONDS} s at most: choose a higher rate, or use `salesinsights replay`",
             param_hint="--rate",
         )
     return seconds

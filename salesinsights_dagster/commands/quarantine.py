@@ -1,4 +1,4 @@
-"""`salesinsights quarantine`: what was refused, why, and trying it again.
+"""`salesinsights quarantine`: shows what was refused and why, and tries it again.
 
 Add here: how refused rows are shown. Not here: what a replay does (`assets.stream.quarantine_replay`).
 """
@@ -50,10 +50,10 @@ def show(day: datetime | None, reason: str | None, limit: int, as_json: bool) ->
 
 
 @quarantine.command()
-@click.option("--day", "days", type=Day, multiple=True, help="A day of arrival; may be given again. Without it, all.")
+@click.option("--day", "days", type=Day, multiple=True, help="A day of arrival; can be repeated. Without it, all days.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def replay(days: tuple[datetime, ...], as_json: bool) -> None:
-    """Try refused rows again, after a rule changed. What passes becomes a row of silver and counts in gold, once."""
+    """Try refused rows again, after a rule changed. A row that passes goes to silver and counts in gold, once."""
     from assets.stream.quarantine_replay import replay as replay_days
     from resources.lake import Lake
 
@@ -68,7 +68,8 @@ def replay(days: tuple[datetime, ...], as_json: bool) -> None:
         "days": [day.isoformat() for day in done.days],
     }
     text = (
-        f"{done.tried:,} tried, {done.won_back:,} won back, {done.duplicates:,} copies, {done.still_refused:,} refused"
+        f"{done.tried:,} tried, {done.won_back:,} won back, {done.duplicates:,} duplicates, "
+        f"{done.still_refused:,} still refused"
     )
     click.echo(json.dumps(facts) if as_json else text)
 

@@ -1,4 +1,4 @@
-"""`salesinsights repair`: what a power cut left, found and healed.
+"""`salesinsights repair`: finds and repairs what a power cut broke.
 
 Add here: how a finding is shown. Not here: what is looked for (`assets.upkeep.repair`).
 """
@@ -15,10 +15,10 @@ from salesinsights_dagster.settings import load_settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per finding.")
 @click.pass_context
 def repair(ctx: click.Context, check: bool, as_json: bool) -> None:
-    """Heal the lake after a power cut: commits without content, broken checkpoints, files that nobody needs.
+    """Repair the lake after a power cut: commits without content, broken checkpoints, files that nobody needs.
 
-    Stop Dagster first. The tables are taken back to the last batch that all of them hold; the stream, or
-    `salesinsights ingest`, does the rest again from Kafka. Then `salesinsights audit` proves that nothing is missing.
+    Stop Dagster first. The tables go back to the last batch that all of them hold; the stream, or
+    `salesinsights ingest`, reads the rest from Kafka again. Then `salesinsights audit` proves that nothing is missing.
     """
     from assets.upkeep.repair import Finding, find_faults
     from assets.upkeep.repair import repair as repair_lake

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("statement", required=False)
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 def sql(statement: str | None, form: str) -> None:
-    """Answer one SELECT STATEMENT, or without one each that is typed.
+    """Answer one SELECT STATEMENT; without one, open a prompt.
 
     The tables, by layer: bronze_events, bronze_archive_months; silver_events, silver_purchases, silver_quarantine,
     silver_batches, forgotten_users; product_sales, product_sales_daily, customer_days, restatements; funnel_daily,
@@ -48,9 +48,9 @@ def _answer(lake: "Lake", statement: str, form: str) -> None:
 
 
 class Shell(cmd.Cmd):
-    """Statements one after the other, each over the tables as they are then. A statement ends with a semicolon."""
+    """A prompt: each statement ends with a semicolon, and sees the newest version of the tables."""
 
-    intro = "A SELECT ends with a semicolon and sees the newest data; exit or Ctrl-D leaves."
+    intro = "End each SELECT with a semicolon; it sees the newest data. Leave with exit or Ctrl-D."
     prompts = ("sales> ", "  ...> ")
 
     def __init__(self, lake: "Lake", form: str) -> None:
@@ -62,7 +62,7 @@ class Shell(cmd.Cmd):
         self._lake, self._form, self._typed = lake, form, ""
 
     def onecmd(self, line: str) -> bool:
-        """Take a line; answer when the statement is whole. True to leave."""
+        """Take a line; answer when the statement is complete. True to leave."""
         if line == "EOF" or (not self._typed and line.strip().rstrip(";") in ("exit", "quit")):
             return True
         self._typed = f"{self._typed}\n{line}".strip()
@@ -93,7 +93,7 @@ def _print_json(answer: pl.DataFrame) -> None:
 
 
 def _printable(answer: pl.DataFrame) -> pl.DataFrame:
-    """Decimals and lists as text, so that no digit is lost on the way; bytes as text with replacement characters."""
+    """Decimals and lists as text, so that no digit is lost; bytes as text with replacement characters."""
     return answer.with_columns(
         pl.col(pl.Decimal).cast(pl.String),
         pl.col(pl.Binary).map_elements(lambda value: value.decode(errors="replace"), return_dtype=pl.String),

@@ -1,6 +1,6 @@
-"""What commands show alike: progress on stderr, so that what they print can be piped, and frames as tables.
+"""What several commands show: progress on stderr, so that their output can be piped; frames as tables.
 
-Add here: what several commands show alike. Not here: a command.
+Add here: what several commands share. Not here: a command.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SHOWN_ROWS = 200
-"""Rows that a table shows; csv and json give all."""
+"""Rows that a table shows; csv and json show all."""
 
 
 def terminal() -> Console:
@@ -22,7 +22,7 @@ def terminal() -> Console:
 
 
 def print_table(answer: "pl.DataFrame") -> None:
-    """The first SHOWN_ROWS rows; what a cell holds is shown as text, whatever it looks like."""
+    """Print the first SHOWN_ROWS rows; a cell is shown as plain text, even if it looks like markup."""
     table = Table(*answer.columns)
     for row in answer.head(SHOWN_ROWS).iter_rows():
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
