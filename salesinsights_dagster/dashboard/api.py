@@ -1,6 +1,6 @@
-"""The numbers behind the charts over HTTP: JSON or CSV, read-only, by parameters alone; /openapi.json describes them.
+"""The numbers behind the charts over HTTP: JSON or CSV, read-only, chosen by parameters; /openapi.json describes them.
 
-Money is text, so that no digit is lost. Add here: the numbers of a chart. Not here: how they come about (`figures`).
+Money is text, so that no digit is lost. Add here: the numbers of a chart. Not here: how they are computed (`figures`).
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 
 class Totals(BaseModel):
-    """What a span amounts to, and the span before it; empty where nothing was sold."""
+    """The totals of a span and of the span before it; empty if nothing was sold."""
 
     span: str
     start: datetime
@@ -33,7 +33,7 @@ class Totals(BaseModel):
 
 
 class Latency(BaseModel):
-    """Seconds from a payment's append to Kafka to this dashboard, over the last hour since it was started."""
+    """Seconds from a payment's append to Kafka to this dashboard: the last hour, since the dashboard started."""
 
     last_sale_at: datetime | None
     allowed_seconds: float
@@ -63,7 +63,7 @@ def sales_routes(board: Board) -> APIRouter:
 
     @router.get("/latency")
     def latency() -> Latency:
-        """How long payments take to get here."""
+        """How long payments take to reach this dashboard."""
         return Latency(last_sale_at=board.last_sale, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
 
     return router
@@ -75,7 +75,7 @@ def product_routes(board: Board) -> APIRouter:
 
     @router.get("")
     def products(search: str = "", format: Format = "json") -> Response:
-        """The 20 best sold products of 30 days whose number starts with `search` or whose brand holds it."""
+        """The top 20 by revenue of 30 days: products whose number starts with `search` or whose brand contains it."""
         return _rows(_asked(lambda: board.find_products(search)), format)
 
     @router.get("/{product_id}/funnel")
@@ -89,7 +89,7 @@ def product_routes(board: Board) -> APIRouter:
         part: Literal["days", "windows"],
         format: Format = "json",
     ) -> Response:
-        """A product's sales by day, of 30 days, or by window, of today: units, orders, buyers, revenue, refunds."""
+        """A product's sales by day (30 days) or by window (today): units, orders, buyers, revenue, refunds."""
         return _rows(_asked(lambda: getattr(board.product(product_id), part)), format)
 
     return router
@@ -112,8 +112,8 @@ def customer_routes(board: Board) -> APIRouter:
         ],
         format: Format = "json",
     ) -> Response:
-        """Customers by revenue, by segment, by month of the first order; the 20 with the most revenue, of whom the most
-        is expected, who have likely left, and who left the most in a cart."""
+        """Customers by revenue, by segment, by month of the first order; and the top 20 by revenue, by expected value,
+        by revenue of those who have likely left, and by value left in carts."""
         return _rows(getattr(board.customers(), part), format)
 
     return router

@@ -1,4 +1,4 @@
-"""What the dashboard last saw of the lake, computed once for all who look.
+"""What the dashboard last saw of the lake, computed once for all viewers.
 
 Add here: what every page shares. Not here: a figure itself (`figures`, `payment_latency`).
 """
@@ -27,16 +27,16 @@ from salesinsights_dagster.dashboard.products import (
 from salesinsights_dagster.dashboard.spans import SPANS
 
 AGES = timedelta(seconds=30)
-"""Figures of a span that ends now are computed anew after this, and tables loaded, even where nothing new came."""
+"""After this time a span's figures are recomputed and the tables loaded again, even if nothing new came."""
 
 STALE = timedelta(seconds=120)
-"""A shop sells something every few seconds, and a batch comes every 30: no sale for so long is worth a look."""
+"""A shop sells something every few seconds, and a batch comes every 30: no sale for this long looks like a fault."""
 
 _log = logging.getLogger(__name__)
 
 
 class Board:
-    """The newest consistent look at the lake. `look` is called by one loop, everything else by any thread."""
+    """The newest snapshot of the lake. One loop calls `look`; any thread may call the rest."""
 
     def __init__(self, lake: Lake, clock: Callable[[], datetime], window_seconds: int) -> None:
         self.lake = lake
@@ -54,11 +54,11 @@ class Board:
         self._told: list[Callable[[pl.Series], object]] = []
 
     def on_payments(self, tell: Callable[[pl.Series], object]) -> None:
-        """Call `tell` with the waits, in seconds, of the payments that a look brings."""
+        """Call `tell` with the waits, in seconds, of the payments that each look brings."""
         self._told.append(tell)
 
     def look(self) -> None:
-        """Take in what the lake holds now. A lake that can't be read is noted as `error`, and asked again next time."""
+        """Take in what the lake holds now. If it can't be read, `error` says so, and the next look tries again."""
         now = self.clock()
         try:
             gold = batch_snapshot(self.lake) if self._may_have_moved(now) else self._gold
@@ -76,7 +76,7 @@ class Board:
         self.error, self.looked_at = None, now
 
     def _may_have_moved(self, now: datetime) -> bool:
-        """Whether all tables have to be loaded: the last one of a batch has moved, or nobody looked for a while."""
+        """Whether all tables must be loaded: the last table of a batch has moved, or the last load is too old."""
         if self._gold is None or self._loaded_at is None or now - self._loaded_at > AGES:
             self._loaded_at = now
             return True
@@ -87,7 +87,7 @@ class Board:
         return True
 
     def figures(self, name: str) -> Figures | None:
-        """The figures of a span by its name, computed if the last ones are old; None before the first look."""
+        """The figures of the span of this name, recomputed if they are old; None before the first look."""
         with self._computing:
             if self._gold is None:
                 return None
@@ -98,26 +98,26 @@ class Board:
             return known
 
     def find_products(self, wanted: str) -> pl.DataFrame:
-        """What `products.find_products` says of the newest look; LookupError before the first one."""
+        """`products.find_products` on the newest snapshot. Raises LookupError before the first look."""
         return find_products(self._seen(), wanted, self.clock())
 
     def product(self, product_id: int) -> ProductSales:
-        """What `products.sales_of_product` says of the newest look; LookupError before the first one."""
+        """`products.sales_of_product` on the newest snapshot. Raises LookupError before the first look."""
         return sales_of_product(self._seen(), product_id, self.clock())
 
     def funnel(self, product_id: int) -> ProductFunnel:
-        """What `products.funnel_of_product` says now. Raises LakeError if it can't be read."""
+        """`products.funnel_of_product` on the lake as it is now. Raises LakeError if it can't be read."""
         return funnel_of_product(self.lake, product_id, self.clock())
 
     def customers(self) -> Customers:
-        """What customer_value holds now, computed once for all. Raises LakeError if it can't be read."""
+        """The figures about customers now, computed once for all viewers. Raises LakeError if they can't be read."""
         with self._computing:
             self._customers = customers_now(self.lake, self._customers)
             return self._customers
 
     @property
     def batch(self) -> int | None:
-        """The newest batch that is shown, None before the first look."""
+        """The newest batch that is shown; None before the first look."""
         return None if self._gold is None else self._gold.batch
 
     def _seen(self) -> BatchSnapshot:

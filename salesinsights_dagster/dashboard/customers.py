@@ -1,6 +1,6 @@
-"""What customers are worth, in a few tables, from gold's customer_value and abandoned_carts, which follow by minutes.
+"""What customers are worth: a few tables from customer_value and abandoned_carts, refreshed every few minutes.
 
-Add here: a figure about all customers. Not here: what a customer's value is (`assets/customer_value.sql`).
+Add here: a figure about all customers. Not here: what a customer's value is (`assets/customers/customer_value.sql`).
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,16 @@ PARTS = (
     *("value_bands", "segments", "cohorts", "top_customers"),
     *("expected_customers", "leaving_customers", "left_carts"),
 )
-"""The tables, by the names of their queries."""
+"""The tables, named like their queries."""
 
 
 @dataclass(frozen=True)
 class Customers:
-    """Both tables at one version each: how many customers, and the frames as the SQL of their name says.
+    """Both tables at one version each: how many customers, and the frames with the columns of the SQL of their name.
 
-    `as_of` is the day to which it was computed, None while nobody has bought anything; `predicted` what the models
-    expect of all of them within the longer horizon, None where they can't tell; `in_carts` what lies in left carts.
+    `as_of` is the day up to which values are computed, None while nobody has bought anything; `predicted` is what the
+    models expect from all customers within the longer horizon, None if they can't tell; `in_carts` is the value of
+    left carts.
     """
 
     versions: tuple[int, int]
@@ -50,7 +51,7 @@ class Customers:
 
 
 def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
-    """The newest figures; `known` itself where the table has not moved since."""
+    """The newest figures; `known` itself if neither table has moved since."""
     tables = lake.table(CUSTOMER_VALUE), lake.table(ABANDONED_CARTS)
     versions = tables[0].version, tables[1].version
     if known is not None and known.versions == versions:

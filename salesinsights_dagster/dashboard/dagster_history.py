@@ -1,4 +1,4 @@
-"""What Dagster keeps about the stream: how its checks came out, and the seconds of the last run's stages.
+"""What Dagster keeps about the stream: the results of its checks, and the seconds of the last run's stages.
 
 Add here: a figure that only Dagster's own storage has. Not here: what the lake knows (`stream_health`).
 """
@@ -32,14 +32,15 @@ _CHECKS = pl.Schema(
 )
 _STAGES = pl.Schema({"stage": pl.String(), "seconds": pl.Float64()})
 _STATES = {AssetCheckExecutionRecordStatus.SUCCEEDED: "passed", AssetCheckExecutionRecordStatus.FAILED: "failed"}
-"""How a check can come out; one that is only planned has not."""
+"""The results of a check; one that is only planned has none yet."""
 
 
 @dataclass(frozen=True)
 class RunHistory:
     """`checks`: check, table, state (passed, failed), checked_at. `stages`: stage, seconds.
 
-    The failed ones first. Both are empty where Dagster has not run yet; the stages are of the newest run that read.
+    Failed checks come first. Both are empty if Dagster has not run yet; the stages are of the newest run that read
+    anything.
     """
 
     checks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_CHECKS))
@@ -47,7 +48,7 @@ class RunHistory:
 
 
 def history_reader(settings: Settings) -> Callable[[], RunHistory]:
-    """What reads the history from Dagster's home, once there is one."""
+    """A function that reads the history from Dagster's home, once there is one."""
     opened: list[dg.DagsterInstance] = []
 
     def read() -> RunHistory:
@@ -55,7 +56,7 @@ def history_reader(settings: Settings) -> Callable[[], RunHistory]:
             if not (settings.dagster_home / "dagster.yaml").exists():
                 return RunHistory()
             if settings.dagster_db:
-                # The form that Dagster's settings ask for; the environment may have another one.
+                # Dagster needs the URL in this form; the environment may hold another form.
                 os.environ["SALESINSIGHTS_DAGSTER_DB"] = settings.dagster_db
             opened.append(dg.DagsterInstance.from_config(str(settings.dagster_home)))
         return read_history(opened[0])
@@ -79,7 +80,7 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
 
 
 def _outcomes(instance: dg.DagsterInstance) -> Iterator[tuple[dg.AssetCheckKey, AssetCheckExecutionRecord]]:
-    """The newest record of each check that came out; while a run goes on, its newest ones are only planned."""
+    """The newest record of each check that has a result: during a run, the newest records are only planned."""
     storage = instance.event_log_storage
     for key, newest in storage.get_latest_asset_check_execution_by_key(KEYS).items():
         came_out = newest.status in _STATES

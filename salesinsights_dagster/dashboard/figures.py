@@ -24,7 +24,7 @@ _SOLD = ["product_id", "brand", "revenue", "units", "refunds"]
 
 @dataclass(frozen=True)
 class Figures:
-    """A span's figures: `totals` and `before` by name (empty where nothing was sold), the frames as their SQL says."""
+    """A span's figures: `totals` and `before` by name (empty if nothing was sold), the frames as their SQL says."""
 
     span: Span
     start: datetime
@@ -55,7 +55,7 @@ def sales_figures(gold: BatchSnapshot, span: Span, now: datetime, window_seconds
 
 
 def dashboard_sql(name: str) -> str:
-    """A query of the dashboard; it stands in a file of that name."""
+    """A query of the dashboard, from the file of that name."""
     return Path(__file__).with_name(f"{name}.sql").read_text()
 
 
@@ -67,7 +67,7 @@ def _sales(gold: BatchSnapshot, span: Span, first: datetime, end: datetime) -> p
 
 
 def _windows(gold: BatchSnapshot, first: datetime, end: datetime) -> pl.DataFrame:
-    """Sales by window; those of a whole day are a row per product and window, and that is the most that is read."""
+    """Sales by window: at most those of one day are read, a row per product and window."""
     since = f"event_date >= DATE '{first.date()}' AND window_start >= TIMESTAMP '{first:%Y-%m-%dT%H:%M:%SZ}'"
     until = f"event_date <= DATE '{end.date()}' AND window_start <= TIMESTAMP '{end:%Y-%m-%dT%H:%M:%SZ}'"
     windows = gold.table(PRODUCT_SALES).read(f"{since} AND {until}", [*_SOLD, "window_start"])

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus, read when they are asked for.
+"""Metrics for Prometheus, read when it asks for them.
 
-Add here: a metric. Not here: how a figure is found out (`board`, `stream_health`).
+Add here: a metric. Not here: how a figure is found (`board`, `stream_health`).
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ WAIT_BUCKETS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 120, 600)
 
 
 def registry_of(board: Board, watch: HealthWatch) -> CollectorRegistry:
-    """All metrics of this dashboard; what is not known yet is left out."""
+    """All metrics of this dashboard; unknown values are left out."""
     registry = CollectorRegistry()
     waits = Histogram(
         "salesinsights_payment_seconds",
-        "From a payment's append to Kafka to this dashboard, since it was started",
+        "Seconds from a payment's append to Kafka to this dashboard, since the dashboard started",
         buckets=WAIT_BUCKETS,
         registry=registry,
     )
@@ -41,7 +41,7 @@ class _Newest:
         self._board, self._watch = board, watch
 
     def collect(self) -> Iterator[Metric]:
-        """One family after the other; Prometheus gives them their form."""
+        """One family after another; Prometheus formats them."""
         yield _gauge("lake_readable", "1 if the lake could be read at the last look", int(self._board.error is None))
         if self._board.last_sale is not None:
             moment = self._board.last_sale.timestamp()
@@ -53,7 +53,7 @@ class _Newest:
 
 
 def _of_stream(found: StreamHealth) -> Iterator[Metric]:
-    yield _labelled("kafka_lag_messages", "Waiting in Kafka", found.lag.select("partition", "lag"))
+    yield _labelled("kafka_lag_messages", "Messages in Kafka not read yet", found.lag.select("partition", "lag"))
     if found.batches.height:
         newest = found.batches.head(1)
         yield _gauge("last_batch", "The number of the newest batch", newest["batch"][0])
@@ -61,7 +61,7 @@ def _of_stream(found: StreamHealth) -> Iterator[Metric]:
         yield _labelled("last_batch_messages", "Messages of the newest batch", outcomes)
     yield _labelled("last_run_seconds", "Seconds of the last run", found.stages)
     passed = found.checks.select("check", "table", (pl.col("state") == "passed").cast(pl.Int8))
-    yield _labelled("check_passed", "1 if the check passed when it was made last", passed)
+    yield _labelled("check_passed", "1 if the check passed the last time it ran", passed)
     for measure in ("rows", "files", "bytes"):
         yield _labelled(f"table_{measure}", f"{measure} of a table", found.sizes.select("table", measure))
 

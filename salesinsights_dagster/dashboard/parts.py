@@ -21,7 +21,7 @@ PLAIN_TIP = {"renderMode": "richText", "confine": True}
 """Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
 
 _WORDS = ("product_id", "brand", "step", "check", "state", "stage", "reason", "table", "segment", "user_id", "cohort")
-"""Columns that stand at the left; numbers and times stand at the right."""
+"""Columns that are aligned left; numbers and times are aligned right."""
 
 PAGES = {"/": "Live", "/product": "Product", "/customers": "Customers", "/health": "Health"}
 
@@ -55,7 +55,7 @@ body.body--dark { background: #0f1117; }
 
 @contextmanager
 def page_frame(title: str, theme: str | None) -> Iterator[None]:
-    """The head of every page, and the column for the rest. `theme` is light, dark, or None: as the device prefers."""
+    """The head of every page, and the column for the rest. `theme` is light, dark, or None: the device decides."""
     ui.add_css(_STYLE)
     ui.page_title(f"{title} · SalesInsights")
     ui.colors(primary=ACCENT)
@@ -77,7 +77,7 @@ def column() -> ui.element:
 
 
 class Tile:
-    """A figure with its name above and what it is compared with below."""
+    """A figure with its name above and a comparison below."""
 
     def __init__(self, title: str) -> None:
         with ui.element("section").classes("si-card"):
@@ -91,7 +91,7 @@ class Tile:
 
 
 class ChartCard:
-    """A chart, with its numbers as a table behind a fold and as CSV."""
+    """A chart, with its numbers in a fold-out table and as CSV."""
 
     def __init__(self, title: str, options: dict[str, object], csv: str, columns: dict[str, str], height: str) -> None:
         self.card = ui.element("section").classes("si-card min-w-0")
@@ -105,7 +105,7 @@ class ChartCard:
                 self.table = _table(columns)
 
     def show(self, changes: dict[str, object], rows: pl.DataFrame, csv: str, empty: str) -> None:
-        """Put `changes` into the chart's options; `empty` is what is said where there are no rows."""
+        """Put `changes` into the chart's options; `empty` is the text shown if there are no rows."""
         self._empty.set_text("" if rows.height else empty)
         self._empty.set_visibility(not rows.height)
         self.chart.set_visibility(rows.height > 0)
@@ -119,7 +119,7 @@ class ChartCard:
 
 
 class TableCard:
-    """A table under a title, and as CSV."""
+    """A table under a title, with a link to its CSV."""
 
     def __init__(self, title: str, columns: dict[str, str]) -> None:
         with ui.element("section").classes("si-card min-w-0"):
@@ -134,7 +134,7 @@ class TableCard:
 
 
 def _as_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
-    """Rows for a table on a page: every value as text, times to the second, numbers that count in groups of three."""
+    """Rows for a table on a page: every value as text, times to the second, counts and money with separators."""
     rows = frame.iter_rows(named=True)
     return [{name: _as_text(value, name not in _WORDS) for name, value in row.items()} for row in rows]
 
@@ -177,7 +177,7 @@ def columns_over_time() -> dict:
 
 
 class FreshnessPill:
-    """How old the newest sale is, and whether that is as it should be."""
+    """How old the newest sale is, and whether that is good."""
 
     def __init__(self) -> None:
         self._label = ui.label("…").classes("si-pill si-warn")
@@ -189,9 +189,9 @@ class FreshnessPill:
 
 
 def _freshness(board: Board, now: datetime) -> tuple[str, str]:
-    """What the pill says of the data's age, and whether that is good, warn or bad."""
+    """What the pill says about the data's age, and whether that is good, warn or bad."""
     if board.error:
-        return f"The lake can't be read since {spoken(now - (board.looked_at or now))}: {board.error[:120]}", "bad"
+        return f"The lake could not be read for {spoken(now - (board.looked_at or now))}: {board.error[:120]}", "bad"
     if board.last_sale is None:
         return ("Nothing was sold yet" if board.is_ready else "Looking at the lake …"), "warn"
     age = now - board.last_sale

@@ -1,4 +1,4 @@
-"""From a payment's append to Kafka to the moment at which this dashboard had it: what a viewer waits.
+"""How long a viewer waits for a payment: from its append to Kafka until this dashboard has it.
 
 Add here: how the wait is measured. Not here: how it is drawn (`pages.live`), or the run's own figure (Dagster).
 """
@@ -16,7 +16,7 @@ KEPT = timedelta(hours=1)
 
 
 class PaymentLatency:
-    """The waits of the payments of the last hour, since the dashboard was started. Seconds."""
+    """The waits, in seconds, of the payments of the last hour, since the dashboard started."""
 
     def __init__(self) -> None:
         self._batch: int | None = None
@@ -24,9 +24,9 @@ class PaymentLatency:
         self.newest_payment: datetime | None = None
 
     def follow(self, gold: BatchSnapshot, now: datetime) -> pl.Series:
-        """Take in what came with the batches since the last call; the waits of the payments among it.
+        """Take in the batches since the last call; return the waits of their payments.
 
-        The first call only notes where the lake stands: nobody saw when those payments came.
+        The first call only notes the newest batch: nobody saw when those payments came.
         """
         last, self._batch = self._batch, gold.batch
         waits = pl.Series("seconds", [], dtype=pl.Float64)
@@ -39,11 +39,11 @@ class PaymentLatency:
         return waits
 
     def figures(self) -> dict[str, float | int]:
-        """p50, p95, p99, max, and how many payments they are of."""
+        """p50, p95, p99, max, and the number of payments."""
         return percentiles(pl.concat([waits for _, waits in self._seen]) if self._seen else pl.Series(dtype=pl.Float64))
 
     def points(self) -> list[tuple[datetime, float, float]]:
-        """Per look that brought payments: when, the median wait, the longest."""
+        """For each look that brought payments: when, the median wait, the longest wait."""
         return [(at, float(str(waits.median())), float(str(waits.max()))) for at, waits in self._seen]
 
     def _waits(self, gold: BatchSnapshot, last: int, now: datetime) -> pl.Series:

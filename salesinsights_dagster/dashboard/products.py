@@ -36,7 +36,7 @@ class ProductSales:
 
 
 def sales_of_product(gold: BatchSnapshot, product_id: int, now: datetime) -> ProductSales:
-    """What was sold of a product in the last 30 days; no rows where nothing was."""
+    """What was sold of a product in the last 30 days; no rows if nothing was."""
     mine = f"product_id = {int(product_id)}"
     days = gold.table(PRODUCT_SALES_DAILY).read(
         f"{mine} AND event_date > DATE '{(now - DAYS * DAY).date()}'", ["event_date", "brand", *_MEASURES]
@@ -56,16 +56,16 @@ def sales_of_product(gold: BatchSnapshot, product_id: int, now: datetime) -> Pro
 
 @dataclass(frozen=True)
 class ProductFunnel:
-    """A product's `steps` of 30 days (step, events, per_100_views), and when the newest event of them came."""
+    """A product's `steps` of 30 days (step, events, per_100_views), and when the newest of these events came."""
 
     steps: pl.DataFrame
     until: datetime | None
 
 
 def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunnel:
-    """How often a product was viewed, put into a cart, taken out again and bought; no steps where none of it happened.
+    """How often a product was viewed, put into a cart, taken out again and bought; no steps if nothing happened.
 
-    Follows the events by minutes. Raises LakeError.
+    Refreshed every few minutes. Raises LakeError if the table can't be read.
     """
     days = lake.table(FUNNEL_DAILY).read(
         f"level = 'product' AND product_id = {int(product_id)} AND event_date > DATE '{(now - DAYS * DAY).date()}'",
@@ -79,7 +79,7 @@ def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunn
 
 
 def find_products(gold: BatchSnapshot, wanted: str, now: datetime) -> pl.DataFrame:
-    """The 20 best sold products of 30 days that `wanted` fits, as their SQL says: product_id, brand, revenue, units."""
+    """The 20 products with the most revenue in 30 days that match `wanted`: product_id, brand, revenue, units."""
     since = f"event_date > DATE '{(now - DAYS * DAY).date()}'"
     sales = gold.table(PRODUCT_SALES_DAILY).read(since, ["product_id", "brand", "revenue", "units"])
     search = pl.DataFrame({"wanted": [wanted.strip()]}, schema={"wanted": pl.String()})

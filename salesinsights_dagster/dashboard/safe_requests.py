@@ -1,6 +1,6 @@
-"""Who may talk to the dashboard: requests for its own names only, from its own pages only.
+"""Who may talk to the dashboard: only requests for its own host names, and only from its own pages.
 
-A page of another site, or a name that was made to point here, gets nothing. Add here: a rule for every request.
+A page of another site, or a foreign name that points here, gets nothing. Add here: a rule for every request.
 Not here: what is answered (`api`, `pages`).
 """
 
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _HEADERS = {
-    # NiceGUI compiles its templates in the browser, by inline and evaluated scripts; nothing comes from outside.
+    # NiceGUI compiles its templates in the browser, with inline and evaluated scripts; nothing is loaded from outside.
     b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     b"connect-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
     b"x-content-type-options": b"nosniff",
@@ -23,7 +23,7 @@ _HEADERS = {
 
 
 class SafeRequests:
-    """Refuses requests and web sockets whose Host is not in `hosts`, or whose Origin is another one than the Host."""
+    """Refuses requests and web sockets whose Host is not in `hosts`, or whose Origin is not the Host."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
@@ -47,7 +47,7 @@ class SafeRequests:
             return "this host name is not served here: start the dashboard with --allow-host NAME"
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
-            return "requests of other sites are refused"
+            return "requests from other sites are refused"
         return None
 
 

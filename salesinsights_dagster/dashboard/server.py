@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: int, hosts: Sequence[str]) -> None:
-    """Run until stopped. `hosts` are the names, beside the loopback's, under which it may be asked."""
+    """Run until stopped. `hosts` are more host names to accept, besides the loopback's."""
     board = Board(Lake(settings.lake), clock, settings.window_seconds)
     app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts))
     watch = HealthWatch(
@@ -85,6 +85,6 @@ async def _keep_looking(look: Callable[[], None], seconds: float) -> None:
         try:
             await run.io_bound(look)
         except Exception:  # noqa: BLE001
-            # A bug in one look must not blind every page for good: the next one may work, and the log has this one.
+            # A bug in one look must not stop all pages for good: the next look may work, and the log has the error.
             _log.exception("a look at the lake failed")
         await asyncio.sleep(seconds)

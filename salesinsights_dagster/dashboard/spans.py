@@ -12,9 +12,9 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Span:
-    """A time up to now, UTC. `days` is how many calendar days it has, today among them; 0 for the last hour.
+    """A span of time up to now, UTC. `days` is how many calendar days it has, including today; 0 for the last hour.
 
-    `bucket` is the width of a bar of the chart over time, None for one window of product_sales.
+    `bucket` is the width of a bar in the chart over time; None for one window of product_sales.
     """
 
     name: str

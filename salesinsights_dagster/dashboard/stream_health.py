@@ -1,4 +1,4 @@
-"""How the stream is doing: what waits in Kafka, what the last batches did, what was refused, how checks came out.
+"""How the stream is doing: the backlog, the last batches, what was refused, the results of checks.
 
 Add here: a figure about the stream itself. Not here: sales (`figures`), how Dagster is asked (`dagster_history`).
 """
@@ -30,7 +30,7 @@ _SIZES = pl.Schema({"table": pl.String(), "rows": pl.Int64(), "files": pl.Int64(
 
 @dataclass(frozen=True)
 class StreamHealth:
-    """What was found at `at`. `error` says what could not be asked; the frames that depend on it are empty then.
+    """What was found at `at`. `error` says what could not be read; the frames that depend on it are then empty.
 
     `lag`: partition, committed, end, lag. `batches`, `reasons`: as their SQL says. `sizes`: table, rows, files, bytes.
     `checks`, `stages`: as `RunHistory` says.
@@ -54,7 +54,7 @@ class StreamHealth:
 
 
 class HealthWatch:
-    """The newest look at the stream, shared by all pages. `look` is called by one loop."""
+    """The newest look at the stream, shared by all pages. One loop calls `look`."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class HealthWatch:
             return self._newest
 
     def look(self) -> None:
-        """Ask the lake and Kafka. What can't be asked is said in `error`, and asked again next time."""
+        """Ask the lake and Kafka. If one can't be read, `error` says so, and the next look tries again."""
         found = self._ask(self._clock())
         with self._lock:
             self._newest = found

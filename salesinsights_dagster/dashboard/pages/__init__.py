@@ -1,1 +1,1 @@
-"""One module a page. Add here: a page. Not here: what pages share (`parts`, `board`)."""
+"""One module per page. Add here: a page. Not here: what pages share (`parts`, `board`)."""

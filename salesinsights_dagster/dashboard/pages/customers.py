@@ -25,7 +25,7 @@ _TABLES = {
         },
     ),
     "expected_customers": (
-        "Of whom the most is expected",
+        "Highest expected value",
         {
             "user_id": "User",
             "predicted_value": "Expected value",
@@ -36,7 +36,7 @@ _TABLES = {
         },
     ),
     "leaving_customers": (
-        "Likely lost: the best who have rather left than not",
+        "Likely lost: best customers who have probably left",
         {
             "user_id": "User",
             "revenue": "Revenue",
@@ -46,7 +46,7 @@ _TABLES = {
     ),
     "left_carts": (
         "Left in carts",
-        {"user_id": "User", "cart_value": "Value", "items": "Items", "carted_at": "Put in last (UTC)"},
+        {"user_id": "User", "cart_value": "Value", "items": "Items", "carted_at": "Last put in (UTC)"},
     ),
     "cohorts": (
         "By month of the first order",
@@ -56,7 +56,7 @@ _TABLES = {
 
 
 class CustomersPage:
-    """One open page, told every few seconds: customer value follows the stream by minutes."""
+    """One open page. It looks every 2 seconds; customer_value itself is refreshed every few minutes."""
 
     def __init__(self, board: Board, theme: str | None) -> None:
         self._board = board
@@ -65,12 +65,12 @@ class CustomersPage:
             self._count = ui.label("…").classes("text-lg font-semibold")
             with ui.element("div").classes("si-grid si-charts"):
                 bands = {"band": "Revenue of a customer", **_REVENUE}
-                self._bands = ChartCard("Customers by what they brought in", _bars(), "", bands, "300px")
+                self._bands = ChartCard("Customers by revenue", _bars(), "", bands, "300px")
                 self._tables = {name: TableCard(title, columns) for name, (title, columns) in _TABLES.items()}
         ui.timer(2.0, self.refresh)
 
     async def refresh(self) -> None:
-        """Show customer_value where it has moved."""
+        """Show customer_value and the carts, if they have moved."""
         found = await run.io_bound(self._board.customers)
         if found is not None and found is not self._shown:
             self._shown = found
@@ -90,10 +90,10 @@ class CustomersPage:
 
 def _headline(found: Customers) -> str:
     if found.as_of is None:
-        return "Nobody's value was computed yet"
+        return "No customer's value has been computed yet"
     parts = [f"{found.count:,} customers, as of {found.as_of}"]
     if found.predicted is not None:
-        parts.append(f"{found.predicted:,.2f} expected of them")
+        parts.append(f"{found.predicted:,.2f} expected from them")
     return " · ".join([*parts, f"{found.in_carts:,.2f} left in carts"])
 
 

@@ -1,6 +1,6 @@
 """The page for whoever runs the stream: lag, batches, refusals, checks, sizes.
 
-Add here: what this page shows. Not here: how it is found out (`stream_health`).
+Add here: what this page shows. Not here: how it is found (`stream_health`).
 """
 
 import polars as pl
@@ -10,7 +10,7 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.parts import FreshnessPill, TableCard, Tile, column, page_frame, spoken
 from salesinsights_dagster.dashboard.stream_health import QUARANTINE_DAYS, HealthWatch, StreamHealth
 
-_LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Waiting"}
+_LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Lag"}
 _BATCHES = {
     "batch": "Batch",
     "ingested_at": "Read at (UTC)",
@@ -26,7 +26,7 @@ _SIZES = {"table": "Table", "rows": "Rows", "files": "Files", "bytes": "Bytes"}
 
 
 class HealthPage:
-    """One open page, told every second."""
+    """One open page. It looks every second."""
 
     def __init__(self, board: Board, watch: HealthWatch, theme: str | None) -> None:
         self._board, self._watch = board, watch
@@ -36,7 +36,7 @@ class HealthPage:
                 self._fresh = FreshnessPill()
                 self._kafka = ui.label("Asking Kafka …").classes("si-pill si-warn").style("white-space: normal")
             with ui.element("div").classes("si-grid si-tiles"):
-                self._lag, self._last = Tile("Waiting in Kafka"), Tile("Last batch")
+                self._lag, self._last = Tile("Lag"), Tile("Last batch")
                 self._checks = Tile("Checks")
                 self._refused, self._wait = Tile(f"Quarantined in {QUARANTINE_DAYS} days"), Tile("Payment to page, p95")
             with ui.element("div").classes("si-grid si-charts"):
@@ -48,7 +48,7 @@ class HealthPage:
                         "sizes": TableCard("Tables of the lake", _SIZES),
                     }
                 with column():
-                    self._tables["checks"] = TableCard("Checks, as they came out last", _CHECKS)
+                    self._tables["checks"] = TableCard("Checks, newest results", _CHECKS)
                     self._tables["batches"] = TableCard("Newest batches", _BATCHES)
         ui.timer(1.0, self.refresh)
 

@@ -27,7 +27,7 @@ from salesinsights_dagster.dashboard.parts import (
 from salesinsights_dagster.dashboard.spans import SPANS
 
 _SHORTEST = timedelta(minutes=5)
-"""What the chart of waits spans at least: for a single point it would take two days."""
+"""The least time that the chart of waits spans: for a single point it would show two days."""
 
 _MONEY = ("revenue", "average_order_value")
 _TILES = {
@@ -40,7 +40,7 @@ _TILES = {
 
 
 class LivePage:
-    """One open page. It is told every second, and redraws only what is new."""
+    """One open page. It looks every second, and redraws only what is new."""
 
     def __init__(self, board: Board, span: str, theme: str | None) -> None:
         self._board = board
@@ -84,7 +84,7 @@ class LivePage:
         self._top.show({"yAxis": axis, "series": [series]}, figures.top, f"/api/top-products{query}", empty)
         points = figures.over_time.select(pl.col("bucket_start").dt.epoch("ms"), pl.col("revenue").cast(pl.Float64))
         columns = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}
-        # A bar stands at the start of its bucket, and half of it before that.
+        # A bar is centred on the start of its bucket, so half of it lies before that.
         half = (span.bucket or timedelta()) / 2
         begin, end = _epoch(figures.start - half), _epoch(figures.end + half)
         ends = {**columns_over_time()["xAxis"], "min": begin, "max": end}
@@ -92,7 +92,7 @@ class LivePage:
 
 
 class WaitCard:
-    """How long payments take to get here, against the 45 seconds that are promised."""
+    """How long payments take to reach this page, compared with the promised 45 seconds."""
 
     def __init__(self) -> None:
         with ui.element("section").classes("si-card"):
@@ -102,7 +102,7 @@ class WaitCard:
 
     def show(self, board: Board) -> None:
         figures, points = board.latency.figures(), board.latency.points()
-        text = "No payment has come since this dashboard was started."
+        text = "No payment has come since this dashboard started."
         if points:
             text = (
                 f"p50 {figures['p50']:.1f} s · p95 {figures['p95']:.1f} s · max {figures['max']:.1f} s, "

@@ -29,7 +29,7 @@ _FOUND = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "unit
 
 
 class ProductPage:
-    """One open page. Shows what is found for `wanted`, and the product of that number if there is one."""
+    """One open page. Shows the products that match `wanted`, and the product with that number if there is one."""
 
     def __init__(self, board: Board, wanted: str, theme: str | None) -> None:
         self._board, self._wanted = board, wanted
@@ -50,7 +50,7 @@ class ProductPage:
                         {"event_date": "Day", **_MEASURES},
                         "300px",
                     )
-                    self._found = TableCard(f"Best sold of {DAYS} days that fit", _FOUND)
+                    self._found = TableCard(f"Matching products, by revenue of {DAYS} days", _FOUND)
                 with column() as beside:
                     steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
                     self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
@@ -62,7 +62,7 @@ class ProductPage:
         ui.timer(1.0, self.refresh)
 
     async def refresh(self) -> None:
-        """Show what gold has, where it has something new."""
+        """Show what gold has, if it has something new."""
         self._fresh.show(self._board)
         if self._board.is_ready and self._board.batch != self._batch:
             self._batch = self._board.batch
@@ -99,7 +99,7 @@ class ProductPage:
         address = f"/api/products/{sales.product_id}"
         empty = f"Nothing was sold of product {sales.product_id} in {DAYS} days."
         now = self._board.clock()
-        # Half a day more, so that the bar at the begin of today is whole.
+        # Half a day more, so that today's bar is drawn completely.
         ends = {"min": int((now - DAYS * DAY).timestamp() * 1_000), "max": int((now + DAY / 2).timestamp() * 1_000)}
         axis = {**columns_over_time()["xAxis"], **ends}
         self._days.show({"series": [series], "xAxis": axis}, sales.days, f"{address}/days?format=csv", empty)
@@ -111,12 +111,12 @@ def _go(wanted: str | None) -> None:
 
 
 def _number(wanted: str) -> int | None:
-    """The product's number, where it is one that a product can have."""
+    """The product's number, if `wanted` is one that a product can have."""
     return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
 
 
 def bar_labels(steps: pl.DataFrame) -> list[str]:
-    """What stands at each bar of a funnel: how often, and after the views how often per 100 of them."""
+    """The label of each bar of a funnel: how often; and, for all but views, how often per 100 views."""
     shares = ["", *(f"  ({per:g} per 100 views)" if per is not None else "" for per in steps["per_100_views"][1:])]
     return [f"{events:,}{share}" for events, share in zip(steps["events"], shares, strict=False)]
 
