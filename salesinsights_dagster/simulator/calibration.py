@@ -1,8 +1,8 @@
 """The numbers that make the simulated shop look like the real one.
 
-Their source is the published counts of the REES46 cosmetics data set ("eCommerce Events History in Cosmetics
-Shop", October 2019 to February 2020, 20.7 million events); what no count gives (gaps between clicks, the share of
-viewed products that go into a cart) was fitted until the simulated months reproduce those counts.
+They come from the published counts of the REES46 cosmetics data set ("eCommerce Events History in Cosmetics
+Shop", October 2019 to February 2020, 20.7 million events). What no count gives (gaps between clicks, the share of
+viewed products that go into a cart) was fitted until the simulated months reproduced those counts.
 
 Add here: a number taken from, or fitted to, the data set.
 Not here: what is done with it (`catalogue`, `visits`, `shop`).
@@ -55,7 +55,7 @@ MOST_ITEMS = 150
 class VisitKind:
     """How one kind of visit behaves; shares are of all visits or of the visit's items.
 
-    `users_per_visit` sizes the pool of people that make such visits; `skew` above 1 favours its regulars.
+    `users_per_visit` sizes the pool of people that make visits of this kind; `skew` above 1 favours its regulars.
     """
 
     share: float
@@ -97,8 +97,8 @@ MONTH_PACE = Pace(30.0, pause_share=0.08, pause_seconds=1_200.0, return_share=0.
 LIVE_PACE = Pace(4.0)
 LIVE_VISITS_A_MONTH = 900_000
 
-# People: every fifth visitor comes back in other months, the rest are new in each month.
-OPENED = 2019  # its January is the month that newcomers' ids count from
+# People: every fifth visitor comes back in other months, the others are new each month.
+OPENED = 2019  # newcomers' ids count months from its January
 REGULAR_EVERY = 5
 REGULAR_IDS, NEW_IDS_A_MONTH = 400_000_009, 8_000_009  # primes, so that the stride below never repeats an id
 FIRST_REGULAR_ID, FIRST_NEW_ID = 100_000_000, 500_000_009

@@ -1,6 +1,6 @@
 """The simulated shop's products: ids, categories, brands, popularity, and prices that change over time.
 
-Add here: what is true of a product whoever looks at it.
+Add here: what is true of a product for every visitor.
 Not here: what visitors do with products (`visits`).
 """
 
@@ -28,7 +28,7 @@ CATEGORY_ID_STEP = 50_331_651_337
 class Catalogue:
     """`goods` has one row per product, ordered by category, then one row per voucher (a negative price).
 
-    `prices` holds STEPS prices per row; which one holds on a day follows from the row's dwell and phase in days.
+    `prices` has STEPS prices per row; the row's dwell and phase, in days, say which one is valid on a day.
     `looks` and `carts` are cumulative shares (one more entry than products) of what is viewed and what is carted.
     """
 
@@ -93,10 +93,10 @@ def _cumulative(weights: Floats) -> Floats:
 
 
 def _spread(rng: np.random.Generator, shares: Floats) -> Floats:
-    """A random place in [0, 1) for each product, such that places are even in popularity.
+    """A random place in [0, 1) for each product, each with room in proportion to its popularity.
 
-    A trait given by place (price, brand) then has its intended share of the events whatever the seed, although a
-    few products draw a large part of them.
+    A trait given by place (price, brand) then has its intended share of the events with any seed, although a few
+    products draw a large part of them.
     """
     order = rng.permutation(len(shares))
     place = np.empty_like(shares)

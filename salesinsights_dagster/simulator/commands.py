@@ -72,7 +72,7 @@ class NoShopError(click.ClickException):
     default=0,
     show_default=True,
     metavar="S",
-    help="Another number is another shop: other products, people and events.",
+    help="A different number gives a different shop: products, people and events.",
 )
 @click.pass_context
 def simulate(
@@ -88,8 +88,8 @@ def simulate(
     """Simulate the web shop: live traffic into Kafka, or a month of it in a file.
 
     Without --month, events (views, carts, removals, purchases) happen now, until Ctrl-C or the end of --for. The
-    exit code is 1 when Kafka did not acknowledge every one. With --month, a CSV file such as 2019-Nov.csv is
-    written, in the format of the public cosmetics shop data set; same seed, month and number: same file.
+    exit code is 1 if Kafka did not acknowledge every event. With --month, a CSV file such as 2019-Nov.csv is written,
+    in the format of the public cosmetics shop data set. The same seed, month and number of events give the same file.
 
     \b
     salesinsights simulate --rate 200
@@ -161,7 +161,7 @@ def _append_to(log: Path) -> BinaryIO:
 
 @contextmanager
 def _status_line(publisher: Publisher, topic: str) -> Iterator[Callable[[int], None]]:
-    """What has been sent so far, once a second, on a terminal's standard error."""
+    """Show what has been sent so far, once a second, on a terminal's standard error."""
     console = Console(stderr=True)
     shown_at = time.monotonic()
     with console.status(f"Simulating the shop into {topic}; Ctrl-C stops", refresh_per_second=2) as status:
@@ -177,7 +177,7 @@ def _status_line(publisher: Publisher, topic: str) -> Iterator[Callable[[int], N
 
 
 def _summarize(publisher: Publisher, topic: str, seconds: float) -> None:
-    """One line; raises click's exit with code 1 when an event has not been acknowledged."""
+    """Print one line. Raises ClickException (exit code 1) if an event was not acknowledged."""
     counts = f"{publisher.acknowledged:,} events acknowledged in {seconds:,.0f} s"
     if publisher.unsent:
         counts += f", {publisher.unsent:,} not sent"

@@ -1,4 +1,4 @@
-"""Live traffic: the shop's events of the present moment, as JSON messages handed to whoever publishes them.
+"""Live traffic: the shop's events as they happen, as JSON messages handed to a publisher.
 
 Add here: pacing, and the JSON form of an event.
 Not here: what happens in the shop (`shop`), Kafka (`publisher`), options and the status line (`commands`).
@@ -34,9 +34,9 @@ def run_live(
 ) -> int:
     """Publish `rate` events a second until `stop` is set or `seconds` have passed; return their number.
 
-    Every slice reaches from the end of the one before to the present, so that a slow publisher or a stall delays
-    events but loses none; only after a stall of more than CATCH_UP (a laptop asleep) is the time before it left
-    out. `report` is told the events so far after each slice. All waiting is done by `stop.wait`.
+    Every slice reaches from the end of the one before to the present, so a slow publisher or a stall delays events
+    but loses none. After a stall longer than CATCH_UP (a laptop asleep), only its last CATCH_UP is made up for.
+    `report` is told the number of events so far after each slice. All waiting is done by `stop.wait`.
     """
     position = clock()
     end = None if seconds is None else position + timedelta(seconds=seconds)

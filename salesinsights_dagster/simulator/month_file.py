@@ -25,8 +25,8 @@ def write_month(
 
     Times are whole seconds ("2019-11-01 00:00:02 UTC"), an empty field is null, prices always have two decimals
     ("5.40", where the published files drop the last zero). `progress` is told the rows written so far, day by day.
-    Writing again replaces the file, by the same bytes for the same seed, month and number of events; the file
-    appears under its name only when complete.
+    Writing again replaces the file; the same seed, month and number of events give the same bytes. The file appears
+    under its name only when complete.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / month_file_name(year, month)

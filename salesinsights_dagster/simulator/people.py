@@ -1,6 +1,6 @@
 """Who visits: which user makes a visit, and the ids that users and sessions carry.
 
-Add here: what is true of a visitor whatever the visit does.
+Add here: what is true of a visitor in every visit.
 Not here: what happens during a visit (`visits`).
 """
 
@@ -22,14 +22,14 @@ NOT_DASHES = np.setdiff1d(np.arange(36), DASHES)
 
 @dataclass(frozen=True)
 class Population:
-    """The people of one month: `month` counts from the shop's opening, `visits` is what the month will see in all."""
+    """The people of one month: `month` counts from the shop's opening, `visits` is how many the month has."""
 
     seed: int
     month: int
     visits: int
 
     def visitors(self, rng: np.random.Generator, kind: Ints) -> Ints:
-        """A user id per visit. Pools are nested: who buys also browses, who browses mostly doesn't buy."""
+        """A user id per visit. Pools are nested: all buyers also browse, most browsers don't buy."""
         sizes = np.array([kind.users_per_visit for kind in real.VISIT_KINDS]) * self.visits
         skews = np.array([kind.skew for kind in real.VISIT_KINDS])
         rank = (np.maximum(sizes, 1)[kind] * rng.random(len(kind)) ** skews[kind]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Events into Kafka, with an account of what became of each.
+"""Publishes events to Kafka, and counts the outcome of each.
 
 Add here: what the simulated shop's producer does and counts.
 Not here: the cluster's address and security (`resources.kafka_connection`), pacing (`live`).
@@ -16,15 +16,15 @@ FLUSH_SECONDS = 15.0
 
 
 def open_producer(kafka: KafkaConnection) -> Producer:
-    """A producer whose own retries write nothing twice; its answers come once every replica has the event."""
+    """A producer whose own retries write nothing twice; Kafka answers once all in-sync brokers have the event."""
     return Producer(kafka.options(enable_idempotence=True, acks="all", linger_ms=20))
 
 
 class Publisher:
-    """Publishes messages to one topic; every message ends up in exactly one of the counters.
+    """Publishes messages to one topic; every message is counted in exactly one of the counters.
 
     `acknowledged` are stored for sure; `failed` and `unanswered` may be stored or not; `unsent` were never handed
-    over, because a stop came while the queue was full. When `log` is given, each acknowledged event is a line in
+    over, because a stop came while the queue was full. If `log` is given, each acknowledged event is a line in
     it: partition, offset, timestamp in milliseconds and value, separated by tabs.
     """
 
@@ -42,7 +42,7 @@ class Publisher:
             self._log.flush()
 
     def close(self) -> None:
-        """Wait for the answers that are still out, FLUSH_SECONDS at most."""
+        """Wait for outstanding answers, FLUSH_SECONDS at most."""
         self.unanswered = self._producer.flush(FLUSH_SECONDS)
         if self._log:
             self._log.flush()
@@ -55,7 +55,7 @@ class Publisher:
             self._producer.poll(FULL_QUEUE_WAIT_SECONDS)
 
     def _taken(self, key: bytes, value: bytes) -> bool:
-        """False when the queue is full; a message that the producer refuses is taken, and counted as failed."""
+        """False if the queue is full; a message that the producer refuses counts as taken, and as failed."""
         try:
             self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
         except BufferError:

@@ -1,6 +1,6 @@
-"""The command `replay`: month files cut into days, one day after another dropped into a folder.
+"""The command `replay`: cuts month files into days, and drops one day after another into a folder.
 
-Rows go through as bytes: a bad row is as welcome as a good one, and nothing is quoted, trimmed or reordered.
+Rows pass through as bytes, bad ones too: nothing is quoted, trimmed or reordered.
 
 Add here: how files are cut and when a day is dropped.
 Not here: what reads the folder.
@@ -35,7 +35,7 @@ class ReplayError(ValueError):
 
 @dataclass(frozen=True, order=True)
 class DayFile:
-    """One day of one source, written under a hidden name until it is its turn."""
+    """One day of one source, under a hidden name until its turn comes."""
 
     day: str
     source: str
@@ -60,13 +60,13 @@ def replay(
     """Cut CSV files into days and drop one day every `seconds` into `folder`, oldest first; return their paths.
 
     A day of the source 2019-Oct.csv is named 2019-Oct-2019-10-01.csv. All days are written first, under hidden
-    names, so that rows may come in any order; a drop is a rename, so that no reader sees half a file. Rows whose
-    start is no date stay with the row before them (a quoted field may hold a line break), or go into a file of
-    their own, named undated and dropped last, when there is none before. Memory holds one row at a time. `wait`
-    takes the seconds (0 only asks) and answers True to stop; days not yet dropped are then removed. Replaying again
-    replaces files by equal ones.
+    names, so rows may come in any order; a drop is a rename, so no reader sees half a file. A row that does not
+    start with a date stays with the row before it (a quoted field may hold a line break). If there is none before,
+    it goes into a file named undated, which is dropped last. Memory holds one row at a time. `wait` takes the
+    seconds (0 only asks) and returns True to stop; days not yet dropped are then removed. Replaying again replaces
+    files by equal ones.
 
-    Raises ReplayError for two sources of one name, or one that doesn't begin with the header line.
+    Raises ReplayError for two sources with the same name, or one that doesn't begin with the header line.
     """
     _check(sources)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,9 +85,7 @@ def _check(sources: Sequence[Path]) -> None:
     names = [source.stem for source in sources]
     for name in names:
         if names.count(name) > 1:
-            raise ReplayError(
-                f"two sources are called {name}: rename one, or their days would take one another's place"
-            )
+            raise ReplayError(f"two sources are called {name}: rename one, or their days would replace each other")
     for source in sources:
         with source.open("rb") as file:
             if not file.readline().removeprefix(BYTE_ORDER_MARK).startswith(HEADER):
@@ -96,7 +94,7 @@ def _check(sources: Sequence[Path]) -> None:
 
 @contextmanager
 def _cut(sources: Sequence[Path], folder: Path, wait: Wait) -> Iterator[list[DayFile]]:
-    """All days of all sources, oldest first, under their hidden names; none when a stop came while they were cut.
+    """All days of all sources, oldest first, under their hidden names; none if a stop came while they were cut.
 
     What is still hidden at the end is removed.
     """
@@ -110,7 +108,7 @@ def _cut(sources: Sequence[Path], folder: Path, wait: Wait) -> Iterator[list[Day
 
 
 def _cut_one(source: Path, folder: Path, days: set[DayFile], wait: Wait) -> bool:
-    """Add the days of one source; False when stopped before its end."""
+    """Add the days of one source; False if stopped before its end."""
     with source.open("rb") as file:
         header = file.readline()
         for day, rows in groupby(file, _DayOfRow()):
@@ -195,8 +193,8 @@ class Duration(click.ParamType):
 def replay_command(files: tuple[Path, ...], every: float, speed: float, folder: Path | None) -> None:
     """Drop month files into the input folder, one day at a time.
 
-    Each FILE.csv is cut into days; the first day is dropped at once, the next after --every, and so on until the
-    last, in the order of days. Ctrl-C ends it between two days. Rows are passed on untouched.
+    Each FILE.csv is cut into days. The oldest day is dropped at once, the next one after --every, and so on. Ctrl-C
+    ends it between two days. Rows are passed on unchanged.
 
     \b
     salesinsights replay 2019-Oct.csv 2019-Nov.csv --every 10s

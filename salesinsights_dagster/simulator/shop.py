@@ -27,10 +27,10 @@ WARM_UP = 60 * LIVE_BLOCK
 
 
 class Shop:
-    """A shop whose every event follows from the seed and the times it is asked for.
+    """A shop in which every event follows from the seed and the requested times.
 
-    `month` keeps nothing between calls. `live` carries the visits under way from slice to slice, so one shop
-    serves one stream of live traffic.
+    `month` keeps nothing between calls. `live` carries unfinished visits from slice to slice, so one shop serves
+    one flow of live traffic.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -59,9 +59,9 @@ class Shop:
     def live(self, start: datetime, seconds: float, rate: float) -> pl.DataFrame:
         """The events of [start, start + seconds) in time order, `rate` a second on average, as an EVENT frame.
 
-        A slice continues the visits of the slices before it, and how time is cut into slices changes no event.
-        After a gap, what was due in it comes at `start`. Raises ValueError when `start` lies before the end of
-        the last slice.
+        A slice continues the visits of the slices before it; how time is cut into slices changes no event. Events
+        that were due in a gap before `start` come at `start`. Raises ValueError if `start` is before the end of the
+        last slice.
         """
         begin = _micros(start)
         end = begin + round(seconds * SECOND)
@@ -82,7 +82,7 @@ class Shop:
         while missing:
             starts = _starts(rng, slots, min(VISITS_AT_ONCE, visits))
             block = draft_visits(rng, self.catalogue, people, starts, real.MONTH_PACE).filter(pl.col("time") < end)
-            if len(block) > missing:  # whole visits go, the last one in part: the mix stays
+            if len(block) > missing:  # keep whole visits, and a part of one: the mix stays
                 block = block.sort("visit", "time", maintain_order=True).head(missing)
             blocks.append(block)
             missing -= len(block)
@@ -91,7 +91,7 @@ class Shop:
     def _plan(self, begin: int, end: int, rate: float) -> None:
         """Draft the visits that begin before `end`, in blocks whose seed is the time at which they begin.
 
-        At first also the visits under way at `begin`, so that purchases come from the first second on.
+        The first call also drafts the visits under way at `begin`, so that purchases come from the first second on.
         """
         planned = begin - WARM_UP if self._planned_to is None else max(begin, self._planned_to)
         blocks = [self._pending]

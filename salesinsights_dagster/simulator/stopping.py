@@ -12,7 +12,7 @@ from threading import Event
 
 @contextmanager
 def stop_on_signals() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set; the former handlers are back afterwards. Main thread only."""
+    """An event that SIGINT and SIGTERM set; the former handlers are restored at the end. Main thread only."""
     stop = Event()
     former = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -130,7 +130,7 @@ def _events(visits: Visits, owner: Ints, row: Ints, seconds: Floats, kind: int) 
 
 
 def _item_events(rng: np.random.Generator, visits: Visits, items: Items, pace: Pace) -> list[pl.DataFrame]:
-    """Views, carts, removals, purchases; all purchases of a visit at one moment, after all else: its checkout."""
+    """Views, carts, removals, purchases; all purchases of a visit at one moment, after the rest: its checkout."""
     reach, gap = len(items.owner), pace.click_seconds
     carted_at = items.seconds + np.where(items.viewed, gap / 2 * np.exp(rng.normal(0.0, 0.7, reach)), 0.0)
     removed_at = carted_at + gap * np.exp(rng.normal(0.5, 1.0, reach))
@@ -146,7 +146,7 @@ def _item_events(rng: np.random.Generator, visits: Visits, items: Items, pace: P
 
 
 def _voucher_events(rng: np.random.Generator, catalogue: Catalogue, purchases: pl.DataFrame) -> pl.DataFrame:
-    """Vouchers paid with: rows of negative price beside an order's other purchases."""
+    """Vouchers used to pay: rows with a negative price beside an order's other purchases."""
     paid = purchases.filter(pl.Series(rng.random(len(purchases)) < real.VOUCHERS_PER_PURCHASE))
     voucher = catalogue.products + rng.integers(0, len(real.VOUCHER_ROUBLES), len(paid))
     return paid.with_columns(pl.Series("row", voucher, dtype=pl.Int32))
