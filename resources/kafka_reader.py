@@ -218,7 +218,7 @@ class Following:
         """
         first = self._consumer.consume(1, timeout=seconds)
         # Asked for more than there are, `consume` would wait for the others.
-        more = self._consumer.consume(min(rows, _AT_ONCE), timeout=0) if first else []
+        more = self._consumer.consume(min(rows, _AT_ONCE) - 1, timeout=0) if first and rows > 1 else []
         self._reading.take([*first, *more])
         return self._reading.chunk()
 

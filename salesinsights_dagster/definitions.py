@@ -3,6 +3,7 @@
 Add here: a policy over all assets, or a resource. Not here: an asset, a sensor, or the environment.
 """
 
+from datetime import timedelta
 from functools import partial
 
 import dagster as dg
@@ -15,6 +16,7 @@ from assets.runs.clock import Clock
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
+from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
@@ -79,7 +81,14 @@ def stream_of(settings: Settings) -> Stream:
         batch_rows=settings.batch_rows,
         window_seconds=settings.window_seconds,
         replicas=replicas_of(settings),
+        life=life_of(settings),
     )
+
+
+def life_of(settings: Settings) -> Life | None:
+    """How long a run of the stream stays; None if each reads one backlog and ends."""
+    lives, idles = timedelta(minutes=settings.stream_minutes), timedelta(minutes=settings.stream_idle_minutes)
+    return Life(lives, idles) if lives else None
 
 
 def replicas_of(settings: Settings) -> list[Replica]:

@@ -21,6 +21,9 @@ SECONDS_A_DAY = 86_400
 EARLIEST_DAY = date(2019, 1, 1)
 """The first day whose events the contract accepts."""
 
+LONGEST_STREAM = 100
+"""Minutes. Dagster ends a run after two hours (`max_runtime_seconds`), as one that hangs."""
+
 LONGEST_HORIZON = 3_650
 POSTGRES_DRIVER = "postgresql+psycopg2"
 """For SQLAlchemy 2.1 a bare `postgresql` means a different driver than the one that dagster-postgres installs."""
@@ -39,7 +42,7 @@ class Settings:
     """Everything that differs between two installations.
 
     `kafka` is None if the environment names no cluster: then the local broker of this home is used.
-    Seconds and rows are whole numbers above zero; `window_seconds` divides a day evenly.
+    Minutes, seconds and rows are whole numbers above zero; `window_seconds` divides a day evenly.
     """
 
     home: Path
@@ -48,6 +51,8 @@ class Settings:
     topic: str = "shop.events"
     window_seconds: int = 45
     poll_seconds: int = 30
+    stream_minutes: int = 60
+    stream_idle_minutes: int = 30
     first_day: date = EARLIEST_DAY
     batch_rows: int = 200_000
     dagster_db: str | None = field(default=None, repr=False)
@@ -102,6 +107,8 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         topic=topic,
         window_seconds=window_seconds,
         poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
+        stream_minutes=_stream_minutes(env),
+        stream_idle_minutes=_whole_number(env, "SALESINSIGHTS_STREAM_IDLE_MINUTES", 30),
         first_day=_first_day(env),
         batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
         dagster_db=_dagster_db(env),
@@ -114,6 +121,16 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
             _whole_number(env, "SALESINSIGHTS_CART_MINUTES", 60), _whole_number(env, "SALESINSIGHTS_CART_DAYS", 30)
         ),
     )
+
+
+def _stream_minutes(env: Mapping[str, str]) -> int:
+    text = env.get("SALESINSIGHTS_STREAM_MINUTES") or "60"
+    if not (text.isascii() and text.isdigit() and int(text) <= LONGEST_STREAM):
+        raise SettingsError(
+            f"SALESINSIGHTS_STREAM_MINUTES={text!r} is not a whole number from 0 to {LONGEST_STREAM}: set one (with 0 "
+            "each run reads one backlog and ends), or unset it for 60"
+        )
+    return int(text)
 
 
 def _first_day(env: Mapping[str, str]) -> date:

@@ -3,6 +3,8 @@
 Add here: a question about runs that several sensors ask. Not here: a sensor.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 UNENDED = [
@@ -12,6 +14,11 @@ UNENDED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+def runs_in_flight(instance: dg.DagsterInstance, job_name: str) -> Sequence[dg.RunRecord]:
+    """The runs of the job that have not ended, newest first."""
+    return instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=UNENDED), limit=10)
 
 
 def run_in_flight(instance: dg.DagsterInstance, job_name: str) -> str | None:

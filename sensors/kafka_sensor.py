@@ -4,17 +4,19 @@ It only decides: the lake is the cursor, so a request carries no offsets and nee
 Add here: what decides whether the stream runs. Not here: what a run reads (`assets.bronze.bronze`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from assets.bronze.bronze import unread_offsets
 from assets.gold.gold import gold_is_behind, whole_batches
+from assets.stream.live_run import LIVE, Life
 from assets.stream.replicas import any_behind
 from assets.stream.stream_assets import Stream, told_batch
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
-from sensors.in_flight import run_in_flight
+from sensors.in_flight import runs_in_flight
 from sensors.jobs import STREAM
 
 DAEMON_LOOP_SECONDS = 5
@@ -26,18 +28,31 @@ def has_leftovers(lake: Lake, stream: Stream, told: int) -> bool:
     return gold_is_behind(lake) or whole_batches(lake) != told or any_behind(stream.replicas, lake)
 
 
-def decide(
-    in_flight: str | None, unread: Callable[[], int], leftovers: Callable[[], bool]
+def supervise(
+    runs: Sequence[dg.RunRecord], life: Life | None, now: datetime, batch: Callable[[], int]
 ) -> dg.RunRequest | dg.SkipReason:
-    """One run, or the reason for none. Asks Kafka and the lake only if no run is in flight."""
-    if in_flight:
-        return dg.SkipReason(f"stream run {in_flight} is still in flight")
+    """With these runs in flight, newest first: a successor if the only one is old enough, or what it does."""
+    run, started = runs[0].dagster_run, runs[0].start_time
+    if life is None or started is None or LIVE not in run.tags:
+        return dg.SkipReason(f"stream run {run.run_id[:8]} is still in flight")
+    since = datetime.fromtimestamp(started, UTC)
+    if len(runs) == 1 and now - since >= life.lives:
+        return dg.RunRequest(tags={LIVE: "true"})
+    return dg.SkipReason(
+        f"stream run {run.run_id[:8]} has been reading since {since:%H:%M:%S} UTC; the lake is at batch {batch()}"
+    )
+
+
+def decide(
+    unread: Callable[[], int], leftovers: Callable[[], bool], tags: Mapping[str, str]
+) -> dg.RunRequest | dg.SkipReason:
+    """Without a run in flight: one, with these tags, or the reason for none."""
     try:
         count = unread()
     except (KafkaUnavailableError, TopicMissingError) as absent:
         return dg.SkipReason(str(absent))
     if count or leftovers():
-        return dg.RunRequest()
+        return dg.RunRequest(tags=dict(tags))
     return dg.SkipReason("the lake has read everything that Kafka holds")
 
 
@@ -55,10 +70,13 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
     def kafka_sensor(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
     ) -> dg.RunRequest | dg.SkipReason:
+        runs = runs_in_flight(context.instance, STREAM.name)
+        if runs:
+            return supervise(runs, stream.life, stream.clock(), lambda: whole_batches(lake))
         return decide(
-            run_in_flight(context.instance, STREAM.name),
             lambda: unread_offsets(lake, stream.open_reader()),
             lambda: has_leftovers(lake, stream, told_batch(context.instance)),
+            {LIVE: "true"} if stream.life else {},
         )
 
     return kafka_sensor

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -6,11 +7,12 @@ import pytest
 from assets.bronze.bronze import OffsetsLostError, unread_offsets
 from assets.serving.postgres_replica import PostgresReplica
 from assets.stream import micro_batch
+from assets.stream.live_run import LIVE, Life
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
 from sensors.in_flight import run_in_flight
-from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers
+from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers, supervise
 from tests.assets.stream.dagster_runs import Recorder
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
@@ -27,21 +29,56 @@ def nothing_left() -> bool:
 
 
 def test_lag_starts_one_run_without_offsets_in_it() -> None:
-    decision = decide(None, lambda: 5, nothing_left)
+    decision = decide(lambda: 5, nothing_left, {LIVE: "true"})
 
     assert isinstance(decision, dg.RunRequest)
-    assert (decision.run_key, decision.run_config) == (None, {})
+    assert (decision.run_key, decision.run_config, decision.tags) == (None, {}, {LIVE: "true"})
 
 
 def test_no_lag_is_a_reason() -> None:
-    assert skipped_because(decide(None, lambda: 0, nothing_left)) == "the lake has read everything that Kafka holds"
+    assert skipped_because(decide(lambda: 0, nothing_left, {})) == "the lake has read everything that Kafka holds"
 
 
-def test_a_run_in_flight_is_a_reason_and_kafka_is_not_asked() -> None:
-    def unasked() -> bool:
-        raise AssertionError
+LIFE = Life(timedelta(minutes=60), timedelta(minutes=30))
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
-    assert skipped_because(decide("1234abcd", unasked, unasked)) == "stream run 1234abcd is still in flight"
+
+def run_of(age: timedelta | None, tags: dict[str, str]) -> dg.RunRecord:
+    started = (NOW - age).timestamp() if age is not None else None
+    run = dg.DagsterRun("stream", run_id="1234abcd-0000", status=dg.DagsterRunStatus.STARTED, tags=tags)
+    return dg.RunRecord(1, run, NOW, NOW, started)
+
+
+STAYS = run_of(timedelta(minutes=5), {LIVE: "true"})
+OLD = run_of(timedelta(minutes=60), {LIVE: "true"})
+
+
+@pytest.mark.parametrize(
+    ("runs", "life"),
+    [
+        ([run_of(timedelta(minutes=90), {})], LIFE),
+        ([run_of(None, {LIVE: "true"})], LIFE),
+        ([run_of(timedelta(minutes=90), {LIVE: "true"})], None),
+    ],
+    ids=["one that does not stay", "one that has not started", "the setting is 0"],
+)
+def test_a_run_in_flight_is_a_reason(runs: list[dg.RunRecord], life: Life | None) -> None:
+    assert skipped_because(supervise(runs, life, NOW, lambda: 7)) == "stream run 1234abcd is still in flight"
+
+
+def test_the_reason_says_which_run_reads_since_when_and_how_far_the_lake_is() -> None:
+    reason = "stream run 1234abcd has been reading since 11:55:00 UTC; the lake is at batch 7"
+
+    assert skipped_because(supervise([STAYS], LIFE, NOW, lambda: 7)) == reason
+
+
+def test_an_old_run_gets_one_successor() -> None:
+    decision = supervise([OLD], LIFE, NOW, lambda: 7)
+
+    assert isinstance(decision, dg.RunRequest)
+    assert decision.tags == {LIVE: "true"}
+    assert skipped_because(supervise([STAYS, OLD], LIFE, NOW, lambda: 7))
+    assert skipped_because(supervise([run_of(None, {LIVE: "true"}), OLD], LIFE, NOW, lambda: 7))
 
 
 @pytest.mark.parametrize("absent", [KafkaUnavailableError("no answer"), TopicMissingError("no topic")])
@@ -49,7 +86,7 @@ def test_an_absent_kafka_is_a_reason(absent: Exception) -> None:
     def unread() -> int:
         raise absent
 
-    assert skipped_because(decide(None, unread, nothing_left)) == str(absent)
+    assert skipped_because(decide(unread, nothing_left, {})) == str(absent)
 
 
 def test_lost_offsets_fail_the_tick() -> None:
@@ -57,7 +94,7 @@ def test_lost_offsets_fail_the_tick() -> None:
         raise OffsetsLostError("partition 0 [3, 9)")
 
     with pytest.raises(OffsetsLostError):
-        decide(None, unread, nothing_left)
+        decide(unread, nothing_left, {})
 
 
 def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
@@ -69,7 +106,7 @@ def test_the_lag_is_what_the_lake_has_not_read(lake: Lake, stream: Stream, mock_
 
 
 def test_what_a_killed_run_left_starts_a_run_though_kafka_has_nothing_new() -> None:
-    assert isinstance(decide(None, lambda: 0, lambda: True), dg.RunRequest)
+    assert isinstance(decide(lambda: 0, lambda: True, {}), dg.RunRequest)
 
 
 def test_a_batch_is_left_until_it_is_whole_and_told(

@@ -1,0 +1,190 @@
+"""When messages are committed by a pass that stays; and that nothing is lost or counted twice, whoever else commits."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from assets.bronze.bronze import OffsetsLostError
+from assets.stream.live_stream import COMMIT_SECONDS, OTHERS_SECONDS, REFRESH_SECONDS, LiveStream, TopicChangedError
+from assets.stream.micro_batch import Receipt, open_stream
+from assets.stream.stream_assets import Stream
+from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS
+from resources.kafka_reader import TopicState
+from resources.lake import Lake
+from resources.lake_table import ProgressMovedError
+from tests.conftest import event
+from tests.lakes import rows, run, snapshot
+from tests.resources.mock_kafka import MockKafka, MockTopicReader
+
+VIEW, PURCHASE = event(event_type="view"), event()
+
+
+class Elapsed:
+    """A clock that goes forward when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Live:
+    """A pass that stays, on a topic of the test's own."""
+
+    def __init__(self, lake: Lake, kafka: MockKafka, topic: str, stream: Stream, batch_rows: int = 1_000) -> None:
+        self.elapsed, self.lake, self._kafka, self._topic = Elapsed(), lake, kafka, topic
+        self.reader = MockTopicReader(kafka.connection, topic)
+        self.live = LiveStream(
+            open_stream(lake), self.reader, stream.clock, batch_rows, 45, self.elapsed, self.elapsed.sleep
+        )
+
+    def publish(self, *values: bytes) -> None:
+        self._kafka.publish(self._topic, values)
+
+    @contextmanager
+    def at_the_end(self) -> Iterator[None]:
+        """After a quiet spell, with a consumer that has found the broker."""
+        list(self.live.backlog())
+        with self.live.at_the_end():
+            self.publish(VIEW)
+            while not self.live.step(1):
+                self.elapsed.seconds += 0.25
+            self.elapsed.seconds += 20
+            yield
+
+    def until(self, seconds: float) -> list[Receipt]:
+        """The receipts of the next seconds; a step that only waits for messages takes 0.25 s of them."""
+        found, until = list[Receipt](), self.elapsed.seconds + seconds
+        while self.elapsed.seconds < until:
+            before = self.elapsed.seconds
+            found += [receipt] if (receipt := self.live.step()) else []
+            self.elapsed.seconds += 0.25 * (before == self.elapsed.seconds)
+        return found
+
+
+@pytest.fixture
+def live(lake: Lake, mock_kafka: MockKafka, topic: str, stream: Stream) -> Live:
+    mock_kafka.publish(topic, [VIEW])
+    return Live(lake, mock_kafka, topic, stream)
+
+
+def sizes(receipts: Sequence[Receipt]) -> list[int]:
+    return [receipt.batch.events.height for receipt in receipts]
+
+
+def test_a_purchase_after_a_quiet_spell_is_in_gold_at_once(live: Live) -> None:
+    with live.at_the_end():
+        live.publish(VIEW, PURCHASE)
+        begun = live.elapsed.seconds
+        found = [receipt for receipt in (live.live.step(1) for _ in range(5)) if receipt]
+
+    assert sizes(found) == [2]
+    assert live.elapsed.seconds == begun
+    assert rows(live.lake, PRODUCT_SALES)["units"].to_list() == [1]
+
+
+def test_commits_keep_their_distance(live: Live) -> None:
+    with live.at_the_end():
+        live.publish(PURCHASE)
+        first = live.until(0.5)
+        live.publish(event(user_id=2))
+        too_soon = live.until(COMMIT_SECONDS - 1)
+        live.publish(event(user_id=3))
+        second = live.until(1)
+
+    assert (sizes(first), sizes(too_soon), sizes(second)) == ([1], [], [2])
+
+
+def test_other_events_wait_for_company(live: Live) -> None:
+    with live.at_the_end():
+        live.publish(VIEW)
+        early = live.until(OTHERS_SECONDS - 1)
+        late = live.until(2)
+
+    assert (sizes(early), sizes(late)) == ([], [1])
+
+
+def test_a_full_batch_does_not_wait(lake: Lake, mock_kafka: MockKafka, topic: str, stream: Stream) -> None:
+    mock_kafka.publish(topic, [VIEW])
+    live = Live(lake, mock_kafka, topic, stream, batch_rows=10)
+    with live.at_the_end():
+        live.publish(*[VIEW] * 25)
+        found = live.until(1)
+
+    assert sizes(found) == [10, 10]
+
+
+def test_nothing_is_committed_where_nothing_comes(live: Live) -> None:
+    with live.at_the_end():
+        version = live.lake.table(BRONZE_EVENTS).version
+        assert live.until(3) == []
+        assert live.lake.table(BRONZE_EVENTS).version == version
+        assert live.live.quiet_seconds >= 3
+
+
+def test_what_another_process_read_first_is_dropped_and_nothing_counts_twice(live: Live, stream: Stream) -> None:
+    with live.at_the_end():
+        live.publish(PURCHASE, event(user_id=2))
+        run(live.lake, stream)
+        with pytest.raises(ProgressMovedError):
+            live.until(COMMIT_SECONDS + 1)
+    again = Live(live.lake, live._kafka, live._topic, stream)
+    with again.at_the_end():
+        again.publish(event(user_id=3))
+        assert sizes(again.until(1)) == [1]
+
+    assert rows(live.lake, SILVER_EVENTS)["user_id"].sort().to_list() == [2, 3, 463240011, 463240011]
+    assert rows(live.lake, PRODUCT_SALES)["units"].sum() == 3
+
+
+def test_a_pass_that_stays_leaves_what_single_passes_leave(
+    live: Live, mock_kafka: MockKafka, topic: str, stream: Stream, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with live.at_the_end():
+        for number in range(6):
+            live.publish(event(user_id=number), event(user_id=number), b"junk", VIEW)
+            live.until(COMMIT_SECONDS)
+        live.until(OTHERS_SECONDS + 1)
+    other = Lake(str(tmp_path_factory.mktemp("other")))
+    run(other, stream)
+
+    by_batch = ("batch", "ingested_at", "updated_at")
+    for name, held in snapshot(live.lake).items():
+        if name != "silver/batches":
+            there = snapshot(other)[name]
+            names = [column for column in held.columns if column not in by_batch]
+            assert held.select(names).sort(names).equals(there.select(names).sort(names)), name
+
+
+def test_partitions_that_were_added_make_the_pass_begin_again(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    with live.at_the_end():
+        state = live.reader.state()
+        more = TopicState(state.topic_id, {**state.start, 9: 0}, {**state.end, 9: 0})
+        monkeypatch.setattr(live.reader, "state", lambda: more)
+        live.publish(PURCHASE)
+        with pytest.raises(TopicChangedError):
+            live.until(1)
+
+    assert rows(live.lake, BRONZE_EVENTS).height == 2
+
+
+def test_a_topic_that_was_recreated_is_found_before_its_messages_are_committed(live: Live) -> None:
+    with live.at_the_end():
+        live.reader.topic_id = "second"
+        live.publish(PURCHASE)
+        with pytest.raises(OffsetsLostError):
+            live.until(1)
+
+    assert rows(live.lake, BRONZE_EVENTS).height == 2
+
+
+def test_what_others_change_in_the_lake_is_seen(live: Live, stream: Stream) -> None:
+    with live.at_the_end():
+        live.lake.table(SILVER_EVENTS).annotate({"seen": "1"})
+        live.until(REFRESH_SECONDS + 1)
+        assert live.live.tables.table(SILVER_EVENTS).properties["seen"] == "1"
