@@ -1,4 +1,4 @@
-"""The benchmarks behind docs/benchmarks.md; `make bench` runs them. Not timed tests: figures, as ratios where possible.
+"""The benchmarks behind docs/benchmarks.md, run by `make bench`: figures, as ratios where possible. They are no tests.
 
 Add here: a promise about speed. Not here: whether something is right (`tests`).
 """

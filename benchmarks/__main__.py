@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, and its section of docs/benchmarks.md written anew.
+"""`make bench`: runs every benchmark and rewrites its section of docs/benchmarks.md.
 
 Add here: a section of that page. Not here: how a figure is measured.
 """
@@ -32,22 +32,22 @@ from benchmarks import (
 )
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-HEAD = "# Benchmarks\n\nWritten by `make bench`, each section by its last run.\n\n"
+HEAD = "# Benchmarks\n\n`make bench` writes this page; each section holds its last run.\n\n"
 BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
 LONG = ("day", "hours")
-"""What `make bench` leaves out, since together they take more than an hour: run each with `--only`."""
+"""`make bench` leaves these out, since together they take more than an hour: run each with `--only`."""
 
 
 @click.command()
-@click.option("--only", type=click.Choice((*BENCHMARKS, *LONG)), help="One of them; the other sections stay.")
-@click.option("--rate", default=1_000, show_default=True, help="Latency, beside: events a second.")
+@click.option("--only", type=click.Choice((*BENCHMARKS, *LONG)), help="Run only this one; other sections stay.")
+@click.option("--rate", default=1_000, show_default=True, help="Latency, beside, hours: events a second.")
 @click.option("--seconds", default=600, show_default=True, help="Latency, beside, hours: how long.")
 @click.option("--day-events", default=40_000_000, show_default=True, help="Day, hours, looks: events on the busy day.")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
-@click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, where a benchmark has one.")
+@click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
@@ -60,53 +60,55 @@ def main(
     commits: int,
     pages: int,
 ) -> None:
-    """Run the benchmarks on this machine; keep it quiet meanwhile."""
+    """Run the benchmarks on this machine. Keep it quiet meanwhile."""
     benchmarks = {
         "latency": lambda: (
-            f"Payment to gold: {rate:,} events/s for {seconds} s, 30 s poll, Kafka on the same cores; seconds",
+            f"Seconds from payment to gold: {rate:,} events/s for {seconds} s, 30 s poll, Kafka on the same cores",
             [latency.run(rate, seconds)],
         ),
         "throughput": lambda: (
-            "A backlog in Kafka, drained by `salesinsights ingest`, beside the least pipeline of the same libraries",
+            "A backlog in Kafka, read by `salesinsights ingest`, compared with a minimal pipeline of the same "
+            "libraries",
             throughput.run(events),
         ),
         "day": lambda: (
-            f"A batch of {day.BATCH:,} events at the end of a busy day, beside one on an empty day, in warm processes",
+            f"A batch of {day.BATCH:,} events at the end of a busy day, compared with one on an empty day, in warm "
+            "processes",
             day.run(day_events),
         ),
         "hours": lambda: (
-            f"Payment to gold at the end of a busy day: {rate:,} events/s for {seconds} s with everything on; seconds",
+            f"Seconds from payment to gold at the end of a busy day: {rate:,} events/s for {seconds} s, everything on",
             hours.run(day_events, rate, seconds),
         ),
         "backfill": lambda: (
-            "Five months from files, launched as the UI does it, beside 200 events/s; seconds",
+            "Five months from files, launched as the UI does it, beside a stream of 200 events/s; latency in seconds",
             [backfill.run(rows)],
         ),
         "month": lambda: (f"{same_job.SUBJECT}: {events:,} lines", same_job.run(events)),
-        "rebuild": lambda: (f"One day of {rows:,} rows, generated without the shop", rebuild.run(rows)),
+        "rebuild": lambda: (f"One day of {rows:,} rows, generated without the simulated shop", rebuild.run(rows)),
         "flatness": lambda: ("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
         "dashboard": lambda: (
-            f"The Live page's figures on {rows:,} rows, once for all open pages",
+            f"The Live page's figures on {rows:,} rows, computed once for all open pages",
             dashboard.run(rows),
         ),
         "browsers": lambda: (
-            f"{pages} Live pages, {browsers.KIND_OF_PAGES}, beside batches of 20,000 events, one every "
+            f"{pages} Live pages ({browsers.KIND_OF_PAGES}) beside batches of 20,000 events, one every "
             f"{browsers.SECONDS:.0f} s; ratios to no page open",
             browsers.run(pages),
         ),
-        "customers": lambda: ("The models of lifetime value and every buyer's score", customers.run()),
+        "customers": lambda: ("Fitting the models of lifetime value, and scoring every buyer", customers.run()),
         "visitors": lambda: (
-            f"The tables of visitors and customers on {rows:,} rows of five months, each alone",
+            f"The visitor and customer tables on {rows:,} rows of five months, each in its own process",
             visitors.run(rows),
         ),
         "looks": lambda: (
-            f"The tables of visitors and customers on one day: a look after {visitors.LOOK_EVENTS:,} events on a day "
-            f"of {visitors.SMALL_DAY:,} and on one of {day_events:,}, written to silver directly; each alone",
+            f"The visitor and customer tables on one day: a refresh after {visitors.LOOK_EVENTS:,} events on a day of "
+            f"{visitors.SMALL_DAY:,} and on one of {day_events:,}, written to silver directly; each in its own process",
             visitors.run_busy_day(day_events),
         ),
         "beside": lambda: (
-            f"Payment to gold beside the customer assets, which have {rows:,} rows of five months to compute first: "
-            f"{rate:,} events/s, twice {seconds} s; seconds",
+            f"Seconds from payment to gold beside the customer assets, which first compute {rows:,} rows of five "
+            f"months: {rate:,} events/s, twice {seconds} s",
             beside.run(rate, seconds, rows),
         ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
@@ -122,7 +124,7 @@ def main(
 
 
 def _write(name: str, section: str) -> None:
-    """Put one section in its place, and leave the others."""
+    """Replace one section, and leave the others."""
     text = PAGE.read_text() if PAGE.exists() else ""
     found = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     found[name.capitalize()] = section
@@ -138,7 +140,7 @@ def _circumstances() -> str:
 
 
 def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    """One line a row; a single row stands upright."""
+    """One line per row; a single row becomes one line per figure."""
     if len(rows) == 1:
         return "| figure | |\n|---|---|\n" + "\n".join(f"| {k} | {_text(v)} |" for k, v in rows[0].items())
     head = " | ".join(rows[0])

@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that the memory it takes is its own.
+"""Work in a process of its own, so that its memory is measured alone.
 
 Add here: how such a process is started or measured. Not here: a benchmark.
 """
@@ -11,15 +11,15 @@ from pathlib import Path
 
 
 def alone(work: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:
-    """What `work` answers in a new process, which does nothing else."""
+    """The answer of `work` in a new process that does nothing else."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def peak_mb() -> int:
-    """The most memory that this process has taken so far, in MB. Linux alone can say so.
+    """The peak memory of this process so far, in MB. Works only on Linux.
 
-    What `getrusage` says is at least what the parent had when it started this process.
+    `getrusage` would report at least what the parent held when it started this process.
     """
     (line,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return round(int(line) / 1024)

@@ -1,4 +1,4 @@
-"""Months of history, backfilled as the UI does it, beside a shop that sells: speed, memory, sums, and the live latency.
+"""Months of history, backfilled as the UI does it, while a shop sells: speed, memory, sums, and the live latency.
 
 Add here: figures about the archive beside a shop. Not here: the live stream alone (`latency`), or the load of a month
 alone (`same_job`).
@@ -36,7 +36,7 @@ WHERE event_type = 'purchase'
 
 
 def run(rows: int) -> dict[str, object]:
-    """Five months of `rows` in all: generated, backfilled through GraphQL beside RATE events a second, and compared."""
+    """Generate five months of `rows` in all, backfill them through GraphQL beside RATE events a second, and compare."""
     with fresh_system() as system:
         archive = system.settings.archive_folder
         generate_months(system, MONTHS, rows)
@@ -89,7 +89,7 @@ def _backfill(dagster: DagsterProcess) -> tuple[float, float]:
 
 
 class _Peak(threading.Thread):
-    """Looks at the memory of every process below one, and keeps the largest of a single process, in MB."""
+    """Polls the memory of every child of a process, and keeps the largest of a single one, in MB."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)

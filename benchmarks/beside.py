@@ -1,7 +1,7 @@
-"""What the customer assets cost a payment: its way to gold with their automation stopped, and with it running.
+"""How much the customer assets delay a payment on its way to gold: with their automation stopped, and with it running.
 
-One shop and one lake, with months of history of which those assets know nothing until they are let go. Add here: what
-runs beside the stream by automation. Not here: the stream alone (`latency`), or a backfill beside it (`backfill`).
+One shop and one lake, with months of history that the assets compute once their automation starts. Add here: what runs
+beside the stream by automation. Not here: the stream alone (`latency`), or a backfill beside it (`backfill`).
 """
 
 import subprocess
@@ -25,7 +25,7 @@ from sensors.customer_automation import customer_automation
 
 MONTHS = 5
 SETTLE_SECONDS = 60
-"""After the start, before anything is looked at."""
+"""After the start, before anything is measured."""
 
 RUNS = """
 { runsOrError(filter: {tags: [{key: "salesinsights/kind", value: "customers"}]}) { ... on Runs { results {
@@ -34,9 +34,9 @@ RUNS = """
 
 
 def run(rate: int, seconds: int, rows: int) -> list[dict[str, object]]:
-    """A line without the assets, one with them, and one of those payments that met a run of them.
+    """A line without the assets, one with them, and one for the payments that came during a run of them.
 
-    Raises RuntimeError if a run of theirs failed, or something is missing in the end.
+    Raises RuntimeError if a run of the assets failed, or something is missing in the end.
     """
     with fresh_system() as system:
         prepare_home(system.settings)
@@ -54,18 +54,18 @@ def run(rate: int, seconds: int, rows: int) -> list[dict[str, object]]:
             runs = _runs(dagster)
         prove_live(system)
         if not runs:
-            raise RuntimeError(f"the customer assets had no run in {seconds} s: give them more of it")
+            raise RuntimeError(f"the customer assets had no run in {seconds} s: give them more time")
         lake = Lake(system.settings.lake)
         live, appended = waits(lake, observer.seen), pl.col("kafka_timestamp")
         without, beside = (live.filter(appended.is_between(*phase)) for phase in pairwise(marks))
         met = [(pl.col("seen") >= begun) & (appended <= ended) for begun, ended in runs]
         took = [round((ended - begun).total_seconds(), 1) for begun, ended in runs]
-        none = {"runs of theirs": 0, "longest, s": 0.0, "buyers": ""}
-        some = {"runs of theirs": len(runs), "longest, s": max(took), "buyers": lake.table(CUSTOMER_VALUE).rows}
+        none = {"runs": 0, "longest run, s": 0.0, "buyers": ""}
+        some = {"runs": len(runs), "longest run, s": max(took), "buyers": lake.table(CUSTOMER_VALUE).rows}
         return [
             {"customer assets": "stopped", **percentiles(without["wait"]), **none},
             {"customer assets": "running", **percentiles(beside["wait"]), **some},
-            {"customer assets": "met a run", **percentiles(live.filter(pl.any_horizontal(met))["wait"]), **some},
+            {"customer assets": "during a run", **percentiles(live.filter(pl.any_horizontal(met))["wait"]), **some},
         ]
 
 
@@ -92,7 +92,7 @@ def _switch(what: str, system: System) -> None:
 
 
 def _runs(dagster: DagsterProcess) -> list[tuple[datetime, datetime]]:
-    """Begin and end of each run of theirs that has begun; one that still goes on ends now."""
+    """Start and end of each run of the assets that has started; one that still runs ends now."""
     found = dagster.ask(RUNS)["runsOrError"]["results"]
     if failed := [run for run in found if run["status"] == "FAILURE"]:
         raise RuntimeError(f"{len(failed)} of {len(found)} runs of the customer assets failed: see {dagster.log}")

@@ -1,4 +1,4 @@
-"""What open browsers cost the stream: micro-batches beside no dashboard, one that nobody looks at, and one with pages.
+"""What open browsers cost the stream: batches without a dashboard, with one that no page shows, and with open pages.
 
 The promise: 50 open browsers add no more than 10 % to batch time. Everything runs on the same cores, the pages at the
 lowest priority. Add here: what is measured. Not here: how a page is kept open (`open_pages`).
@@ -27,20 +27,20 @@ from salesinsights_dagster.demo import free_port
 from salesinsights_dagster.settings import Settings, load_settings
 
 SECONDS = 4.0
-"""From the begin of a batch to that of the next one; 30 in a shop. By then the pages show the batch before."""
+"""From the start of a batch to that of the next; 30 in a shop. By then the pages show the batch before."""
 WARM_UP = 2
 MEASURED = 6
 ROUNDS = 6
 WAIT_SECONDS = 60.0
 
-KIND_OF_PAGES = f"{REAL} of Chromium and the others without a screen, all at the lowest priority"
+KIND_OF_PAGES = f"{REAL} in Chromium, the others without a screen, all at the lowest priority"
 NONE, IDLE = "no dashboard", "no page open"
 
 
 @dataclass(frozen=True)
 class Block:
-    """Batches of one kind in a row: the medians of what they took, and per minute of them the CPU seconds of the
-    dashboard and the updates that came to a page."""
+    """Batches of one kind in a row: the medians of their seconds, and per minute the CPU seconds of the dashboard and
+    the updates of a page."""
 
     spent: Spent
     dashboard: float
@@ -59,7 +59,7 @@ class Dashboard:
         return float(used.user + used.system)
 
     def await_ready(self) -> None:
-        """Wait until it has looked at the lake. Raises RuntimeError if it does not in time."""
+        """Wait until it has read the lake. Raises RuntimeError if it does not in time."""
         deadline = time.monotonic() + WAIT_SECONDS
         while self.revenue() is None:
             if time.monotonic() > deadline:
@@ -67,7 +67,7 @@ class Dashboard:
             time.sleep(0.2)
 
     def revenue(self) -> str | None:
-        """The revenue of the last hour as pages show it, None where nobody can say yet."""
+        """The revenue of the last hour as pages show it, None if the dashboard does not answer yet."""
         try:
             with urllib.request.urlopen(f"{self.address}/api/totals?span=hour") as answer:  # noqa: S310
                 found = json.load(answer)["totals"].get("revenue")
@@ -77,14 +77,14 @@ class Dashboard:
 
 
 def run(pages: int) -> list[dict[str, object]]:
-    """A line without a dashboard, one with it, and one with so many open pages, by blocks in turns."""
+    """A line without a dashboard, one with it, and one with `pages` open pages, measured in alternating blocks."""
     kinds = (NONE, IDLE, f"{pages} pages open")
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         settings = load_settings({"SALESINSIGHTS_HOME": folder})
         bench = Bench(Path(settings.lake), datetime.now(UTC))
         time.sleep(SECONDS)
         _batches(bench, WARM_UP)
-        # Back and forth, so that a lake that grows meets all kinds alike.
+        # Back and forth, so that the growing lake affects all kinds alike.
         turns = [kinds if number % 2 else kinds[::-1] for number in range(ROUNDS)]
         rounds = [{kind: _block(bench, settings, kind, pages) for kind in turn} for turn in turns]
     return [_line(kind, rounds) for kind in kinds]
@@ -123,7 +123,7 @@ def _medians(spent: list[Spent]) -> Spent:
 
 @contextmanager
 def _dashboard(settings: Settings) -> Iterator[Dashboard]:
-    """A dashboard that shows the lake, started as the demo starts it."""
+    """A dashboard of the lake, started as the demo starts it."""
     port = free_port(8080)
     env = {**os.environ, "SALESINSIGHTS_HOME": str(settings.home)}
     command = [COMMAND, "dashboard", "--port", str(port)]
@@ -139,14 +139,14 @@ def _dashboard(settings: Settings) -> Iterator[Dashboard]:
 
 
 def _await_same(dashboard: Dashboard, opened: OpenPages) -> tuple[str, float]:
-    """Wait until every page shows the revenue of the lake: that, and the updates so far."""
+    """Wait until every page shows the lake's revenue; that revenue, and the updates so far."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         seen, revenue = opened.look(), dashboard.revenue()
         if revenue is not None and set(seen.revenue) <= {revenue}:
             return revenue, seen.updates
         time.sleep(0.5)
-    raise RuntimeError(f"pages show {sorted(set(seen.revenue))}, and the lake has {revenue}: they do not follow it")
+    raise RuntimeError(f"pages show {sorted(set(seen.revenue))}, but the lake has {revenue}: they do not follow it")
 
 
 def _line(kind: str, rounds: list[dict[str, Block]]) -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""A day of a busy shop, loaded through the product: from its midnight to now, events as dense as they have to be.
+"""A day of a busy shop, loaded through the product: the wanted number of events between midnight and now.
 
-Add here: how such a day comes about. Not here: what is measured on it (`day`, `hours`).
+Add here: how the day is made. Not here: what is measured on it (`day`, `hours`).
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from salesinsights_dagster.simulator.publisher import Publisher, open_producer
 from salesinsights_dagster.simulator.shop import Shop
 
 ROUND = 2_000_000
-"""Events that are published before the product reads them: so Kafka's part and the product's can be told apart."""
+"""Events published before the product reads them, so that Kafka's time and the product's can be told apart."""
 SLICE = timedelta(seconds=20)
 
 
 @dataclass
 class BusyDay:
-    """A shop whose events of today are published up to `until`, `rate` a second, and what ingesting them took."""
+    """A shop whose events of today are published up to `until`, `rate` a second; and the cost of ingesting them."""
 
     system: System
     shop: Shop
@@ -34,14 +34,14 @@ class BusyDay:
     peak_mb: float = 0.0
 
     def batch(self, events: int) -> list[bytes]:
-        """The next so many events of the shop, as messages that are yet to be published."""
+        """The shop's next `events` events, as messages not published yet."""
         seconds = events / self.rate
         _, values = encode(self.shop.live(self.until, seconds, self.rate))
         self.until += timedelta(seconds=seconds)
         return values
 
     def figures(self) -> dict[str, object]:
-        """What loading the day took."""
+        """The cost of loading the day."""
         return {
             "events on the day": self.events,
             "ingest, events/s": round(self.events / self.wall) if self.wall else None,
@@ -51,7 +51,7 @@ class BusyDay:
 
 
 def load_day(system: System, events: int, left: timedelta) -> BusyDay:
-    """Today from midnight (UTC) to `left` ago, with so many events. Raises ValueError right after midnight."""
+    """Today from midnight (UTC) to `left` ago, with `events` events. Raises ValueError too soon after midnight."""
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     end = now - left

@@ -1,6 +1,6 @@
 """What lifetime value costs: fitting the models and scoring every buyer, in seconds and memory.
 
-Each figure is from a process of its own, so that its memory is its own. Add here: what is asked of customers.
+Each figure comes from its own process, so that memory is measured alone. Add here: what else customers cost.
 Not here: whether a model is right (`tests/assets/customers`).
 """
 
@@ -22,7 +22,7 @@ from resources.lake import Lake
 DAYS = 151
 FIRST = date(2019, 10, 1)
 BUYERS = (110_518, 1_000_000)
-"""Those of the published data set, and a shop ten times as large."""
+"""The published data set, and a shop about ten times as large."""
 
 
 def run() -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""How long the Live page's figures take on a lake of many rows: seconds per span, computed once for all open pages.
+"""How long the Live page's figures take on a lake of many rows, in ms per span, computed once for all open pages.
 
 Add here: what a page costs. Not here: what it shows (`salesinsights_dagster.dashboard`).
 """
@@ -19,11 +19,11 @@ from salesinsights_dagster.dashboard.spans import SPANS
 MEASURED = 9
 ALLOWED_MS = 300
 NOW = datetime(2020, 2, 29, 23, 59, 59, tzinfo=UTC)
-"""The end of the history, so that each span has its share of it."""
+"""The end of the history, so that each span has events."""
 
 
 def run(rows: int) -> list[dict[str, object]]:
-    """A line per span, and one for what each look at an unchanged lake takes."""
+    """A line per span, and one for a look at an unchanged lake."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         bench = Bench(Path(folder) / "full")
         bench.load_history(rows)

@@ -1,8 +1,8 @@
-"""What a batch costs at the end of a busy day, beside the same batch on an empty one: the whole run of the stream in
-Dagster, and each of those who follow gold; CPU seconds, in turns.
+"""What a batch costs at the end of a busy day, compared with the same batch on an empty day: the stream's whole run in
+Dagster, and each reader of gold; CPU seconds, in turns.
 
-Each side has a process of its own, which stays warm: what a run's process costs to start is not in these figures.
-Add here: something that a running day could make dearer. Not here: history (`flatness`), time on the clock (`hours`).
+Each side has its own process, which stays warm: the start of a run's process is not in these figures.
+Add here: something that a running day could make more expensive. Not here: history (`flatness`), wall time (`hours`).
 """
 
 import logging
@@ -39,14 +39,14 @@ from salesinsights_dagster.simulator.publisher import Publisher, open_producer
 BATCH = 30_000
 WARM_UP, MEASURED = 3, 9
 LEFT = timedelta(minutes=45)
-"""What of the day is left for the batches that are measured, and for the time that loading takes."""
+"""How much of the day is left for the measured batches, and for loading."""
 
 Spent = Mapping[str, Mapping[str, float]]
-"""By what was done: CPU seconds, seconds on the clock, and the peak memory of the process so far in MB."""
+"""Per kind of work: CPU seconds, wall seconds, and the peak memory of the process so far in MB."""
 
 
 def run(events: int) -> list[dict[str, object]]:
-    """A line for the stream's run and for each follower: on the busy day, on the empty one, and the ratio."""
+    """A line for the stream's run and for each reader of gold: on the busy day, on the empty one, and the ratio."""
     with fresh_system() as system, tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         day = load_day(system, events, LEFT)
         empty = {
@@ -81,7 +81,7 @@ def _side(env: Mapping[str, str]) -> Iterator[_Side]:
 
 
 def _turn(day: BusyDay, sides: Sequence[_Side]) -> list[Spent]:
-    """The same events to both, one after the other."""
+    """Send the same events to both sides, one after the other."""
     values, spent = day.batch(BATCH), []
     for side in sides:
         publish = Publisher(open_producer(day.system.connection), side.topic, Event())
@@ -107,7 +107,7 @@ def _line(what: str, turns: Sequence[Sequence[Spent]]) -> dict[str, object]:
 
 
 def _work(env: dict[str, str]) -> Spent:
-    """In a side's own process: one run of the stream, and those who follow it."""
+    """In a side's own process: one run of the stream, then each reader of gold."""
     os.environ.update(env)
     logging.disable(logging.CRITICAL)
     location = _location(env["SALESINSIGHTS_HOME"])

@@ -1,7 +1,7 @@
-"""What a micro-batch costs on an empty lake, on one of many rows, and as commits pile up: CPU seconds, as ratios.
+"""What a batch costs on an empty lake, on one of many rows, and as commits pile up: CPU seconds, as ratios.
 
-Kafka is left out, so that nothing but the lake's own work is counted. Add here: something that grows with history.
-Not here: speed as such (`throughput`, `latency`).
+Kafka is left out, so that only the lake's own work counts. Add here: something that grows with history.
+Not here: absolute speed (`throughput`, `latency`).
 """
 
 import copy
@@ -35,26 +35,26 @@ from salesinsights_dagster.simulator.shop import Shop
 BATCH = 20_000
 MEASURED = 9
 MARKS = 4
-"""How often, on the way through many commits, the lake is looked at."""
+"""How often the lake is measured on the way through many commits."""
 MONTHS = ((2019, 10), (2019, 11), (2019, 12), (2020, 1), (2020, 2))
 LIVE = datetime(2026, 1, 1, tzinfo=UTC)
 POLL = timedelta(seconds=30)
 BATCHES_AN_HOUR = 120
 HURRIED = {"delta.deletedFileRetentionDuration": "interval 216 seconds"}
-"""Six hours are 720 batches in a shop and about 216 seconds here, so what is kept for six hours is kept so long here.
-How much that was in the end stands in the column `replaced files`."""
+"""Six hours are 720 batches in a shop, and about 216 seconds here: so long this lake keeps what a shop keeps six hours.
+The column `replaced files` shows how many there were in the end."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What a micro-batch took: CPU seconds, all threads together, and seconds on the clock."""
+    """What a batch took: CPU seconds of all threads together, and wall seconds."""
 
     cpu: float
     wall: float
 
 
 class HandFed(KafkaReader):
-    """A topic of one partition that holds just the values that it was given last."""
+    """A topic of one partition that holds only the values that it was given last."""
 
     def __init__(self) -> None:
         super().__init__(KafkaConnection("none:1"), "shop.events")
@@ -76,7 +76,7 @@ class HandFed(KafkaReader):
 
 
 class Bench:
-    """A lake, what feeds it, and the time up to which it has events; its first ones come after `start`."""
+    """A lake, what feeds it, and the time up to which it has events; the first ones come after `start`."""
 
     def __init__(self, folder: Path, start: datetime = LIVE) -> None:
         self.lake = Lake(str(folder))
@@ -85,14 +85,14 @@ class Bench:
         self._now = start
 
     def batch(self, events: int, until: datetime | None = None) -> Spent:
-        """One micro-batch of about so many live events, of the time `until` then; of POLL where none is given."""
+        """One batch of about `events` live events, up to the time `until`; for POLL if none is given."""
         begun, self._now = self._now, until or self._now + POLL
         seconds = (self._now - begun).total_seconds()
         _, values = encode(self._shop.live(begun, seconds, events / seconds))
         return self._process(values, self._now)
 
     def live_through(self, batches: int) -> None:
-        """So many small micro-batches, as a shop's lake sees them: with upkeep every hour, and a log that ages."""
+        """Many small batches as a shop's lake sees them: with upkeep every hour, and a log that ages."""
         for number in track(range(batches), "micro-batches", console=terminal()):
             self.batch(20)
             if number % BATCHES_AN_HOUR == 0:
@@ -100,14 +100,14 @@ class Bench:
                 list(keep_up(self.lake, self._now))
 
     def _age(self, by: timedelta) -> None:
-        """Make every file of the lake older, since upkeep goes by the age of files and the benchmark is in a hurry."""
+        """Make every file of the lake older: upkeep goes by the age of files, and the benchmark is in a hurry."""
         for path in Path(self.lake.root).rglob("*"):
             if path.is_file():
                 written = path.stat().st_mtime - by.total_seconds()
                 os.utime(path, (written, written))
 
     def load_history(self, rows: int) -> None:
-        """So many events of five past months."""
+        """Load `rows` events of five past months."""
         for year, month in track(MONTHS, "months of history", console=terminal()):
             for day in self._shop.month(year, month, rows // len(MONTHS)):
                 self._process(encode(day)[1], self._now)
@@ -123,8 +123,8 @@ class Bench:
         return Spent(time.process_time() - begun, time.perf_counter() - begun_wall)
 
     def sizes(self) -> dict[str, object]:
-        """Rows and data files of bronze; of its log the entries, and the replaced files that the last checkpoint names;
-        and what all logs of the lake take on disk."""
+        """Rows and data files of bronze; the entries of its log, and the replaced files that its last checkpoint names;
+        and the size of all logs of the lake on disk."""
         log = Path(self.lake.uri(BRONZE_EVENTS)) / "_delta_log"
         bytes_of_logs = sum(path.stat().st_size for path in Path(self.lake.root).rglob("_delta_log/*"))
         table = self.lake.table(BRONZE_EVENTS)
@@ -138,7 +138,7 @@ class Bench:
         }
 
     def twin(self, folder: Path) -> "Bench":
-        """The same lake in another folder, to go its own way from here."""
+        """A copy of the lake in a second folder, which from here on changes by itself."""
         twin = copy.copy(self)
         twin._reader, twin._shop = copy.deepcopy((self._reader, self._shop))
         twin.lake = Lake(str(shutil.copytree(self.lake.root, folder)))
@@ -146,7 +146,7 @@ class Bench:
 
 
 def run(rows: int, commits: int) -> list[dict[str, object]]:
-    """A line for a lake with `rows` of history, and one at each mark of `commits` batches, beside an empty lake."""
+    """A line for a lake of `rows` of history, and one at each mark of `commits` batches; each beside an empty lake."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder, patch.dict(PROPERTIES, HURRIED):
         empty, full, old = (Bench(Path(folder) / name) for name in ("empty", "full", "old"))
         for bench in (empty, full, old):
@@ -160,7 +160,7 @@ def run(rows: int, commits: int) -> list[dict[str, object]]:
 
 
 def _beside(empty: Bench, other: Bench, name: str, folder: Path) -> dict[str, object]:
-    """The CPU of a batch on twins of two lakes, in turns, so that a noisy moment of the machine meets both."""
+    """The CPU of a batch on twins of two lakes, in turns, so that a noisy moment of the machine affects both."""
     with tempfile.TemporaryDirectory(dir=folder) as apart:
         first, second = empty.twin(Path(apart) / "empty"), other.twin(Path(apart) / "other")
         turns = [(first.batch(BATCH).cpu, second.batch(BATCH).cpu) for _ in range(MEASURED)]

@@ -1,4 +1,4 @@
-"""The last hour of a busy day: a real shop, sensor and daemon on a day that is full already, with everything on.
+"""The last hour of a busy day: real sensor and daemon, a simulated shop, a day that is already full, everything on.
 
 Add here: figures about a live stream late on a day. Not here: the first minutes of an empty one (`latency`).
 """
@@ -29,7 +29,7 @@ MOST_START_SECONDS = 120
 
 
 def run(events: int, rate: int, seconds: int) -> list[dict[str, object]]:
-    """Percentiles of payment to gold, memory at the start and at the end, and how long a burst takes to drain."""
+    """Percentiles of payment to gold, memory at the start and at the end, and how long it takes to read a burst."""
     with fresh_system() as system:
         day = load_day(system, events, timedelta(minutes=1))
         lake = Lake(system.settings.lake)
@@ -77,7 +77,7 @@ def _drained(system: System, lake: Lake) -> float:
 
 
 def _memory(*roots: int) -> dict[str, int]:
-    """MB that the processes of each program hold, among `roots` and all that they started."""
+    """MB that each program holds, over the processes `roots` and all that they started."""
     held: dict[str, int] = {}
     for root in map(psutil.Process, roots):
         for process in (root, *root.children(recursive=True)):
@@ -96,7 +96,7 @@ def _program(command: list[str]) -> str:
 
 @contextmanager
 def _dashboard(system: System) -> Iterator[int]:
-    """The dashboard once it has answered, with somebody who asks for its figures every second; its process id."""
+    """The process id of a dashboard that has answered, and is asked for its figures every second."""
     port, over, answered = free_port(8080), threading.Event(), threading.Event()
     process = subprocess.Popen([COMMAND, "dashboard", "--port", str(port)], env=system.env)
 
@@ -106,7 +106,7 @@ def _dashboard(system: System) -> Iterator[int]:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/totals?span=hour", timeout=20) as answer:
                     answer.read()
                     answered.set()
-            except OSError:  # until it is up, which is waited for below
+            except OSError:  # not up yet; awaited below
                 continue
 
     looking = threading.Thread(target=look, daemon=True)

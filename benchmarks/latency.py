@@ -1,6 +1,6 @@
 """How long a payment takes from its Kafka append to gold: real broker, real sensor and daemon, a shop at full rate.
 
-An observer outside the product looks at gold's table several times a second and notes when each batch is first there.
+An observer outside the product polls gold's table several times a second and notes when it first sees each batch.
 Add here: figures about the live stream. Not here: a backlog (`throughput`).
 """
 
@@ -48,7 +48,7 @@ class Observer(threading.Thread):
 
 @contextmanager
 def observed(system: System) -> Iterator[tuple[DagsterProcess, Observer]]:
-    """Dagster on a system, and who watches its gold; at the end it waits for what is still on its way."""
+    """Dagster on a system, and the observer of its gold; at the end it waits for batches still on their way."""
     dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
     observer = Observer(Lake(system.settings.lake))
     try:
@@ -62,7 +62,7 @@ def observed(system: System) -> Iterator[tuple[DagsterProcess, Observer]]:
 
 
 def run(rate: int, seconds: int) -> dict[str, object]:
-    """The percentiles of append-to-gold over so many seconds of a shop with `rate` events a second."""
+    """The percentiles of append-to-gold for a shop with `rate` events a second, over `seconds` seconds."""
     with fresh_system() as system:
         with observed(system) as (_, observer):
             subprocess.run(

@@ -1,7 +1,7 @@
-"""The least that the same libraries can do with a backlog: consume, read the JSON, append to Delta Lake, add up.
+"""A minimal pipeline of the same libraries: read a backlog, parse the JSON, append to Delta Lake, add up.
 
-No contract, no copies found, no raw bytes kept, no second table, nothing that a kill would not lose. It is what the
-product's cost is held against. Run as a command in the environment of a system, it prints its figures as JSON.
+It has no contract, finds no duplicates, keeps no raw bytes, writes no second table, and a kill loses everything. The
+product's cost is compared with it. Run as a command in the environment of a system, it prints its figures as JSON.
 Add here: nothing that a shop would need. Not here: the product (`assets`).
 """
 
@@ -24,7 +24,7 @@ TYPES = {"category_code": pl.String, "brand": pl.String}
 
 
 def main() -> None:
-    """Read the topic from its start to its end as it is now."""
+    """Read the topic from its start to its current end."""
     settings = load_settings(dict(os.environ))
     connection = find_kafka(settings)
     reader = KafkaReader(connection, settings.topic)

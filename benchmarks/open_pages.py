@@ -1,7 +1,7 @@
-"""Pages of the dashboard held open, by a process of their own at the lowest priority: a shop's browsers run elsewhere.
+"""Pages of the dashboard held open by a separate process at the lowest priority: a shop's browsers run elsewhere.
 
-A few are pages of real Chromium. The others are sockets that do what the page's own script does with its server, and
-draw nothing: they load the page, connect, follow its updates, and acknowledge them. Add here: how a page is kept open.
+A few are pages in real Chromium. The others are sockets that talk to the server as the page's own script does, and draw
+nothing: they load the page, connect, follow its updates, and acknowledge them. Add here: how a page is kept open.
 Not here: what that costs (`browsers`).
 """
 
@@ -25,7 +25,7 @@ from playwright.async_api import Page, async_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 REAL = 3
-"""How many of the pages are Chromium's. One takes half a gigabyte and three seconds of a core a minute."""
+"""How many pages are in Chromium. One takes half a gigabyte, and three seconds of a core a minute."""
 LOWEST = 19
 ACK_SECONDS = 3
 FIGURE = "si-figure"
@@ -34,20 +34,20 @@ FIGURE = "si-figure"
 
 @dataclass(frozen=True)
 class Seen:
-    """The revenue that each page shows, and how many updates came so far to each of the sockets among them."""
+    """The revenue that each page shows, and how many updates a socket page has had so far, on average."""
 
     revenue: list[str]
     updates: float
 
 
 class OpenPages:
-    """The pages, as the process that does not hold them sees them."""
+    """The pages, as seen from the process that started theirs."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def look(self) -> Seen:
-        """Wait until all are open, and see what they show. Raises RuntimeError if they can't be opened."""
+        """Wait until all pages are open; what they show. Raises RuntimeError if they can't be opened."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the pages' process was started without its pipes")
         print(file=self._process.stdin, flush=True)
@@ -59,7 +59,7 @@ class OpenPages:
 
 @contextmanager
 def open_pages(address: str, count: int) -> Iterator[OpenPages]:
-    """So many pages of that address, closed at the end."""
+    """`count` pages of that address, closed at the end."""
     command = [sys.executable, "-m", "benchmarks.open_pages", address, str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield OpenPages(process)
@@ -76,7 +76,7 @@ class SocketPage:
         self._next_message = 0
 
     async def open(self, http: aiohttp.ClientSession, address: str) -> None:
-        """Load the page, connect as it says, and acknowledge what comes until it is closed."""
+        """Load the page, connect as it says, and acknowledge its updates until it is closed."""
         async with http.get(address) as answer:
             text = await answer.text()
         self._client, self._element = _client_of(text), _first_figure(text)
@@ -119,7 +119,7 @@ def _first_figure(page: str) -> str:
 
 
 async def _hold(address: str, count: int) -> None:
-    """Open the pages; for each line that comes in say what they show; close them when no more line can come."""
+    """Open the pages, print what they show for each input line, and close them at the end of the input."""
     real = min(REAL, count) if CHROMIUM.exists() else 0
     async with AsyncExitStack() as opened:
         pages = await _open_chromium(opened, address, real)

@@ -1,7 +1,7 @@
-"""One big day: its load from a month's file, its rebuild from bronze and the nightly proof, each in a process alone.
+"""One big day: its load from a month's file, its rebuild from bronze and the nightly proof, each in its own process.
 
 The rows are generated directly, not by the simulated shop: as lines of a file, and as rows of bronze.
-Add here: figures about a day that memory should not hold. Not here: months beside a live shop (`backfill`).
+Add here: figures about a day too large for memory. Not here: months beside a live shop (`backfill`).
 """
 
 import json
@@ -36,7 +36,7 @@ KINDS = {"view": 0.5, "cart": 0.29, "remove_from_cart": 0.15, "purchase": 0.06}
 
 
 def run(rows: int) -> list[dict[str, object]]:
-    """A line for each piece of work on a day of so many rows."""
+    """A line for each piece of work on a day of `rows` rows."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         alone(_fill_bronze, folder, rows)
         lines = [
@@ -50,7 +50,7 @@ def run(rows: int) -> list[dict[str, object]]:
 
 
 def _events(rows: int, named: bool) -> Iterator[pl.DataFrame]:
-    """Events of the day by time, as text; one of fifty is a copy of the one before it, one of four has an event_id."""
+    """The day's events by time, as text; one of fifty repeats the one before it, one of four has an event_id."""
     chance = np.random.default_rng(1)
     for start in range(0, rows, AT_ONCE):
         number = np.arange(start, min(start + AT_ONCE, rows))
@@ -79,7 +79,7 @@ def _midnight() -> int:
 
 
 def _fill_bronze(folder: str, rows: int) -> dict[str, object]:
-    """The day in bronze as JSON messages of one partition, a batch for every BATCH_ROWS of them."""
+    """Write the day to bronze as JSON messages of one partition, one batch per BATCH_ROWS."""
     bronze, offset = Lake(folder).table(BRONZE_EVENTS), 0
     stamp = pl.lit(datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)).cast(BRONZE_EVENTS.schema["ingested_at"])
     last = (rows - 1) // BATCH_ROWS + 1
@@ -129,12 +129,12 @@ def _prove(folder: str) -> dict[str, object]:
     tables = OpenTables(Lake(folder), (*DAILY, SILVER_PURCHASES, SILVER_EVENTS, BRONZE_EVENTS))
     found = _measured(lambda: differences(tables, DAY, WINDOW_SECONDS).height)
     if found["found"]:
-        raise RuntimeError(f"{found['found']} rows differ: a rebuild is not what bronze amounts to")
+        raise RuntimeError(f"{found['found']} rows differ: the tables do not match a rebuild from bronze")
     return found
 
 
 def _measured(work: Callable[[], object]) -> dict[str, object]:
-    """What the work found, its seconds, and the most memory that this process took."""
+    """What the work found, its seconds, and the peak memory of this process."""
     begun, cpu = time.perf_counter(), _cpu_seconds()
     found = work()
     return {

@@ -1,6 +1,6 @@
-"""Dagster's run database under thousands of runs, pruned as upkeep does it: its size, and what a look at it takes.
+"""Dagster's run database under thousands of runs, pruned as upkeep does it: its size, and how long a query takes.
 
-The runs are records as a run of the stream leaves them, written through Dagster's own storage: to execute so many would
+The runs are records as a run of the stream leaves them, written through Dagster's own storage: executing so many would
 take days. Add here: a figure about Dagster's history. Not here: the lake's files (`flatness`).
 """
 
@@ -22,13 +22,13 @@ from sensors.in_flight import run_in_flight
 from sensors.jobs import STREAM
 
 KEPT_RUNS = int(KEPT[dg.DagsterRunStatus.SUCCESS] / timedelta(hours=1) * BATCHES_AN_HOUR)
-"""How many runs upkeep leaves: those of two days."""
+"""How many runs upkeep keeps: those of two days."""
 
 RUNS_AT_ONCE = 2_000
 
 
 def run(runs: int) -> list[dict[str, object]]:
-    """A line at each mark on the way through so many runs, with an hourly pruning."""
+    """A line at each mark on the way through `runs` runs, pruned every hour."""
     lines: list[dict[str, object]] = []
     begun: list[datetime] = []
     with (
@@ -39,7 +39,7 @@ def run(runs: int) -> list[dict[str, object]]:
             begun.append(datetime.now(UTC))
             _record(instance, number)
             if number % BATCHES_AN_HOUR == 0 and number > KEPT_RUNS:
-                # Upkeep goes by age, and the benchmark is in a hurry: the time is as if two days had passed since then.
+                # Upkeep goes by age, and the benchmark is in a hurry: it pretends that two days have passed.
                 prune_runs(instance, begun[number - KEPT_RUNS] + timedelta(days=2), RUNS_AT_ONCE)
             if number % (runs // MARKS) == 0:
                 lines.append({"runs so far": number, **_figures(instance, Path(folder))})
@@ -73,5 +73,5 @@ def _figures(instance: dg.DagsterInstance, folder: Path) -> dict[str, object]:
         "runs kept": instance.get_runs_count(),
         "files": len(files),
         "MB": round(sum(path.stat().st_size for path in files) / 1e6, 1),
-        "ms for the sensor's and the UI's look": round(seconds * 1000, 1),
+        "ms for the sensor's and the UI's query": round(seconds * 1000, 1),
     }

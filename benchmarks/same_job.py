@@ -1,7 +1,7 @@
-"""A month's load beside DuckDB doing the same job by itself: the same file, in turns, each in a process alone.
+"""A month's load compared with DuckDB doing the same job alone: the same file, in turns, each in its own process.
 
-The yardstick of a backfill: what the product adds (Delta Lake's commits, every line judged by the contract, ledgers,
-quarantine) is the difference. Add here: the same job done otherwise. Not here: months beside a shop (`backfill`).
+It is the yardstick of a backfill. The difference is what the product adds: Delta Lake's commits, the contract for every
+line, ledgers, quarantine. Add here: another way to do the same job. Not here: months beside a shop (`backfill`).
 """
 
 import resource
@@ -27,8 +27,8 @@ MONTH = date(2019, 11, 1)
 TURNS = 3
 WINDOW_SECONDS = 45
 SUBJECT = (
-    "A month's load beside DuckDB doing the same job (read as text, cast, distinct, a Parquet file a day of the lines "
-    f"and of the rows, gold's queries), medians of {TURNS} turns, the most MB"
+    "A month's load compared with DuckDB doing the same job (read as text, cast, distinct, a Parquet file a day of the "
+    f"lines and of the rows, gold's queries), medians of {TURNS} turns, the largest MB"
 )
 _PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
@@ -61,7 +61,7 @@ def _median(turns: list[dict[str, object]]) -> dict[str, object]:
 
 
 def _ratio(pairs: list[tuple[object, object]]) -> float:
-    """The median of the ratios, turn by turn: what the machine does meanwhile hits both."""
+    """The median of the ratios of each turn: what else the machine does affects both sides."""
     return round(statistics.median(float(str(duck)) / float(str(product)) for duck, product in pairs), 2)
 
 
@@ -107,7 +107,7 @@ def _load(lake: Lake, file: MonthFile) -> Mapping[str, object]:
 
 
 def _measured(work: Callable[[], Mapping[str, object]]) -> dict[str, object]:
-    """The seconds of the work, all threads included and imports not, the process's most memory, and the answer."""
+    """The seconds of the work (all threads, without imports), the process's peak memory, and the answer."""
     begun, before = time.perf_counter(), _cpu_seconds()
     found = work()
     wall, cpu = time.perf_counter() - begun, _cpu_seconds() - before

@@ -1,5 +1,6 @@
 -- A month's file by DuckDB alone: what a load of the month does, without Delta Lake, a ledger or reasons for refusal.
--- The columns are read as text and cast; copies are dropped. `same_job` then writes a Parquet file a day of each table.
+-- Columns are read as text and cast; duplicates are dropped. `same_job` then writes a Parquet file a day of bronze and
+-- silver.
 CREATE TEMP TABLE lines AS SELECT * FROM read_csv(getvariable('file'), all_varchar = true, header = true);
 
 CREATE TEMP VIEW bronze AS

@@ -1,6 +1,6 @@
 """A system of its own for a benchmark: a home in a temporary folder, a broker, and commands run against them.
 
-Add here: what several benchmarks start or measure alike. Not here: a benchmark.
+Add here: what several benchmarks start or measure. Not here: a benchmark.
 """
 
 import json
@@ -54,7 +54,7 @@ class Usage:
 
 @contextmanager
 def fresh_system() -> Iterator[System]:
-    """A broker and an empty lake, gone afterwards; the broker's jars are shared with the checkout's own home."""
+    """A broker and an empty lake, removed afterwards; it uses the broker jars of the checkout's own home."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESINSIGHTS_"))}
         libs = load_settings({}).broker_home / "libs"
@@ -83,7 +83,7 @@ def run_measured(arguments: Sequence[str], env: Mapping[str, str]) -> Usage:
 
 
 def generate_months(system: System, months: Sequence[date], events: int) -> None:
-    """Month files in the archive folder, with so many events in all."""
+    """Write month files to the archive folder, with `events` events in all."""
     for month in months:
         some = str(events // len(months))
         wanted = ["--month", f"{month:%Y-%m}", "--events", some, "--out", str(system.settings.archive_folder)]
@@ -92,7 +92,7 @@ def generate_months(system: System, months: Sequence[date], events: int) -> None
 
 @contextmanager
 def selling(system: System, rate: int) -> Iterator[None]:
-    """A shop with so many events a second."""
+    """A shop that sends `rate` events a second."""
     shop = subprocess.Popen([COMMAND, "simulate", "--rate", str(rate)], env=system.env, stderr=subprocess.DEVNULL)
     try:
         yield
@@ -102,7 +102,7 @@ def selling(system: System, rate: int) -> Iterator[None]:
 
 
 def prove_live(system: System) -> None:
-    """Raises RuntimeError if the audit finds something, or messages are left in Kafka that no batch has read."""
+    """Raises RuntimeError if the audit finds something, or Kafka holds messages that no batch has read."""
     audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
     reader = KafkaReader(system.connection, system.settings.topic)
     state = reader.state()

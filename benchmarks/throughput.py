@@ -1,7 +1,7 @@
-"""How fast a backlog is drained: events in Kafka, one `ingest`, beside the least pipeline of the same libraries.
+"""How fast a backlog is read: events in Kafka, one `ingest`, compared with a minimal pipeline of the same libraries.
 
-Once published one by one, and once in transactions, as files are. Add here: figures about a backlog. Not here: a live
-stream (`latency`), or the least pipeline (`least_pipeline`).
+The events are published once one by one, and once in transactions, as files are. Add here: figures about a backlog.
+Not here: a live stream (`latency`), or the minimal pipeline (`least_pipeline`).
 """
 
 import sys
@@ -22,7 +22,7 @@ IN_TRANSACTION = 100_000
 
 
 def run(events: int) -> list[dict[str, object]]:
-    """A line for a backlog of about so many events, and one for as many in transactions."""
+    """A line for a backlog of about `events` events, and one for as many in transactions."""
     return [_line(events, is_transactional=is_transactional) for is_transactional in (False, True)]
 
 
@@ -35,16 +35,16 @@ def _line(events: int, *, is_transactional: bool) -> dict[str, object]:
         audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
     receipt, least_cpu = used.json(), min(least.cpu, again.cpu)
     if receipt["messages"] != least.json()["messages"] or not audit["passed"]:
-        raise RuntimeError(f"ingest read {receipt['messages']}, the least pipeline {least.json()}; {audit['findings']}")
+        raise RuntimeError(f"ingest read {receipt['messages']}, minimal pipeline {least.json()}; {audit['findings']}")
     return {
         "published": f"in transactions of {IN_TRANSACTION:,}" if is_transactional else "one by one",
         "events": receipt["messages"],
         "events/s": round(receipt["messages"] / used.wall),
         "wall s": round(used.wall, 1),
         "CPU s": round(used.cpu, 1),
-        "least pipeline, CPU s": round(least_cpu, 1),
-        "CPU / least": round(used.cpu / least_cpu, 2),
-        "least pipeline, events/s": round(receipt["messages"] / min(least.wall, again.wall)),
+        "minimal pipeline, CPU s": round(least_cpu, 1),
+        "CPU / minimal": round(used.cpu / least_cpu, 2),
+        "minimal pipeline, events/s": round(receipt["messages"] / min(least.wall, again.wall)),
         "peak MB": round(used.peak_mb),
         **{name: figure for name, figure in receipt.items() if name.startswith("seconds/")},
         "audit": "passed",
@@ -84,6 +84,6 @@ def _publish_in_transactions(system: System, events: int) -> None:
         producer.commit_transaction(60)
     publish.close()
     reader = KafkaReader(system.connection, system.settings.topic)
-    # A commit is answered before its markers are written.
+    # Kafka confirms a commit before it writes the markers.
     while reader.undecided():
         time.sleep(0.1)

@@ -1,7 +1,7 @@
-"""A busy day of silver, written directly: visits of a few minutes by the hours and the skew of the published data set.
+"""A busy day of silver, written directly, since streaming it would take hours.
 
-Such a day would take hours to stream.
-Add here: how its events come about. Not here: what is measured on it (`visitors`).
+Its visits last a few minutes, and follow the hours and the skew of the published data set.
+Add here: how the events are made. Not here: what is measured on them (`visitors`).
 """
 
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ _HOUR = 3_600
 
 @dataclass(frozen=True)
 class BusyDay:
-    """About `events` events of one UTC day; the last ones, of `last` events, are kept back for a look to take in."""
+    """About `events` events of one UTC day; the `last` newest ones are kept back for a refresh to take in."""
 
     events: int
     last: int
     day: date = DAY
 
     def fill(self, lake: Lake) -> pl.DataFrame:
-        """Write the day to silver, in commits of an hour; the events that were kept back, in one later batch."""
+        """Write the day to silver, one commit per hour; the events that were kept back, as one later batch."""
         midnight = datetime.combine(self.day, datetime.min.time(), UTC)
         carried, chance = pl.DataFrame(schema=SILVER_EVENTS.schema), np.random.default_rng(1)
         for hour in range(24):
@@ -52,7 +52,7 @@ class BusyDay:
         )
 
     def _visits(self, chance: np.random.Generator, hour: int) -> pl.DataFrame:
-        """The events of the visits that begin in an hour, those until midnight."""
+        """The events of the visits that begin in an hour, up to midnight."""
         visits = max(1, int(self.events / EVENTS_A_VISIT * BY_HOUR[hour] / sum(BY_HOUR)))
         users = max(1, int(self.events / EVENTS_A_VISIT / VISITS_A_USER))
         lengths = chance.geometric(1 / EVENTS_A_VISIT, visits)

@@ -1,6 +1,6 @@
-"""What the tables of visitors and customers cost: on months of history, and a look on a small and on a busy day.
+"""What the visitor and customer tables cost: on months of history, and per refresh on a small and on a busy day.
 
-Each figure is from a process of its own. Add here: a table that follows in its own time. Not here: what a payment waits
+Each figure comes from its own process. Add here: a table that follows in its own time. Not here: how long payments wait
 meanwhile (`beside`), or many more buyers than a history has (`customers`).
 """
 
@@ -41,14 +41,14 @@ from resources.lake import Lake
 from resources.lake_table import TableLayout
 
 AFTER = datetime(2020, 3, 1, 12, tzinfo=UTC)
-"""When the batch comes: on the day after the history."""
+"""When the batch arrives: on the day after the history."""
 LAST_DAY = date(2020, 2, 29)
 
 FIRST_EVENTS, LOOK_EVENTS = 10_000, 30_000
-"""On a small and on a busy day a first look takes in so many events, and fills the index; then one takes in so many."""
+"""On a small and on a busy day: a first refresh takes in FIRST_EVENTS and fills the index, a second one LOOK_EVENTS."""
 
 SMALL_DAY = 3_000_000
-"""Its last hour has as many events as the two looks take in."""
+"""Its last hour has as many events as the two refreshes take in."""
 
 MAKERS: Mapping[str, tuple[TableLayout, Callable[[Lake], object]]] = {
     "funnel_daily": (FUNNEL_DAILY, lambda lake: list(refresh_days(lake, FUNNEL_DAILY))),
@@ -60,11 +60,11 @@ MAKERS: Mapping[str, tuple[TableLayout, Callable[[Lake], object]]] = {
     "customer_value": (CUSTOMER_VALUE, refresh_customer_value),
     "user_features of a day": (USER_FEATURES, lambda lake: make_features(lake, LAST_DAY)),
 }
-"""In the order in which they need each other."""
+"""Each table after those that it needs."""
 
 
 def run(rows: int) -> list[dict[str, object]]:
-    """A line a table: at once, and after a batch."""
+    """A line per table: computed as a whole, and refreshed after a batch."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         bench = Bench(Path(folder), AFTER)
         bench.load_history(rows)
@@ -75,7 +75,7 @@ def run(rows: int) -> list[dict[str, object]]:
             {
                 "table": name,
                 "rows": first[name]["rows"],
-                "s at once": first[name]["s"],
+                "s as a whole": first[name]["s"],
                 "MB": first[name]["MB"],
                 f"s after a batch of {BATCH:,}": second[name]["s"],
             }
@@ -84,9 +84,9 @@ def run(rows: int) -> list[dict[str, object]]:
 
 
 def run_busy_day(events: int) -> list[dict[str, object]]:
-    """A line a table: what the day costs as a whole, and a look after LOOK_EVENTS more, beside one on a small day.
+    """A line per table: the day as a whole, and a refresh after LOOK_EVENTS more, compared with one on a small day.
 
-    Silver is written directly: the figures are of these tables alone.
+    Silver is written directly: the figures are for these tables alone.
     """
     small, busy = (_on_a_day(count) for count in (SMALL_DAY, events))
     return [
@@ -94,8 +94,8 @@ def run_busy_day(events: int) -> list[dict[str, object]]:
             "table": name,
             f"{events:,} events as a whole, CPU s": busy[name]["whole"]["CPU s"],
             "its peak MB": busy[name]["whole"]["MB"],
-            "a look on a small day, CPU s": small[name]["look"]["CPU s"],
-            "on the busy day, CPU s": busy[name]["look"]["CPU s"],
+            "refresh on a small day, CPU s": small[name]["look"]["CPU s"],
+            "refresh on the busy day, CPU s": busy[name]["look"]["CPU s"],
             "ratio": round(_number(busy[name]["look"]["CPU s"]) / max(_number(small[name]["look"]["CPU s"]), 0.001), 2),
             "small: wall s": small[name]["look"]["s"],
             "busy: wall s": busy[name]["look"]["s"],
@@ -119,7 +119,7 @@ def _on_a_day(events: int) -> dict[str, dict[str, dict[str, object]]]:
 
 
 def fill(folder: str, events: int) -> dict[str, object]:
-    """Write a busy day to silver, and its buyers; what a look is to take in is kept beside the lake."""
+    """Write a busy day to silver, and its buyers; the events for the refreshes are kept beside the lake."""
     lake = Lake(folder)
     kept = BusyDay(events, FIRST_EVENTS + LOOK_EVENTS).fill(lake)
     kept.write_parquet(_kept(folder))
@@ -128,7 +128,7 @@ def fill(folder: str, events: int) -> dict[str, object]:
 
 
 def grow(folder: str, start: int, count: int) -> dict[str, object]:
-    """Add so many of the events that were kept, as a batch."""
+    """Append `count` of the kept events, as a batch."""
     lake = Lake(folder)
     silver = lake.table(SILVER_EVENTS)
     number = (silver.progress(BATCH_NUMBER) or 0) + 1
