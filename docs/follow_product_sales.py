@@ -1,9 +1,9 @@
-"""An example consumer: what each product has sold, kept up to date from the topic of product sales.
+"""An example consumer: the sales of each product, kept up to date from the topic of product sales.
 
     python docs/follow_product_sales.py 127.0.0.1:9092 [--until-end]
 
-It starts at the topic's beginning and keeps the newest row of each key, as compaction does, so it needs no state of its
-own: started again, it has the same picture. Needs the package confluent-kafka alone.
+It starts at the topic's beginning and keeps the newest row of each key, as compaction does. So it needs no state of its
+own: started again, it shows the same. It needs only the package confluent-kafka.
 """
 
 import json
@@ -17,7 +17,7 @@ TOPIC = "shop.product-sales"
 
 
 def follow(servers: str, until_end: bool) -> dict[bytes, dict[str, object]]:
-    """The rows by key, as they are when all that is there was read; without `until_end` it goes on for ever."""
+    """The rows by key, once the topic was read to its end; without `until_end` it goes on for ever."""
     consumer = Consumer(
         {
             "bootstrap.servers": servers,
@@ -48,7 +48,7 @@ def follow(servers: str, until_end: bool) -> dict[bytes, dict[str, object]]:
 
 
 def apply(rows: dict[bytes, dict[str, object]], key: bytes, value: bytes | None) -> None:
-    """A row takes the place of the one with its key, a tombstone removes it; again, that changes nothing."""
+    """A row replaces the one with its key, a tombstone removes it. Idempotent."""
     if value is None:
         rows.pop(key, None)
     else:

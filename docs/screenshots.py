@@ -1,6 +1,6 @@
-"""The pictures of the README, taken anew: `make screenshots`.
+"""`make screenshots`: retakes the pictures of the README.
 
-Runs the whole system in a folder of its own for some minutes, and looks at it with Chromium. Add here: a picture.
+It runs the whole system in a folder of its own for some minutes, and opens it in Chromium. Add here: a picture.
 Not here: a test of what it shows.
 """
 
@@ -28,7 +28,7 @@ PHONE = {"width": 390, "height": 844}
 SETTLE_MS = 6_000
 EVENTS_A_MONTH = 400_000
 LYING = {"asset-graph-direction": '"vertical"', "dagster-nav-collapsed": "true"}
-"""What Dagster's UI keeps in a browser in which the whole graph fits the picture."""
+"""What Dagster's UI stores in a browser to draw the graph so that all of it fits the picture."""
 OPENED = [f"global@global:{group}" for group in ("sources", "bronze", "silver", "gold", "serving")]
 
 
@@ -36,7 +36,7 @@ OPENED = [f"global@global:{group}" for group in ("sources", "bronze", "silver", 
 @click.option("--minutes", default=8, show_default=True, help="How long the shop sells before the pictures are taken.")
 @click.option("--rate", default=200, show_default=True, help="Events per second.")
 def main(minutes: int, rate: int) -> None:
-    """Take every picture, into docs/images."""
+    """Write every picture to docs/images."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="salesinsights-pictures-") as home:
         settings = load_settings({"SALESINSIGHTS_HOME": home})
@@ -50,7 +50,7 @@ def main(minutes: int, rate: int) -> None:
 
 
 def _load_history(settings: Settings) -> None:
-    """Two past months: customers of a few minutes have no future that a model could tell."""
+    """Load two past months: no model can predict customers who are a few minutes old."""
     command, this_month = str(Path(sys.executable).with_name("salesinsights")), datetime.now(UTC).date().replace(day=1)
     last = this_month - timedelta(days=1)
     months = [f"{(last.replace(day=1) - timedelta(days=1)):%Y-%m}", f"{last:%Y-%m}"]
@@ -84,7 +84,7 @@ def _take(browser: Browser, url: str, name: str, size: dict[str, int], kept: dic
     page.goto(url)
     page.wait_for_timeout(SETTLE_MS)
     if kept:
-        # The list of groups goes, and the graph moves to its place, away from the buttons over its right end.
+        # Close the list of groups: the graph moves to its place, away from the buttons over its right end.
         page.get_by_placeholder("Jump to").locator("xpath=following::button[1]").click()
     page.screenshot(path=IMAGES / f"{name}.png")
     page.close()

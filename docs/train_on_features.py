@@ -1,11 +1,11 @@
-"""A model from exported features, in a few lines: who buys within the next 30 days?
+"""A model from exported features, in a few lines: who will buy within the next 30 days?
 
     salesinsights export features --as-of 2019-11-30 --out features
     salesinsights export features --as-of 2019-12-30 --out features
     python docs/train_on_features.py features 2019-11-30 2019-12-30
 
-The label needs no file of its own: who has more purchases on the later day has bought in between. It needs scikit-learn
-and pandas (`pip install scikit-learn pandas`); each library below reads the same file.
+The label needs no extra file: a user with more purchases on the later day has bought in between. The script needs
+scikit-learn and pandas (`pip install scikit-learn pandas`). Each library below reads the same file.
 """
 
 import sys
@@ -25,20 +25,20 @@ def with_polars(path: Path) -> pl.DataFrame:
 
 
 def with_duckdb(path: Path) -> float:
-    """Revenue of all users, by SQL over the file."""
+    """The revenue of all users, by SQL over the file."""
     with duckdb.connect() as connection:
         found = connection.execute("SELECT sum(revenue) FROM read_parquet(?)", [str(path)]).fetchone()
     return float(found[0]) if found else 0.0
 
 
 def with_pandas(path: Path) -> pd.DataFrame:
-    """By DuckDB; `pandas.read_parquet` does it too where pyarrow is installed."""
+    """Read by DuckDB; `pandas.read_parquet` works too if pyarrow is installed."""
     with duckdb.connect() as connection:
         return connection.execute("SELECT * FROM read_parquet(?)", [str(path)]).df()
 
 
 def train(before: Path, after: Path) -> float:
-    """How well a model tells who buys between the two days: the area under its ROC curve, of users it never saw."""
+    """How well a model predicts who buys between the two days: the area under its ROC curve, for users it never saw."""
     users, later = with_pandas(before), with_polars(after)
     bought = dict(later.select("user_id", "purchases").iter_rows())
     label = np.array([bought[user] > count for user, count in zip(users["user_id"], users["purchases"], strict=True)])
