@@ -1,6 +1,6 @@
 """What tests of several tables share.
 
-Add here: a fixture of theirs. Not here: a test.
+Add here: a fixture for them. Not here: a test.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tests.resources.mock_kafka import MockKafka
 
 @pytest.fixture
 def publish(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[list[dict[str, Any]]], None]:
-    """Bring these events to silver."""
+    """Add these events to silver."""
 
     def publish(events: list[dict[str, Any]]) -> None:
         mock_kafka.publish(topic, [event(**one) for one in events])

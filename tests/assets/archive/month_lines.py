@@ -1,6 +1,6 @@
 """A month's file with some lines, and its load.
 
-Add here: how tests write a month. Not here: what should come of it.
+Add here: how tests write a month. Not here: what the load should give.
 """
 
 from collections.abc import Sequence

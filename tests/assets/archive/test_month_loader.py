@@ -147,7 +147,7 @@ def test_loading_a_month_again_changes_nothing(lake: Lake, folder: Path) -> None
 def test_the_lines_of_a_month_are_not_read_back_from_bronze(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So a month is loaded in less time; what the answer is, the other tests say."""
+    """This saves time; the other tests check the result."""
     monkeypatch.setattr(month_loader, "rebuild_silver", None)
     for price in ("2.62", "5.00"):
         put(

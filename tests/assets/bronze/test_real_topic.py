@@ -1,4 +1,4 @@
-"""What only a real broker does: topic ids, deleted records, transaction markers, a topic made anew."""
+"""What only a real broker does: topic ids, deleted records, transaction markers, a recreated topic."""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Customers who behave as a model says, and what they buy, as rows of customer_days.
 
-Add here: made customers. Not here: a test.
+Add here: invented customers. Not here: a test.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from assets.tables import CUSTOMER_DAYS
 FIRST = date(2019, 10, 1)
 
 Bought = Mapping[int, Sequence[tuple[int, str]]]
-"""Per user: the days after FIRST on which they bought, and for how much."""
+"""Per user: how many days after FIRST they bought, and for how much."""
 
 
 def customer_days(bought: Bought) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def _row(user: int, day: date, revenue: Decimal) -> tuple[object, ...]:
 
 
 def regular_shop(customers: int, days: int, seed: int = 1) -> Bought:
-    """Customers who begin on any day, buy at rates of their own, and stay away for good at some time."""
+    """Customers who start on any day, buy at rates of their own, and leave for good at some time."""
     chance = np.random.default_rng(seed)
     found: dict[int, list[tuple[int, str]]] = {}
     for user in range(1, customers + 1):

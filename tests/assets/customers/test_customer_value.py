@@ -1,4 +1,4 @@
-"""The model and every buyer's value as tables: what is fitted when, what is predicted anew, and what is remembered."""
+"""The model and every buyer's value as tables: when a fit is due, which predictions are recomputed, what is kept."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""BG/NBD, MBG/NBD and Gamma-Gamma: against published figures, the models' own definitions, and awkward customers."""
+"""BG/NBD, MBG/NBD and Gamma-Gamma, compared with published figures and the models' definitions; awkward customers."""
 
 import csv
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_the_likelihood_is_the_integral_over_all_customers(history: tuple[int, f
 
 
 def by_series(model: BgNbd, x: float, recency: float, age: float, ahead: float) -> float:
-    """Equation 10 of Fader, Hardie and Lee 2005 as it is printed."""
+    """Equation 10 of Fader, Hardie and Lee 2005, as printed."""
     a, b, power = model.a, model.b, model.r + x
     shrunk = ((model.alpha + age) / (model.alpha + age + ahead)) ** power
     series = hyp2f1(power, b + x, a + b + x - 1, ahead / (model.alpha + age + ahead))
@@ -135,7 +135,7 @@ def test_the_gradient_of_gamma_gamma_is_the_slope(p: float, q: float, scale: flo
 
 
 def shoppers(model: BgNbd, count: int, age: float, seed: int) -> tuple[Floats, Floats, Floats]:
-    """Customers who behave as the model says, seen for so long."""
+    """Customers who behave as the model says, each seen until the same `age`."""
     chance = np.random.default_rng(seed)
     rates, leaving = chance.gamma(model.r, 1 / model.alpha, count), chance.beta(model.a, model.b, count)
     frequency, recency = np.zeros(count), np.zeros(count)

@@ -1,6 +1,6 @@
 """Random messages for hypothesis: events with few faults, in odd spellings and layouts, damaged bytes, and any bytes.
 
-A message is built from JSON text, not from values, so that every spelling of a value can occur.
+A message is built from JSON text, not from values, so that any spelling of a value may occur.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _u_escape(character: str) -> str:
 
 
 def _plainly(character: str) -> str:
-    """As it is, where JSON and UTF-8 allow it."""
+    """The character itself, if JSON and UTF-8 allow it."""
     if character in '"\\' or character < " ":
         return SHORT_ESCAPES.get(character, _u_escape(character))
     return _u_escape(character) if "\ud800" <= character <= "\udfff" else character
@@ -64,7 +64,7 @@ def either(*choices: str) -> SearchStrategy[str]:
 
 
 def mostly(usual: SearchStrategy[T], other: SearchStrategy[T]) -> SearchStrategy[T]:
-    """The other one, one time in four."""
+    """The second one, one time in four."""
     return st.sampled_from([usual, usual, usual, other]).flatmap(lambda strategy: strategy)
 
 
@@ -152,7 +152,7 @@ now_and_then = mostly(st.none(), st.sampled_from([*TOKENS]))
 
 @st.composite
 def members(draw: DrawFn) -> list[Member]:
-    """The ten fields: up to two may have a fault, one may be left out, one have its key escaped; and extra members."""
+    """The ten fields, and extra members. Up to two fields may be faulty, one missing, one with an escaped key."""
     faults = draw(mostly(st.lists(st.sampled_from([*TOKENS]), min_size=1, max_size=2), st.just([])))
     left_out, escaped = draw(now_and_then), draw(now_and_then)
     fields = [
@@ -177,7 +177,7 @@ def laid_out(draw: DrawFn, found: list[Member]) -> bytes:
 
 @st.composite
 def alike_objects(draw: DrawFn) -> list[bytes]:
-    """Objects with the same keys in the same order; up to two values of each differ from the first one's."""
+    """Objects with the same keys in the same order; each differs from the first in up to two values."""
     found = draw(members())
     return [draw(laid_out(found)), *draw(st.lists(_varied(found).flatmap(laid_out), max_size=8))]
 
@@ -196,7 +196,7 @@ def _token(key: str) -> SearchStrategy[str]:
 objects = members().flatmap(laid_out)
 
 Edit = tuple[int, int, bytes]
-"""Where, how many bytes to drop there, and what to put in."""
+"""Where to edit, how many bytes to drop there, and which to insert."""
 
 snippets = st.sampled_from(
     [
@@ -232,7 +232,7 @@ other_rows: SearchStrategy[list[Row]] = st.sampled_from([[], [(GOOD, KAFKA_TIMES
 
 
 def batches(values: SearchStrategy[list[bytes]]) -> SearchStrategy[list[Row]]:
-    """Messages that are read in one call, some of them after a good one or one without a value."""
+    """Messages that are read in one call, sometimes after a good one or one without a value."""
     rows = values.flatmap(lambda found: st.tuples(*(st.tuples(st.just(value), kafka_timestamps) for value in found)))
     return st.builds(lambda before, found: [*before, *found], other_rows, rows)
 

@@ -1,4 +1,4 @@
-"""The event contract once more, from docs/events.md alone: one message at a time, in plain Python.
+"""A second implementation of the event contract, from docs/events.md alone: one message at a time, in plain Python.
 
 The tests compare `assets.events.message_parser` with it. Add here: a rule of docs/events.md. Not here: speed.
 """
@@ -18,7 +18,7 @@ from tests.assets.events.strict_json import (
     read_json,
 )
 
-"""Levels. The contract says "about a thousand", so that no test may stand near it."""
+"""Levels. The contract says "about a thousand", so no test may come near it."""
 
 REQUIRED = ("event_time", "event_type", "product_id", "price", "user_id")
 EVENT_TYPES = {
@@ -30,7 +30,7 @@ EVENT_TYPES = {
 }
 EARLIEST = datetime(2019, 1, 1, tzinfo=UTC)
 LEAP_YEAR = 2000
-"""Has the calendar of the year 0000, which `datetime` does not know."""
+"""A year with the calendar of the year 0000, which `datetime` does not know."""
 
 Event = dict[str, Any]
 """The ten typed fields of an accepted message."""
@@ -83,7 +83,7 @@ def _document(text: str) -> Document:
 
 
 def _event(fields: dict[str, Value], kafka_timestamp: datetime) -> Event:
-    """In the order of the contract, so that the first reason that holds is the one given."""
+    """Check in the order of the contract, so that the first reason that holds is given."""
     _refuse_if(any(fields.get(field) is None for field in REQUIRED), "missing_field")
     return {
         "event_time": _event_time(fields["event_time"], kafka_timestamp),
@@ -117,7 +117,7 @@ def _event_time(value: Value, kafka_timestamp: datetime) -> datetime:
 
 
 def _fraction(rest: str) -> tuple[int, str]:
-    """The microseconds after the point, further digits cut, and what follows them."""
+    """The microseconds after the point, without further digits, and the text that follows."""
     if not rest.startswith("."):
         return 0, rest
     zone = rest[1:].lstrip(DIGITS)
@@ -148,7 +148,7 @@ def _in_range(local: datetime, offset: timedelta, kafka_timestamp: datetime) -> 
 
 
 def _has_shape(text: str, shape: str) -> bool:
-    """Whether `text` has a digit wherever `shape` has 0, and elsewhere the same characters."""
+    """Whether `text` has a digit wherever `shape` has 0, and the same characters elsewhere."""
     same_length = len(text) == len(shape)
     return same_length and all(
         character in DIGITS if mark == "0" else character == mark for character, mark in zip(text, shape, strict=True)

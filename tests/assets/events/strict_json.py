@@ -1,4 +1,4 @@
-"""A strict JSON reader (RFC 8259): character by character, numbers kept as they are written, every member kept.
+"""A strict JSON reader (RFC 8259): character by character, numbers kept as written, every member kept.
 
 It is a second opinion, written for clarity, and shares nothing with the reader under test.
 """
@@ -16,7 +16,7 @@ DEEPEST = 1_000
 
 
 class TooDeepError(ValueError):
-    """Reading has gone DEEPEST levels down, and goes no further."""
+    """Reading has reached DEEPEST levels, and stops."""
 
 
 class NotJsonError(Exception):
@@ -92,7 +92,7 @@ class _Reader:
         return key
 
     def _begin(self) -> Value:
-        """A whole string, number or literal, or the container that opens here, still empty."""
+        """A whole string, number or literal, or a container that opens here, still empty."""
         self._skip_blanks()
         if self._take("{"):
             return Container("}")
@@ -115,7 +115,7 @@ class _Reader:
         return Number(self.text[start : self.at])
 
     def _digits_after(self, *openings: str) -> None:
-        """Read one of the openings and digits, or nothing at all."""
+        """Read one of the openings and the digits after it, or nothing."""
         start = self.at
         if any(self._take(opening) for opening in openings) and not self._digits():
             self.at = start
@@ -127,7 +127,7 @@ class _Reader:
         return self.at > start
 
     def _string(self) -> str:
-        """What stands up to the closing quote; the opening one is read already."""
+        """The text up to the closing quote; the opening quote is already read."""
         characters = []
         while (character := self._next()) != '"':
             if character < " ":
@@ -173,5 +173,5 @@ END = "end of text"
 
 
 def _pair_surrogates(text: str) -> str:
-    """Make one character of two escaped halves that follow each other; a half without the other stays as it is."""
+    """Join two escaped halves that follow each other into one character; a half without the other stays."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

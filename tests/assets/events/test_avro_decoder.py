@@ -63,7 +63,7 @@ def schema(**kinds: object) -> str:
 
 
 class Registry(SchemaRegistry):
-    """The client's in-memory registry, with what a test registers there."""
+    """The client's in-memory registry, with the schemas that a test registers."""
 
     def __init__(self) -> None:
         from confluent_kafka.schema_registry import SchemaRegistryClient

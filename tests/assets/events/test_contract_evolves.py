@@ -1,4 +1,4 @@
-"""A new optional field of the event is one line of the contract; an older lake takes it in."""
+"""A new optional field of the event is one line of the contract; an older lake gets its column."""
 
 import os
 import subprocess

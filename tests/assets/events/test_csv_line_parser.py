@@ -67,7 +67,7 @@ def line_of(fields: dict[str, str], names: Sequence[str] = NAMES) -> bytes:
 
 
 def assert_alike(events: list[dict[str, str]]) -> None:
-    """These fields mean the same in lines of an archive as in messages."""
+    """Assert that these fields mean the same in lines of an archive as in messages."""
     stamps = pl.Series([NOW] * len(events), dtype=pl.Datetime("us", "UTC"))
     values = [json.dumps({name: text or None for name, text in event.items()}).encode() for event in events]
     messages = pl.DataFrame({"value": pl.Series(values, dtype=pl.Binary), "kafka_timestamp": stamps})
@@ -124,7 +124,7 @@ def test_lines_of_files_with_other_headers_keep_their_order() -> None:
 
 
 def test_lines_of_a_shop_are_all_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a month is loaded in a quarter of the time; what the answer is, the other tests say."""
+    """This loads a month in a quarter of the time; the other tests check the result."""
     write_month(Shop(seed=1), 2019, 10, 2_000, tmp_path)
     month = pl.concat(find_month(tmp_path, date(2019, 10, 1)).lines())
     monkeypatch.setattr(csv_line_parser, "judge_tokens", None)

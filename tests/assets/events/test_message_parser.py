@@ -34,7 +34,8 @@ from tests.assets.events.event_strategies import (
 )
 from tests.assets.events.row_parser import Event, parse_row
 
-# More examples, other ones each time: EVENT_PARSER_EXAMPLES=20000 python -m pytest tests/assets/test_event_parser.py
+# For more examples, new ones each time:
+# EVENT_PARSER_EXAMPLES=20000 python -m pytest tests/assets/events/test_message_parser.py
 EXAMPLES = int(os.environ.get("EVENT_PARSER_EXAMPLES", "0"))
 RANDOM_MESSAGES = settings(
     max_examples=EXAMPLES or 75,
@@ -81,7 +82,7 @@ def frame_of(rows: list[Row]) -> pl.DataFrame:
 
 
 def outcomes(messages: pl.DataFrame) -> list[Outcome]:
-    """For each row the reason, or the typed fields. The fields of refused rows are unspecified, and not looked at."""
+    """For each row the reason, or the typed fields. The fields of refused rows are unspecified, and not compared."""
     parsed = parse_events(messages)
     fields = pl.when(pl.col("reason").is_null()).then(pl.struct(FIELDS))
     return [reason or event for reason, event in parsed.select("reason", fields.alias("event")).iter_rows()]
@@ -101,7 +102,7 @@ def with_member(value: bytes | None, member: str) -> bytes:
 
 
 def good_row(number: int) -> tuple[Row, Outcome]:
-    """A good message that differs from the others in its number, and some fields left out of it."""
+    """A good message with its own number, without some fields."""
     brand = f"brand {number}" if number % 3 else None
     changes = {"product_id": number, "price": Decimal(number) / 100, "brand": brand, "event_id": f"e-{number}"}
     value = message(
@@ -115,7 +116,7 @@ def good_row(number: int) -> tuple[Row, Outcome]:
 
 @pytest.fixture(scope="module")
 def read_together() -> dict[str, Outcome]:
-    """Every case by its name, all of them read in one batch that begins with a good message."""
+    """Every case by its name, all read in one batch that begins with a good message."""
     rows: list[Row] = [(GOOD, KAFKA_TIMESTAMP), *(row_of(case) for case in CASES)]
     return dict(zip([case.name for case in CASES], outcomes(frame_of(rows))[1:], strict=True))
 

@@ -1,4 +1,4 @@
-"""States of gold, one after the other, as a shop's life would make them: rows that come, change, and go.
+"""States of gold, one after the other, as in the life of a shop: rows that come, change, and go.
 
 Add here: how gold may change. Not here: who follows it.
 """
@@ -19,7 +19,7 @@ BRANDS = ["runail", None, "", 'a"b\\,\n', "\\N", "née 💅", "NUL\0inside"]
 
 
 class GoldStates:
-    """Each `move` gives some days other rows, in all of gold's tables alike, as one batch."""
+    """Each `move` replaces the rows of some days, in all of gold's tables, as one batch."""
 
     def __init__(self, lake: Lake, seed: int) -> None:
         self._lake = lake
@@ -45,7 +45,7 @@ class GoldStates:
         return self._random.sample(range(1, 60), k=self._random.randint(0, 40))
 
     def _row(self, layout: TableLayout, day: date, number: int) -> dict[str, object]:
-        """A row of the key `number`; half of the rows stay as they were in other states."""
+        """A row with the key `number`; half of the rows are the same in all states."""
         start = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=45 * number)
         money = Decimal(number) + Decimal(self._random.choice([0, 1])) / 100
         moments = {"window_start": start, "window_end": start + timedelta(seconds=45)}

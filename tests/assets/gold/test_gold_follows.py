@@ -1,4 +1,4 @@
-"""Gold that followed batch by batch is gold computed at once, whatever came late, again, or in which pieces."""
+"""Gold that followed batch by batch equals gold computed at once, with late and repeated events, in any pieces."""
 
 import random
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +22,7 @@ SEEDS = range(4)
 
 
 def purchase(number: int, chance: random.Random, batch: int) -> dict[str, object]:
-    """One of few products, users, visits and moments, over three days, so that all of them meet again."""
+    """One of few products, users, visits and moments, over three days, so that all of them occur again."""
     return {
         "event_time": MIDNIGHT
         + timedelta(days=chance.randrange(3), seconds=45 * chance.randrange(4), microseconds=number),
@@ -62,7 +62,7 @@ def assert_gold_is_whole(lake: Lake) -> None:
 
 @pytest.fixture(params=["few", "many"])
 def named_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Touched rows are named one by one, or by whole windows and days, as they are many."""
+    """Few touched rows are named one by one; many by whole windows and days."""
     if request.param == "many":
         monkeypatch.setattr(touched_rows, "LONE_ROWS", 2)
         monkeypatch.setattr(touched_rows, "MOST_TERMS", 4)

@@ -19,7 +19,7 @@ WINDOW = datetime(2019, 10, 1, tzinfo=UTC)
 
 @pytest.fixture
 def published(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
-    """One sold product, seen by a first look."""
+    """One sold product, already seen by a first comparison."""
     mock_kafka.publish(topic, [event(price=2)])
     run(lake, stream)
     assert record_restatements(lake, stream.clock()).restated == 0

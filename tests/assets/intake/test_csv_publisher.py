@@ -1,4 +1,4 @@
-"""Publishing CSV files, on the real broker: it alone has transactions that readers can see or not see."""
+"""Publishing CSV files, on the real broker: only it has transactions that readers can see or not see."""
 
 from datetime import UTC, datetime
 from pathlib import Path

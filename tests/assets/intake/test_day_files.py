@@ -1,4 +1,4 @@
-"""Day files of real size on the real broker, through each way in: silver then holds what DuckDB finds in them."""
+"""Day files of real size on the real broker, by each way in: silver then holds what DuckDB finds in them."""
 
 import itertools
 import time
@@ -39,7 +39,7 @@ FIRST_DAY = date(2019, 10, 1)
 
 @pytest.fixture(scope="session")
 def day_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three days of a busy shop, one file each, more than 100,000 rows in every one."""
+    """Three days of a busy shop, one file each, with more than 100,000 rows in each."""
     folder = tmp_path_factory.mktemp("days")
     return [_day_file(folder, FIRST_DAY + timedelta(days=number), number) for number in range(3)]
 
@@ -59,7 +59,7 @@ def stream(real_kafka: KafkaConnection, topic: str) -> Stream:
 
 
 def in_files(files: list[Path]) -> list[tuple[int, int, object]]:
-    """By DuckDB: the distinct rows, the purchases among them, and the sum of their prices."""
+    """By DuckDB: the number of distinct rows, of purchases among them, and the sum of their prices."""
     distinct = f"SELECT DISTINCT * FROM read_csv({[str(file) for file in files]}, all_varchar = true)"
     return duckdb.execute(
         "SELECT count(*), count(*) FILTER (event_type = 'purchase'), "
@@ -74,7 +74,7 @@ def in_lake(lake: Lake, until: date) -> list[tuple[int, int, object]]:
 
 
 def drain(lake: Lake, stream: Stream) -> None:
-    """A pass over everything that was published: a commit is answered before its markers are written."""
+    """A pass over everything that was published: Kafka confirms a commit before it writes the markers."""
     reader, deadline = stream.open_reader(), time.monotonic() + 30
     while reader.undecided():
         assert time.monotonic() < deadline
@@ -134,7 +134,7 @@ def test_several_day_files_are_read_to_their_end(
 
 @pytest.fixture
 def live_shop(real_kafka: KafkaConnection, topic: str) -> Iterator[Callable[[], int]]:
-    """A shop that sells meanwhile; the function closes it, and gives the number of its events."""
+    """A shop that sells meanwhile; the returned function closes it and gives the number of its events."""
     stop, publisher = Event(), Publisher(open_producer(real_kafka), topic, Event())
     with ThreadPoolExecutor(1) as thread:
         selling = thread.submit(run_live, Shop(seed=9), publisher, lambda: datetime.now(UTC), 300, stop)

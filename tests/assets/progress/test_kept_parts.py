@@ -1,4 +1,4 @@
-"""Parts that are kept: made once, and again when a row of their days is another one."""
+"""Kept parts: made once, and again when a row of their days changed."""
 
 from datetime import timedelta
 

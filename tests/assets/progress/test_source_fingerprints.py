@@ -1,4 +1,4 @@
-"""How a table remembers what it shows of each day of its source."""
+"""How a table remembers which rows of its source each day shows."""
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta

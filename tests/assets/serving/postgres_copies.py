@@ -1,4 +1,4 @@
-"""A copy of gold in a PostgreSQL of the tests' own.
+"""A replica of gold in a PostgreSQL of the tests' own.
 
 Add here: a fixture of it. Not here: a test.
 """
@@ -37,7 +37,7 @@ def ask(url: str, statement: str) -> Rows:
 
 
 def assert_equal(url: str, lake: Lake) -> None:
-    """Each table of the copy is, row for row, what the lake holds; but for the NUL that PostgreSQL can't keep."""
+    """Each table of the replica equals the lake's, row for row; except for NUL, which PostgreSQL can't keep."""
     for name, table in served_tables(lake).items():
         columns = ", ".join(table.layout.schema)
         order = ", ".join(table.layout.key)

@@ -1,4 +1,4 @@
-"""What a reader of the topic of product sales makes of it.
+"""What a reader of the topic of product sales sees.
 
 Add here: how tests read it. Not here: a test.
 """
@@ -23,13 +23,13 @@ def messages(topic: SalesTopic) -> list[tuple[bytes, bytes | None]]:
 
 
 def newest(found: Iterable[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
-    """What compaction leaves, but for the tombstones."""
+    """What compaction leaves, without the tombstones."""
     last = dict(found)
     return {key: value for key, value in last.items() if value is not None}
 
 
 def assert_equal(topic: SalesTopic, lake: Lake) -> None:
-    """Compacted, the topic is gold's table, row for row; each row's version is one that held it so."""
+    """Compacted, the topic equals gold's table, row for row; the version in each row held that row."""
     sales = lake.table(PRODUCT_SALES).read()
     expected = {told_key(row): told_value(row) for row in sales.to_dicts()}
     found = {key.decode(): json.loads(value) for key, value in newest(messages(topic)).items()}

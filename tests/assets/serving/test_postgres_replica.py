@@ -1,4 +1,4 @@
-"""The copy of gold in a real PostgreSQL."""
+"""The replica of gold in a real PostgreSQL."""
 
 from contextlib import closing
 from datetime import UTC, datetime

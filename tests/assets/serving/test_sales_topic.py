@@ -67,7 +67,7 @@ def test_only_changed_rows_are_sent(published: SalesTopic, lake: Lake) -> None:
 
 
 def test_a_topic_whose_version_is_gone_is_brought_to_gold_with_tombstones(published: SalesTopic, lake: Lake) -> None:
-    """As after `forget`, which deletes every older version; a key that is no row's own is taken back too."""
+    """As after `forget`, which deletes every older version; a key that belongs to no row is taken back too."""
     states = GoldStates(lake, seed=4)
     for _ in range(4):
         states.move()
@@ -117,7 +117,7 @@ def test_the_topic_is_compacted(published: SalesTopic, lake: Lake) -> None:
 def test_an_earlier_writer_that_wakes_up_can_not_send(
     published: SalesTopic, lake: Lake, real_kafka: KafkaConnection
 ) -> None:
-    """What it holds is older than what the topic has by then."""
+    """Its rows are older than what the topic has by then."""
     states = GoldStates(lake, seed=7)
     states.move()
     published.catch_up(lake, NOW)

@@ -76,7 +76,7 @@ def test_a_version_that_is_gone_can_not_be_compared(lake: Lake, gold: GoldStates
 
 
 def test_a_number_that_names_other_rows_can_not_be_compared(lake: Lake, gold: GoldStates) -> None:
-    """As after a repair that took away the last commit of a table."""
+    """As after a repair that removed the last commit of a table."""
     gold.move()
     mark = version_of(lake.table(PRODUCT_SALES))
     log = Path(lake.uri(PRODUCT_SALES)) / "_delta_log"

@@ -1,4 +1,4 @@
-"""A day judged piece by piece is the day judged at once."""
+"""A day judged piece by piece equals the day judged at once."""
 
 import random
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def small_pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def awkward_fields(chance: random.Random) -> dict[str, object]:
-    """An event of few values, so that many are copies of others, or contradict them."""
+    """An event with few possible values, so that many repeat others, or contradict them."""
     return {
         "event_time": f"2019-10-01 {chance.randint(0, 5):02}:{chance.choice((0, 59)):02}:00 UTC",
         "event_type": chance.choice(["view", "purchase", "purchase", "bought"]),
@@ -76,7 +76,7 @@ def awkward_bronze(seed: int) -> pl.DataFrame:
 
 
 def judged_at_once(bronze: LakeTable, last: int) -> pl.DataFrame:
-    """All rows of the day in one frame, in their order, and their copies told by one look."""
+    """All rows of the day in one frame, in order, with their duplicates found at once."""
     events = parse_bronze(bronze.read(f"batch <= {last}").sort(ARRIVAL), NO_SCHEMAS)
     refused = pl.col("reason").is_not_null()
     judged = judge_duplicates(events.filter(~refused), events.clear())

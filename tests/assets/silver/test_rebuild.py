@@ -17,7 +17,7 @@ FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)
 
 
 def shuffled_events(seed: int) -> list[bytes]:
-    """Two days of purchases and views in a random order, with copies, conflicts and bad rows among them."""
+    """Two days of purchases and views in a random order, with duplicates, conflicts and bad rows among them."""
     chance = random.Random(seed)
     events = [
         event(
@@ -101,7 +101,7 @@ SEGMENTS = {
 
 
 def test_buyers_are_scored_in_fifths_and_named(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
-    # Buyer 10 * n + k bought last on day n of November, and on k more days of October.
+    # Buyer 10 * n + k bought last on day n of November, and on k days of October.
     bought = [(10 * n + k, f"2019-11-{n:02} 10:00:00") for n in range(1, 6) for k in range(5)]
     bought += [
         (10 * n + k, f"2019-10-{day:02} 10:00:00") for n in range(1, 6) for k in range(5) for day in range(1, k + 1)

@@ -1,4 +1,4 @@
-"""The stream's step in a Dagster of the test's own, and what it tells.
+"""The stream's step in a Dagster of the test's own, and what it reports.
 
 Add here: how tests run it. Not here: what should happen.
 """
@@ -33,7 +33,7 @@ def partitions(result: dg.ExecuteInProcessResult) -> dict[str, list[str | None]]
 
 
 class Recorder:
-    """A follower that notes what it is asked, and fails if it is told to."""
+    """A replica that notes what it is asked, and fails if it is told to."""
 
     def __init__(self, name: str, fails: bool = False) -> None:
         self.spec = dg.AssetSpec(["serving", name])

@@ -22,7 +22,7 @@ BOUGHT = event(event_type="bought")
 
 @pytest.fixture
 def refused(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> list[date]:
-    """Two purchases under a name that the contract does not know, a good one, and junk; their days of arrival."""
+    """Two purchases under an event_type that the contract does not know, a good one, and junk; their arrival days."""
     mock_kafka.publish(topic, [BOUGHT, event(event_type="bought", user_id=2), event(user_id=3), b"junk"])
     run(lake, stream)
     return sorted(set(rows(lake, SILVER_QUARANTINE)["arrival_date"]))
@@ -30,7 +30,7 @@ def refused(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> li
 
 @pytest.fixture
 def new_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on `bought` is another name of a purchase."""
+    """From here on the contract accepts `bought` as a purchase."""
     monkeypatch.setattr(message_parser, "EVENT_TYPES", {**EVENT_TYPES, "bought": "purchase"})
 
 

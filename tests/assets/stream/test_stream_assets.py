@@ -52,7 +52,7 @@ def test_exactly_the_touched_days_are_materialized(
 def test_the_stream_goes_on_once_a_month_of_the_archive_was_loaded(
     lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
-    """Dagster asks the inputs of a step for their versions; one with partitions can't be asked in a run without."""
+    """Dagster asks the inputs of a step for their versions, and can't ask one with partitions in a run without them."""
     month = dg.AssetMaterialization(key_of(BRONZE_ARCHIVE_MONTHS), partition="2019-10-01")
     instance.report_runless_asset_event(month)
     mock_kafka.publish(topic, TWO_DAYS)
@@ -61,7 +61,7 @@ def test_the_stream_goes_on_once_a_month_of_the_archive_was_loaded(
 
 
 def test_every_day_has_its_month_also_tomorrow_on_the_last_of_a_month() -> None:
-    """Else a backfill of days up to tomorrow is refused, since its upstream is not there."""
+    """Otherwise a backfill of days up to tomorrow is refused, since its upstream is missing."""
     for now in (datetime(2026, 11, 30, 12, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, tzinfo=UTC)):
         tomorrow = DAYS.get_partition_keys(now)[-1]
         assert tomorrow == (now + timedelta(days=1)).date().isoformat()
@@ -169,7 +169,7 @@ def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
 def test_what_is_made_of_a_rebuilt_day_is_made_in_the_same_run(
     lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
-    """As the UI launches a group. Dagster skips what is made of a table that has only logged an event."""
+    """As the UI launches a group. Dagster skips what depends on a table that has only logged an event."""
 
     @dg.asset(deps=[key_of(PRODUCT_SALES)])
     def report() -> None: ...

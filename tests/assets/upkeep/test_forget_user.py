@@ -41,7 +41,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path) -> None:
-    """A user in every table, by messages, copies, refused values and lines, beside another one."""
+    """A user in every table, by messages, duplicates, refused values and lines, beside a second user."""
     mine = [
         event(event_type="cart", product_id=8),
         event(),
@@ -69,7 +69,7 @@ def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_pat
 
 
 def holds(lake: Lake, user_id: int) -> list[str]:
-    """Every file of the lake, old versions and logs among them, that has the number: by its bytes, or once decoded."""
+    """Every file of the lake, with old versions and logs, that has the number: in its bytes, or once decoded."""
     found = []
     for path in sorted(Path(lake.root).rglob("*")):
         if path.is_file():

@@ -24,7 +24,7 @@ def opened(lake: Lake) -> OpenTables:
 
 @pytest.fixture
 def streamed(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
-    """Three batches with copies, conflicts, late and refused messages."""
+    """Three batches with duplicates, conflicts, late and refused messages."""
     feed = Feed(mock_kafka.connection, topic)
     for _ in range(3):
         feed.publish()

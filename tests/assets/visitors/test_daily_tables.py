@@ -1,4 +1,4 @@
-"""The tables of visitors against plain Python over the same events, however these arrive."""
+"""The visitor tables compared with plain Python over the same events, in any order of arrival."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ DONE = {"views": "view", "carts": "cart", "removals": "remove_from_cart", "purch
 
 
 def some_events(seed: int, count: int) -> list[Event]:
-    """Three days of a few users, products, brands and visits; a product has one category, and sometimes no brand."""
+    """Three days of a few users, products, brands and visits; a product has one category and sometimes no brand."""
     chance = random.Random(seed)
     found = []
     for number in range(count):
@@ -160,7 +160,7 @@ def test_files_that_were_only_merged_make_no_day_stale(
 
 
 def test_a_rebuilt_day_is_stale_whatever_its_counts_say(lake: Lake, publish: Callable[[list[Event]], None]) -> None:
-    """A corrected month, loaded while an event of its day arrives, leaves their number and the newest as they were."""
+    """A corrected month, loaded while an event of its day arrives, may keep the day's number of rows and its newest."""
     publish([event_of(event_time="2019-10-01 10:00:00 UTC"), event_of(event_time="2019-10-03 10:00:00 UTC")])
     follow(lake)
 
@@ -208,7 +208,7 @@ def test_a_kill_between_commits_leaves_days_that_the_next_run_computes(
 
 
 def test_a_run_follows_though_its_source_is_partitioned(lake: Lake, publish: Callable[[list[Event]], None]) -> None:
-    """As the schedule starts it: without a partition, when Dagster knows of days of silver."""
+    """As automation starts it: without a partition, when Dagster knows days of silver."""
     publish(some_events(6, 60))
     upstream = dg.AssetMaterialization(key_of(SILVER_EVENTS), partition="2019-12-30")
     with dg.DagsterInstance.ephemeral() as instance:

@@ -1,4 +1,4 @@
-"""Days that grow: what is taken in bit by bit is, to the last column, what one computation of the whole day says."""
+"""Days that grow: taken in bit by bit, a day equals, in every column, the day computed as a whole."""
 
 import random
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ NAMES = {USER_DAYS.name: "user_days", SESSIONS.name: "silver_sessions", FUNNEL_D
 
 
 def events(seed: int, count: int = 300, days: float = 2.5) -> pl.DataFrame:
-    """Silver of a few users who come back, over midnight too; some visits have no name, or that of another user."""
+    """Silver of a few users who come back, over midnight too; some visits have no name, or one that users share."""
     chance = random.Random(seed)
     made = []
     at = {user: FIRST + timedelta(days=chance.random() * days) for user in range(12)}
@@ -85,7 +85,7 @@ def assert_as_at_once(lake: Lake) -> None:
 
 
 def shuffled(seed: int, parts: int = 6) -> Iterator[pl.DataFrame]:
-    """The events out of order: a late one in each part, and parts of very different sizes."""
+    """The events out of order, in parts of very different sizes, each with a late one."""
     mixed = events(seed).sample(fraction=1, shuffle=True, seed=seed)
     first = mixed.head(mixed.height // 2)
     rest = mixed.tail(-first.height).sort("event_time")
@@ -97,7 +97,7 @@ def shuffled(seed: int, parts: int = 6) -> Iterator[pl.DataFrame]:
 
 @pytest.fixture
 def wholes(monkeypatch: pytest.MonkeyPatch) -> list[list[date]]:
-    """The days that were computed as a whole."""
+    """Collects the days that are computed as a whole."""
     seen: list[list[date]] = []
     made = whole_days
 
@@ -164,7 +164,7 @@ def test_the_index_follows_lost_files_and_rows_that_were_replaced(lake: Lake) ->
 
 
 def test_rows_that_silver_lost_without_a_mark_are_missed_when_the_next_batch_comes(lake: Lake) -> None:
-    """Neither is what the table has seen added to what is new, nor is the index trusted that still holds them."""
+    """New events are not added to what the table has seen, and the index that still holds the lost rows is not used."""
     day = (FIRST + timedelta(days=2)).date()
     first, second, third, fourth, *_ = shuffled(8)
     for some in (first, second):
@@ -205,7 +205,7 @@ def test_days_that_are_over_keep_one_row_in_the_place_of_superseded_ones(lake: L
 def test_a_look_that_is_killed_before_a_commit_is_made_good_by_the_next(
     lake: Lake, layout: TableLayout, write: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that begins on the day before, once a late event has come, is taken out of the day and put in there."""
+    """A late event moves the start of a session to the day before: the session leaves its day and joins that one."""
     evening = events(1, count=1).with_columns(event_time=pl.lit(FIRST + timedelta(hours=23, minutes=50)))
     night = evening.with_columns(event_time=pl.col("event_time") + timedelta(minutes=20))
     others = events(2)

@@ -1,4 +1,4 @@
-"""Sessions and abandoned carts against plain Python over the same events, however these arrive."""
+"""Sessions and abandoned carts compared with plain Python over the same events, in any order of arrival."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ Publish = Callable[[list[Event]], None]
 
 
 def restless(seed: int, visits: int = 40, days: int = 5) -> list[Event]:
-    """Visits that go on for minutes, over midnight or for days, some of them without a name, and some twice."""
+    """Visits that last minutes, over midnight or for days, some without a name, and some twice."""
     chance = random.Random(seed)
     found = []
     for visit in range(visits):
@@ -52,7 +52,7 @@ def moment_of(one: Event) -> datetime:
 
 
 def sessions(events: Iterable[Event]) -> list[tuple[Any, ...]]:
-    """By the definition: the events of a user and visit in the order of time, cut after more than half an hour."""
+    """By the definition: the events of a user and visit in time order, cut after more than half an hour of silence."""
     visits: dict[tuple[int, str | None], list[Event]] = {}
     for one in sorted(events, key=moment_of):
         visits.setdefault((one["user_id"], one["user_session"]), []).append(one)
@@ -118,7 +118,7 @@ def follow(lake: Lake) -> list[date]:
 def test_whatever_the_order_of_arrival_they_are_those_of_one_batch(
     lake: Lake, publish: Publish, seed: int, committed_days: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shuffled, with copies, late ones among them, in six batches; the tables follow after each."""
+    """Shuffled, with duplicates and late events, in six batches; the tables follow after each."""
     monkeypatch.setattr(daily_tables, "COMMITTED_DAYS", committed_days)
     events, chance = restless(seed), random.Random(seed)
     arriving = [*events, *chance.sample(events, len(events) // 5)]

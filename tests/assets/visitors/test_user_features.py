@@ -1,4 +1,4 @@
-"""Training data: what it says, and that nothing from after its day is in it."""
+"""Training data: its values, and that it holds nothing from after its day."""
 
 import subprocess
 import sys
@@ -109,7 +109,7 @@ def test_a_range_of_days_is_one_run_and_a_day_to_come_has_no_features(lake: Lake
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home whose user_days hold customers who buy at rates of their own."""
+    """A home whose user_days have customers who buy at rates of their own."""
     monkeypatch.setenv("SALESINSIGHTS_HOME", str(tmp_path))
     lived = [
         (user, FIRST + timedelta(days=day), "vp")

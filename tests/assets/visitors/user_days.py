@@ -1,6 +1,6 @@
 """Rows of user_days, written by hand.
 
-Add here: how tests write them. Not here: what is made of them.
+Add here: how tests write them. Not here: what is computed from them.
 """
 
 from datetime import date

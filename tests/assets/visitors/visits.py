@@ -1,6 +1,6 @@
 """Events of visitors, and the tables that follow them.
 
-Add here: how tests make visits. Not here: what the tables should say.
+Add here: how tests make visits. Not here: what the tables should hold.
 """
 
 from datetime import date

@@ -34,12 +34,12 @@ EVENT: Event = {
     "user_session": "72d76fde-8bb3-4e00-8c23-a032dfed738c",
     "event_id": "e-1",
 }
-"""What the same message holds, typed."""
+"""The fields of the same message, typed."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A message, and what the contract says of it: the typed fields, or the reason for which it is refused."""
+    """A message and its verdict by the contract: the typed fields, or the reason for refusing it."""
 
     name: str
     value: bytes | None
@@ -48,13 +48,13 @@ class Case:
 
 
 def message(extra: str = "", **tokens: str | None) -> bytes:
-    """The good message with other JSON text for some fields, None leaving one out; `extra` stands before the end."""
+    """The good message with different JSON text for some fields; None omits one; `extra` stands before the end."""
     members = [f'"{field}":{token}' for field, token in (TOKENS | tokens).items() if token is not None]
     return ("{" + ",".join(members) + extra + "}").encode()
 
 
 def changed(field: str, token: str | None) -> bytes:
-    """The good message with other JSON text for one field."""
+    """The good message with different JSON text for one field."""
     return message("", **{field: token})
 
 
@@ -68,7 +68,7 @@ def field_case(field: str, name: str, token: str, outcome: Event | str) -> Case:
 
 
 def joined(members: list[str], comma: str = ",", before: str = "", after: str = "") -> bytes:
-    """An object of these members, with something else for the comma, and around it."""
+    """An object of these members, joined by `comma`, between `before` and `after`."""
     return (before + "{" + comma.join(members) + "}" + after).encode()
 
 

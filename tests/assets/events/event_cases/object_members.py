@@ -1,4 +1,4 @@
-"""Cases for the object: blanks, keys, depth, fields that are missing, and fields that nobody knows."""
+"""Cases for the object: blanks, keys, depth, missing fields, and unknown fields."""
 
 from tests.assets.events.event_cases.good_event import (
     GOOD,

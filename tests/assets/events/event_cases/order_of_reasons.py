@@ -33,7 +33,7 @@ IN_ORDER = [
 
 
 def first_fault(number: int) -> Case:
-    """A message with this fault and, in the other fields, those that come after it."""
+    """A message with this fault, and with later faults in the other fields."""
     field, token, reason = IN_ORDER[number]
     faults = {later: fault for later, fault, _ in reversed(IN_ORDER[number:])}
     return Case(f"first of the faults left, {number}: {field} {token[:20]}", message(**faults), reason)
