@@ -14,7 +14,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def topic(topic: str) -> str:
-    """A topic of the test's own, also where long parameters make two names begin alike."""
+    """A topic of the test's own, even if long parameters make two test names begin alike."""
     return f"{topic}.{next(_numbers)}"
 
 

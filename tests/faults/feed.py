@@ -1,4 +1,4 @@
-"""A shop whose messages are known: each batch holds every trouble, and what the broker acknowledged is kept.
+"""A shop whose messages are known: each batch holds every kind of trouble, and what the broker acknowledged is kept.
 
 Add here: a kind of message that a fault might lose, double or misjudge. Not here: what becomes of it (`oracle`).
 """
@@ -18,7 +18,7 @@ DAYS = ("2019-10-01", "2019-10-02", "2019-10-03")
 
 Event = dict[str, Any]
 Told = Event | str
-"""What a value is: the event's fields, or the reason for which it must be refused."""
+"""What a value is: the event's fields, or the reason why it must be refused."""
 
 Written = tuple[bytes | None, Told]
 
@@ -35,7 +35,7 @@ class Stored:
 
 
 class Feed:
-    """Publishes batches to one topic; a batch depends on `seed` and on those before it alone."""
+    """Publishes batches to one topic; a batch depends only on `seed` and on those before it."""
 
     def __init__(self, connection: KafkaConnection, topic: str, seed: int = 0) -> None:
         self.log: list[Stored] = []
@@ -46,7 +46,7 @@ class Feed:
         self._events: list[Event] = []
 
     def publish(self) -> None:
-        """Append one more batch, spread over the partitions; every fifth has no event that is new."""
+        """Append one more batch, spread over the partitions; every fifth has no new event."""
         fresh = [] if self.batches % 5 == 4 else some_events(self._chance)
         copies = self._chance.choices(self._events + fresh, k=8)
         self._events += fresh
@@ -75,7 +75,7 @@ class Feed:
 
 
 def some_events(chance: random.Random) -> list[Event]:
-    """New events of three days in no order, purchases of several items and refunds among them."""
+    """New events of three days in no order, with purchases of several items and refunds."""
     events = [an_event(chance) for _ in range(12)]
     bought = {**an_event(chance), "event_type": "purchase"}
     items = [{**bought, "product_id": product, "price": money(chance)} for product in (1, 2, 3)]
@@ -114,7 +114,7 @@ def spelled(event: Event, chance: random.Random) -> bytes:
 
 
 def conflicts(events: list[Event], chance: random.Random) -> list[Written]:
-    """Events that take the event_id of another: on its own day, where they conflict, and on the next, where not."""
+    """Events with an earlier event's event_id: on its day, where they conflict, and on the next, where they don't."""
     named = [event for event in events if event["event_id"]][:2]
     other = [{**event, "price": "77.77"} for event in named]
     later = [{**event, "event_time": event["event_time"].replace("2019-10", "2019-11")} for event in named]

@@ -1,6 +1,6 @@
 """Runs at the same time, or cut short, in an order that the test decides.
 
-Add here: a way to hold or end a run at a point. Not here: what the runs do.
+Add here: a way to pause or end a run at a point. Not here: what the runs do.
 """
 
 import itertools
@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 
 PATIENCE = 30
-"""Seconds after which a run that nobody meets gives up."""
+"""Seconds after which a run gives up waiting for the other one."""
 
 
 class CrashError(Exception):
-    """Stands for the end of the process: the product catches no such thing."""
+    """Stands for the end of the process: the product never catches it."""
 
 
 def together(*runs: Callable[[], Any]) -> list[Any]:
-    """What each run returned, or the exception that it raised; all of them begin at once."""
+    """What each run returned, or the exception that it raised; all of them start at once."""
     with ThreadPoolExecutor(len(runs)) as pool:
         futures = [pool.submit(run) for run in runs]
         return [future.exception() or future.result() for future in futures]
 
 
 def kinds(outcomes: list[Any]) -> list[str]:
-    """The type of each outcome, by name."""
+    """The name of the type of each outcome."""
     return sorted(type(outcome).__name__ for outcome in outcomes)
 
 
@@ -44,7 +44,7 @@ def meet_before(patch: pytest.MonkeyPatch, owner: object, function: str) -> None
 
 
 def once_before(patch: pytest.MonkeyPatch, owner: object, function: str, deed: Callable[[], object]) -> None:
-    """The first time that the function is called, do the deed before it."""
+    """Do the deed before the first call of the function."""
     calls, real = itertools.count(), getattr(owner, function)
 
     def delayed(*arguments: Any, **named: Any) -> Any:
@@ -56,7 +56,7 @@ def once_before(patch: pytest.MonkeyPatch, owner: object, function: str, deed: C
 
 
 def once_after(patch: pytest.MonkeyPatch, owner: object, function: str, deed: Callable[[], object]) -> None:
-    """The first time that the function is called, do the deed after it, before its caller goes on."""
+    """Do the deed after the first call of the function, before its caller goes on."""
     calls, real = itertools.count(), getattr(owner, function)
 
     def interrupted(*arguments: Any, **named: Any) -> Any:
@@ -69,7 +69,7 @@ def once_after(patch: pytest.MonkeyPatch, owner: object, function: str, deed: Ca
 
 
 def crash_before(patch: pytest.MonkeyPatch, owner: object, function: str, run: Callable[[], object]) -> None:
-    """Do the run, and end it where it calls the function for the first time."""
+    """Start the run, and end it where it first calls the function."""
 
     def crash(*_: Any, **__: Any) -> None:
         raise CrashError(function)

@@ -1,7 +1,7 @@
-"""A process that runs the stream once and meets a fault at a named point: a SIGKILL, or a disk that is full.
+"""A process that runs the stream once and meets a fault at a named point: a SIGKILL, or a full disk.
 
 The faults are put in from outside; the product has no hooks for them. The order comes as one line of JSON on stdin,
-so that a process can be started, and have its imports done, before it is needed.
+so that a process can be started, with its imports done, before it is needed.
 """
 
 import json
@@ -51,7 +51,7 @@ Write = Callable[..., None]
 class Order:
     """What a process is to do: run the stream of this topic into the lake at `root`, with this fault at this table.
 
-    `room` is how many bytes of a file still fit on a disk that is full.
+    `room` is how many bytes of a file still fit on the full disk.
     """
 
     servers: str
@@ -64,7 +64,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: its exit code (minus the signal that ended it), and what it said on stderr."""
+    """How a process ended: its exit code (minus the signal that ended it), and its stderr."""
 
     exit_code: int
     said: str
@@ -77,7 +77,7 @@ class Standby:
         self._next = self._start()
 
     def run(self, order: Order) -> Ending:
-        """Have a process do this, to its end."""
+        """Let a process carry out this order, and wait for its end."""
         process, self._next = self._next, self._start()
         _, said = process.communicate(json.dumps(asdict(order)), timeout=60)
         return Ending(process.returncode, said)
@@ -107,7 +107,7 @@ def kill_after(write: Write, order: Order, table: LakeTable, *arguments: Any) ->
 
 
 def kill_uncommitted(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
-    """Die when the data files are written and the commit is not: a folder stands where the commit would go."""
+    """Die when the data files are written but the commit is not: a folder blocks the commit's path."""
     obstacle = log_of(table) / f"{table.version + 1:020}.json"
     obstacle.mkdir()
     try:
@@ -118,7 +118,7 @@ def kill_uncommitted(write: Write, order: Order, table: LakeTable, *arguments: A
 
 
 def fill_disk(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
-    """From here on no file takes more than the order's bytes: what a full disk does."""
+    """From here on no file takes more bytes than the order allows, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (order.room, resource.RLIM_INFINITY))
     write(table, *arguments)

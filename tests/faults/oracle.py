@@ -1,6 +1,6 @@
-"""What the tables must hold, worked out from the producer's own log by plain Python, in one go.
+"""What the tables must hold, computed from the producer's own log in plain Python, in one go.
 
-Each batch of the log is taken to be one micro-batch, as it is where the stream runs after each.
+Each batch of the log counts as one batch of the stream, which is true if the stream runs after each.
 Add here: a table that a fault might harm. Not here: how the harm is done.
 """
 
@@ -59,7 +59,7 @@ class Verdicts:
 
 
 def judge(log: Iterable[Stored]) -> Verdicts:
-    """The first copy of an event counts; another body under its event_id on the same day is refused."""
+    """The first message of an event counts; a different body under its event_id on the same day is refused."""
     verdicts, bodies = Verdicts(), dict[Row, Row]()
     for message in sorted(log, key=lambda stored: (stored.batch, stored.partition, stored.offset)):
         if isinstance(message.told, str):
@@ -79,7 +79,7 @@ def judge(log: Iterable[Stored]) -> Verdicts:
 
 
 def assert_lake_holds(lake: Lake, log: list[Stored]) -> None:
-    """Every table is, row for row, what the log amounts to, and the audit passes."""
+    """Every table equals, row for row, what the log gives, and the audit passes."""
     read_at: dict[int, datetime] = dict(held(lake, BRONZE_EVENTS, "batch", "ingested_at"))
     for layout, columns, rows in expected_tables(log, read_at):
         assert held(lake, layout, *columns) == sorted(rows, key=repr), layout.name
@@ -89,7 +89,7 @@ def assert_lake_holds(lake: Lake, log: list[Stored]) -> None:
 def expected_tables(
     log: list[Stored], read_at: Mapping[int, datetime]
 ) -> Iterator[tuple[TableLayout, tuple[str, ...], Iterable[Row]]]:
-    """Each table with columns of it and their rows; `read_at` is when each batch was read."""
+    """Each table with some of its columns and their rows; `read_at` is when each batch was read."""
     verdicts = judge(log)
     bought = [Purchase(event, read_at.get(place.batch)) for place, event in verdicts.accepted if is_purchase(event)]
     refused = [(*place_of(message), message.value, reason) for message, reason in verdicts.refused]
@@ -108,7 +108,7 @@ def expected_tables(
 
 
 def held(lake: Lake, layout: TableLayout, *columns: str) -> list[Row]:
-    """The rows of a table, in the order of their text."""
+    """The rows of a table, sorted by their text."""
     return sorted(lake.table(layout).read(columns=columns).rows(), key=repr)
 
 
@@ -137,7 +137,7 @@ def is_purchase(event: Event) -> bool:
 
 
 def ledger(log: list[Stored], verdicts: Verdicts) -> Iterable[Row]:
-    """One row a batch and partition: the offsets and the outcomes."""
+    """One row per batch and partition: the offsets and the outcomes."""
     counted = [
         Counter((message.batch, message.partition) for message in messages)
         for messages in (log, (m for m, _ in verdicts.accepted), (m for m, _ in verdicts.refused), verdicts.copies)

@@ -26,7 +26,7 @@ PATIENCE = 20
 
 
 def publish_in_a_process(kafka: KafkaConnection, topic: str, path: Path, killed: str) -> int:
-    """Its exit code: minus the signal that ended it."""
+    """The exit code of the process: minus the signal that ended it."""
     order = json.dumps([kafka.bootstrap_servers, topic, str(path), killed])
     command = [sys.executable, "-m", "tests.faults.publish_run", order]
     return subprocess.run(command, cwd=CHECKOUT, timeout=60, check=False).returncode
@@ -47,7 +47,7 @@ def die(*_: object) -> None:
 
 
 class DyingProducer(Producer):
-    """Hands everything to the broker and dies before it asks for the commit."""
+    """Sends everything to the broker and dies before it asks for the commit."""
 
     def commit_transaction(self, *_: Any) -> None:
         assert self.flush(PATIENCE) == 0
@@ -55,10 +55,10 @@ class DyingProducer(Producer):
 
 
 class VanishingProducer(Producer):
-    """Hands everything to the broker and is not heard of again, as if its process had died."""
+    """Sends everything to the broker and then stays silent, as if its process had died."""
 
     vanished: ClassVar[list[Producer]] = []
-    """Kept, since one that is collected ends its transaction."""
+    """Keeps the producers: a collected one ends its transaction."""
 
     def commit_transaction(self, *_: Any) -> None:
         assert self.flush(PATIENCE) == 0
@@ -80,7 +80,7 @@ def arm(kafka: KafkaConnection, topic: str, killed: str) -> None:
 
 
 def die_halfway(kafka: KafkaConnection, topic: str) -> Callable[[int], None]:
-    """Die at the first thousand rows, once the broker has some of them."""
+    """Die after the first thousand rows, once the broker has some of them."""
 
     def halfway(row: int) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -1,7 +1,7 @@
-"""A process that brings a copy of gold up to date and is killed at a named moment.
+"""A process that updates a replica of gold and is killed at a named moment.
 
-The order comes as one line of JSON: the follower's class, what it is made of, the lake, and when to die. Add here: a
-moment. Not here: what must hold afterwards.
+The order comes as one line of JSON: the replica's class, its arguments, the lake, and when to die. Add here: a moment.
+Not here: what must hold afterwards.
 """
 
 import json
@@ -33,7 +33,7 @@ TOPIC_MOMENTS = ("before sending", "in the middle", "before the commit", "after 
 
 
 def catch_up_and_die(replica: Replica, lake: Lake, moment: str) -> int:
-    """Its exit code: minus the signal that ended it."""
+    """The exit code of the process: minus the signal that ended it."""
     order = json.dumps([*_made_of(replica), lake.root, moment])
     command = [sys.executable, "-m", "tests.faults.replica_run", order]
     return subprocess.run(command, cwd=CHECKOUT, timeout=60, check=False).returncode

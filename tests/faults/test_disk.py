@@ -41,7 +41,7 @@ def data_files(lake: Lake, layout: TableLayout) -> int:
 
 
 def file_at(path: Path) -> Path:
-    """A file where there should be a folder: what root, who may write everywhere, can't write to."""
+    """A file where a folder should be: even root, who may write everywhere, can't write to it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     return path

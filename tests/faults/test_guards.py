@@ -1,4 +1,4 @@
-"""Every guard, seen at work and seen missing: the same scenario ends well with it, and in harm without it.
+"""Every guard, tested with and without it: the same scenario ends well with the guard, and in harm without it.
 
 Add here: a guard, the scenario that needs it, and how it is switched off.
 Not here: how a fault is made (`interleaving`), what is right (`oracle`).
@@ -50,7 +50,7 @@ class World:
         return run(self.lake, self.shop)
 
     def outcome(self) -> str:
-        """What a run comes to: `list`, or the name of the error that stops it."""
+        """The outcome of a run: `list`, or the name of the error that stops it."""
         (kind,) = kinds(together(self.run))
         return kind
 
@@ -227,7 +227,7 @@ def take_every_topic_for_the_same(world: World) -> None:
 
 
 def mutate(world: World, module: ModuleType, function: str, guard: str, without: str) -> None:
-    """Have the module use its function with the guard written otherwise."""
+    """Let the module use its function with `without` in place of the guard."""
     original, mutant = getattr(module, function), dict[str, Any]()
     source = inspect.getsource(original)
     assert guard in source, "the guard is written in another way now: name it here"
@@ -279,7 +279,7 @@ GUARDS: list[tuple[Deed, Deed, str]] = [
     ),
     (a_message_is_neither_kept_nor_refused, let_sums_be_wrong, "list"),
 ]
-"""The scenario, how its guard is switched off, and where the harm then shows."""
+"""The scenario, how its guard is switched off, and where the harm shows then."""
 
 
 @pytest.mark.parametrize("scenario", list(dict.fromkeys(scenario for scenario, _, _ in GUARDS)))

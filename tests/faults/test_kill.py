@@ -1,6 +1,6 @@
-"""A SIGKILL at every point of the stream, on three batches running; afterwards it is as if there had been none.
+"""A SIGKILL at every point of the stream, on three batches in a row; afterwards the lake is as if there had been none.
 
-One lake lives through all of them, so that a kill also meets a long history, with checkpoints and compacted days in it.
+One lake lives through all of them, so that a kill also meets a long history, with checkpoints and compacted days.
 """
 
 import signal

@@ -1,6 +1,6 @@
-"""Messages that the broker deletes while a run is on its way to them; on the real broker.
+"""Messages that the broker deletes while a run is about to read them; on the real broker.
 
-Those that were gone before stand in `tests/assets/test_real_topic.py`.
+`tests/assets/bronze/test_real_topic.py` has those that were gone before.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def stream(real_kafka: KafkaConnection, topic: str, clock: Callable[[], datetime
 def lost_on_the_way(
     lake: Lake, stream: Stream, real_kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three messages were read, and of the next seven the first four go as soon as a run has looked where to start."""
+    """Three messages were read; of the next seven the first four vanish once a run has fixed its start offsets."""
 
     def publish(users: range) -> None:
         producer = Producer(real_kafka.options())
@@ -45,7 +45,7 @@ def lost_on_the_way(
         assert producer.flush(20) == 0
 
     def delete() -> None:
-        # The client has a name because one that is collected takes its pending answers with it.
+        # The client is bound to a name, because a collected one loses its pending answers.
         admin, place = AdminClient(real_kafka.options()), TopicPartition(topic, 0, 7)
         admin.delete_records([place])[place].result(20)
 

@@ -1,4 +1,4 @@
-"""A power cut takes the content of files that were not forced to the disk: `repair` and the next pass make it good."""
+"""A power cut takes the content of files that were not forced to the disk; `repair` and the next pass restore it."""
 
 from pathlib import Path
 

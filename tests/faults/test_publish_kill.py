@@ -1,6 +1,6 @@
-"""A file is published once and whole, whoever is killed or races meanwhile; on the real broker.
+"""A file is published once and completely, whatever is killed or races meanwhile; on the real broker.
 
-How files are published where nothing goes wrong stands in `tests/assets/test_csv_files.py`.
+`tests/assets/intake/test_csv_publisher.py` has the files where nothing goes wrong.
 """
 
 import signal
@@ -42,7 +42,7 @@ def publish(kafka: KafkaConnection, topic: str, path: Path) -> Publication:
 
 
 def settled(kafka: KafkaConnection, topic: str) -> list[bytes]:
-    """What can be read once every transaction has its markers: they follow a commit within moments."""
+    """What can be read once every transaction has its markers, which follow a commit within moments."""
     deadline = time.monotonic() + 20
     while sum(KafkaReader(kafka, topic).state().end.values()) < sent(kafka, topic):
         assert time.monotonic() < deadline

@@ -1,6 +1,6 @@
-"""A SIGKILL at every point at which a copy of gold is brought up to date; the next one makes it equal to gold.
+"""A SIGKILL at every point of the update of a replica; the next update makes it equal to gold.
 
-Gold moves on between the kill and the next one each second time, so that a half-made step also meets newer rows.
+Every second time gold changes between the kill and the next update, so that a half-made step also meets newer rows.
 """
 
 import signal
