@@ -35,7 +35,7 @@ def topic(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def clock() -> Callable[[], datetime]:
-    """A clock that starts now and moves by a second whenever it is looked at."""
+    """A clock that starts now and moves by a second whenever it is read."""
     start = datetime.now(UTC)
     ticks = iter(range(1_000_000))
     return lambda: start + timedelta(seconds=next(ticks))
@@ -48,7 +48,7 @@ def stream(mock_kafka: MockKafka, topic: str, clock: Callable[[], datetime]) -> 
 
 @pytest.fixture(scope="session")
 def real_rows() -> list[Path]:
-    """The real CSV files, where they are."""
+    """The real CSV files, if they are there."""
     files = sorted(SHARED_DATA.glob("2019-*.csv"))
     if not files:
         pytest.skip(f"the real rows are not at {SHARED_DATA}")
@@ -56,7 +56,7 @@ def real_rows() -> list[Path]:
 
 
 def event(**fields: object) -> bytes:
-    """A good event as JSON, with these fields in the place of its own; a field that is None is left out."""
+    """A good event as JSON, with these fields replaced; a field that is None is left out."""
     usual = {
         "event_time": "2019-10-01 00:00:00 UTC",
         "event_type": "purchase",

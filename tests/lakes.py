@@ -1,6 +1,6 @@
-"""A lake brought up to date, and what its tables then hold.
+"""Updating a lake, and reading what its tables then hold.
 
-Add here: how tests look at several tables. Not here: what should be in them.
+Add here: how tests read several tables. Not here: what should be in them.
 """
 
 import polars as pl
@@ -48,5 +48,5 @@ def snapshot(lake: Lake) -> dict[str, pl.DataFrame]:
 
 
 def age(table: LakeTable, hours: int, vacuum: object) -> list[str]:
-    """What `vacuum` would do if all files were as old as it waits for."""
+    """Do what `vacuum` would do if all files were old enough for it."""
     return table._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False)

@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL, started for a test session on a free port of 127.0.0.1, in a folder of its own.
+"""Debian's PostgreSQL, started for the tests on a free port of 127.0.0.1, in a folder of its own.
 
 Add here: how the server is found, started and stopped. Not here: what is kept in it.
 """
@@ -40,7 +40,7 @@ def running_postgres() -> Iterator[str]:
 
 
 def _run(*command: object) -> None:
-    """One of its programs; as root by its own user, since it refuses root."""
+    """Run one of its programs; if we are root, as the user postgres, since PostgreSQL refuses root."""
     as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     done = subprocess.run([*as_user, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/")
     assert done.returncode == 0, done.stderr.decode()

@@ -1,4 +1,4 @@
-"""The order of packages and rooms that `lint-imports` holds is the one that was agreed, and the stream starts light.
+"""`lint-imports` holds the agreed order of packages and rooms, and the stream starts light.
 
 Add here: a rule about which module may know which. Not here: a rule about behaviour.
 """

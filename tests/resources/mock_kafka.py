@@ -1,7 +1,7 @@
-"""librdkafka's in-process broker as a fixture's Kafka, and a reader that can do without what it lacks.
+"""librdkafka's in-process broker as a fixture's Kafka, and a reader that works without what this broker lacks.
 
-The mock broker knows no topic ids and creates topics by itself; it has four partitions a topic and keeps about 5 MB of
-each. Beside it, tests of the real broker hold the real reader to the same behaviour.
+The mock broker knows no topic ids and creates topics by itself. It has four partitions a topic and keeps about 5 MB of
+each. Tests on the real broker check that the real reader behaves the same.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from resources.kafka_reader import KafkaReader
 
 
 class MockKafka:
-    """A broker inside this process, for as long as the object lives."""
+    """A broker inside this process, as long as the object lives."""
 
     def __init__(self) -> None:
         self._broker = Producer({"test.mock.num.brokers": 1, "log_level": 2})

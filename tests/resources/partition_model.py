@@ -1,4 +1,4 @@
-"""A model of a partition's log, and of how librdkafka hands it out: what a range holds, and every legal way to it.
+"""A model of a partition's log, and of how librdkafka hands it out: what a range holds, and any legal order of calls.
 
 Add here: what a log may hold. Not here: a test.
 """
@@ -50,7 +50,7 @@ class Story(NamedTuple):
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Some partitions, each read from anywhere to its end as it was, while more may have come behind it."""
+    """Some partitions, each read from anywhere to the end it had, while more may have arrived after it."""
     logs = draw(st.lists(st.lists(st.sampled_from([COMMITTED, MARKER, ABORTED]), max_size=12), min_size=1, max_size=3))
     start = {place: draw(st.integers(0, len(log))) for place, log in enumerate(logs)}
     end = {place: draw(st.integers(start[place], len(log))) for place, log in enumerate(logs)}
@@ -61,7 +61,7 @@ def stories(draw: st.DrawFn) -> Story:
 
 
 def _handed(place: int, log: list[str], first: int, draw: st.DrawFn) -> list[Handed]:
-    """The partition's messages in order, with events of an end that was one for a while, and one at the very end."""
+    """The partition's messages in order, with end events: some for ends of a moment, and one at the very end."""
     queue: list[Handed] = []
     for at in range(first, len(log)):
         if draw(st.booleans()):
@@ -72,14 +72,14 @@ def _handed(place: int, log: list[str], first: int, draw: st.DrawFn) -> list[Han
 
 
 def _interleaved(queues: dict[int, list[Handed]], draw: st.DrawFn) -> list[Handed]:
-    """One order of all of them that keeps the order within each partition."""
+    """An order of all messages that keeps the order within each partition."""
     turns = draw(st.permutations([place for place, queue in queues.items() for _ in queue]))
     left = {place: iter(queue) for place, queue in queues.items()}
     return [next(left[place]) for place in turns]
 
 
 def _cut(handed: list[Handed], draw: st.DrawFn) -> list[list[Handed]]:
-    """The same, cut into calls; some of them time out with nothing."""
+    """The messages cut into calls; some calls time out with nothing."""
     calls: list[list[Handed]] = [[]]
     for one in handed:
         calls[-1].append(one)

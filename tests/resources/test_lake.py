@@ -170,7 +170,7 @@ def test_columns_that_hardly_repeat_have_no_dictionary(lake: Lake, writing: str)
 
 
 def test_a_day_that_grows_at_its_end_has_only_its_last_files_written_again(lake: Lake) -> None:
-    """Each replacement reaches back into the rows of the one before, as a micro-batch does into its first window."""
+    """Each replacement reaches back into the rows of the one before, as a batch does into its first window."""
     schema = pl.Schema({"window": pl.Int64(), "text": pl.String(), "day": pl.Date()})
     table = lake.table(TableLayout("gold/grown", schema, ("day",), high_cardinality=("text",), file_bytes=100_000))
     chance, kept, sizes = Random(1), list[int](), list[int]()

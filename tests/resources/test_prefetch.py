@@ -40,7 +40,7 @@ def test_the_source_is_closed_when_the_caller_stops() -> None:
 
 
 def test_one_that_becomes_garbage_ends_its_thread() -> None:
-    """As after an exception whose traceback holds the caller's frames, in a circle."""
+    """As after an exception whose traceback holds the caller's frames in a reference cycle."""
 
     def circle() -> None:
         held: list[object] = [prefetched(range(10))]

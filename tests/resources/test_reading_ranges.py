@@ -20,7 +20,7 @@ def test_every_range_ends_with_exactly_its_committed_messages(story: Story) -> N
     closed: list[int] = []
 
     for call in story.calls:
-        # A partition that was read is unassigned: what librdkafka still holds of it does not come.
+        # A partition that was read to its end is unassigned: librdkafka drops what it still holds of it.
         closed += taken(reading, [one for one in call if one.place in reading.open])
 
     chunk = reading.chunk()

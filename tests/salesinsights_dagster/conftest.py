@@ -1,6 +1,6 @@
 """A system of a test module's own: a home, the real broker, Dagster's real daemon and web server.
 
-Add here: what several end-to-end tests start or ask alike. Not here: a test.
+Add here: what several end-to-end tests start or ask. Not here: a test.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the launch dialogs of Dagster's web UI ask its server, question by question, as the UI's own JavaScript does it.
+"""What the launch dialogs of Dagster's web UI ask its server, query by query, as the UI's own JavaScript does.
 
 Add here: what another button asks. Not here: a test, or how Dagster is started (`conftest`).
 """
@@ -77,7 +77,7 @@ UNENDED_BACKFILL = ("REQUESTED", "CANCELING", "FAILING", "COMPLETING")
 
 @dataclass(frozen=True)
 class Asset:
-    """What the UI knows of an asset before it launches it. `checks` are names with the jobs that have them."""
+    """What the UI knows about an asset before it launches it. `checks` are names with the jobs that have them."""
 
     name: str
     group: str
@@ -104,11 +104,11 @@ class DagsterUi:
         self.assets = {asset.name: asset for asset in nodes}
 
     def group(self, name: str) -> list[str]:
-        """What `Materialize all` of a group asks for: external assets are left out."""
+        """What `Materialize all` of a group asks for, which leaves out external assets."""
         return [asset.name for asset in self.assets.values() if asset.group == name and asset.is_executable]
 
     def open_dialog(self, names: Iterable[str]) -> dict[str, Any]:
-        """The types that the dialog's own questions are answered with; what it would show as an error otherwise."""
+        """The types of the answers to the dialog's own queries; anything else the dialog would show as an error."""
         chosen = self._chosen(names)
         keys = [asset.key for asset in chosen]
         needed = self._dagster.ask(NEEDED, {"keys": keys})["assetNodeAdditionalRequiredKeys"]
@@ -117,7 +117,7 @@ class DagsterUi:
         return {"needed": needed, **found}
 
     def run(self, names: Iterable[str], partitions: Sequence[str] = (), job: str | None = None) -> str:
-        """Launch one run: without a partition, of one, or of a range of them as a single run."""
+        """Launch one run: without a partition, for one, or for a range of them."""
         chosen = self._chosen(names)
         job = job or _job(chosen)
         selector = {
@@ -138,7 +138,7 @@ class DagsterUi:
         return self._launch({"pipelineName": job}, [])
 
     def backfill(self, names: Iterable[str], partitions: Sequence[str] | None, job: str | None = None) -> str:
-        """Launch a backfill of these partitions; of all where the assets do not have them in common (None)."""
+        """Launch a backfill of these partitions; None means all, for assets that have none in common."""
         chosen = self._chosen(names)
         params: dict[str, Any] = {"tags": [], "assetSelection": [asset.key for asset in chosen]}
         if partitions is None:
@@ -158,7 +158,7 @@ class DagsterUi:
         return _launched(answer["launchPipelineReexecution"])
 
     def ended_run(self, run: str, seconds: float = 540) -> Any:
-        """The run once it has ended: status, materializations, and which of its planned checks came out."""
+        """The run once it has ended: status, materializations, and which of its planned checks have a result."""
         deadline = time.monotonic() + seconds
         while True:
             found = self._dagster.ask(RUN, {"id": run})["runOrError"]
@@ -219,7 +219,7 @@ def _asset(node: dict[str, Any]) -> Asset:
 
 
 def _job(chosen: list[Asset]) -> str:
-    """The first job that has all of them, as the UI chooses it."""
+    """The first job that has all of these assets, as the UI chooses it."""
     return next(job for job in chosen[0].jobs if all(job in asset.jobs for asset in chosen))
 
 

@@ -1,4 +1,4 @@
-"""The command line against the real broker, with the real rows where they are."""
+"""The command line against the real broker, with the real rows if they are there."""
 
 import json
 import os

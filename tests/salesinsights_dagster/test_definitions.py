@@ -32,7 +32,7 @@ def test_a_location_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("job", [STREAM, ARCHIVE, CUSTOMERS])
 def test_no_other_job_plans_the_nightly_proof_and_hides_how_it_came_out(tmp_path: Path, job: Any) -> None:
-    """A check that is planned and skipped takes the place of its last result, in the UI and for the alerts."""
+    """A check that is planned and skipped hides its last result, in the UI and from the alerts."""
     defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)}))
 
     steps = defs.resolve_job_def(job.name).nodes_in_topological_order
@@ -51,7 +51,7 @@ def test_nobody_can_materialize_what_others_write(tmp_path: Path) -> None:
 
 
 def test_no_check_of_another_step_hangs_on_an_asset_that_the_ui_can_launch(tmp_path: Path) -> None:
-    """The UI asks for an asset with all of its checks: one of another step would be part of every such run."""
+    """The UI asks for an asset with all of its checks: a check of another step would be part of every such run."""
     graph = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)})).resolve_asset_graph()
 
     for key in graph.asset_check_keys:

@@ -1,6 +1,6 @@
 """Every job and backfill of the location on one instance, one after the other, and then again.
 
-What Dagster remembers of one run changes how it plans and starts the next: each alone can be well, and not together.
+What Dagster remembers of one run changes how it plans and starts the next: each may work alone, and fail together.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ class Location:
         assert self._defs.resolve_job_def(job).execute_in_process(instance=self._instance, **how).success
 
     def materialize(self, *layouts: TableLayout, **how: Any) -> None:
-        """As the UI does for a selection of assets."""
+        """Materialize a selection of assets as the UI does."""
         every = self._defs.resolve_implicit_global_asset_job_def()
         keys = [key_of(one) for one in layouts]
         assert every.execute_in_process(instance=self._instance, asset_selection=keys, **how).success

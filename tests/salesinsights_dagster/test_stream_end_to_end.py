@@ -69,7 +69,7 @@ def test_the_ui_shows_the_days_and_the_checks(settings: Settings, dagster: Dagst
 
 
 def _await_checks(dagster: DagsterProcess) -> Any:
-    """The asset once every check has ended: its rows are there first, and the next run may be checking already."""
+    """The asset once every check has ended: its rows come first, and the next run may already be checking."""
     deadline = time.monotonic() + 120
     while True:
         node = dagster.ask(ASSET)["assetNodeOrError"]

@@ -31,7 +31,7 @@ BACKFILLS = "{ partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills {
 
 @pytest.fixture(scope="module")
 def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection) -> Lake:
-    """Sales of one day by the stream, and a month's file in the archive folder."""
+    """Sales of one day, read by the stream, and a month's file in the archive folder."""
     settings.archive_folder.mkdir()
     write_month(Shop(seed=1), 2019, 11, LINES, settings.archive_folder)
     producer = Producer(real_kafka.options())
@@ -52,7 +52,7 @@ def open_launch(page: Page, dagster: DagsterProcess, asset: str) -> None:
 
 
 def choose(page: Page, partitions: str) -> None:
-    """Type them into the dialog, which shows the last 90 days alone until it is asked for all."""
+    """Type the partitions into the dialog, which shows only the last 90 days until it is asked for all."""
     page.get_by_text("Show all partitions").click(timeout=PATIENCE)
     field = page.get_by_role("dialog").get_by_role("textbox").first
     field.fill(partitions)

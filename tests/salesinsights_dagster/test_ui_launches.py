@@ -1,4 +1,4 @@
-"""Whatever Dagster's UI offers to launch, launched as the UI does it: on the real web server and daemon, with data."""
+"""Everything that Dagster's UI offers to launch, launched as the UI does it: real server and daemon, with data."""
 
 import time
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class Launched:
 
 @pytest.fixture(scope="module")
 def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection) -> Lake:
-    """A lake with two days of October by the stream, and a month's file in the archive folder."""
+    """A lake with two days of October, read by the stream, and a month's file in the archive folder."""
     settings.archive_folder.mkdir()
     write_month(Shop(seed=1), 2019, 11, LINES, settings.archive_folder)
     producer = Producer(real_kafka.options())
@@ -73,7 +73,7 @@ def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnect
 
 @pytest.fixture(scope="module")
 def launched(filled: Lake, dagster: DagsterProcess) -> Launched:
-    """Everything at once, beside the sensors: the daemon looks at its backfills twice a minute."""
+    """Everything at once, beside the sensors: the daemon polls its backfills twice a minute."""
     ui = DagsterUi(dagster)
     under_way = Launched(ui)
     for name in DAILY:
@@ -99,7 +99,7 @@ def launched(filled: Lake, dagster: DagsterProcess) -> Launched:
 
 
 def _missing() -> list[str]:
-    """Ninety days without any event, to tomorrow: what `Missing` selects in the dialog of a shop that stands still."""
+    """Ninety days without any event, up to tomorrow: what `Missing` selects in the dialog if the shop stands still."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     return [(tomorrow - timedelta(days=before)).isoformat() for before in range(90)][::-1]
 

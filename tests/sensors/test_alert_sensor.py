@@ -1,4 +1,4 @@
-"""Alerts: what is one, and that each is told once, and its end once."""
+"""Alerts: what raises one, and that each is reported once, and its end once."""
 
 import json
 import threading
@@ -48,7 +48,7 @@ FINE = Ledger(NOW - timedelta(seconds=40), messages=1_000, quarantined=3)
 
 
 class Receiver(HTTPServer):
-    """A webhook on this machine: what it was told, and the status that it answers with."""
+    """A webhook on this machine: what it was sent, and the status that it answers with."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -245,7 +245,7 @@ def test_what_says_that_a_source_has_moved(
 def test_upkeep_makes_no_table_late(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its commits change no row, and nobody is told of them: by their versions tables were late until the next sale."""
+    """Its commits change no row and are not reported: by their versions, tables would be late until the next sale."""
     for user in (1, 2, 3):
         mock_kafka.publish(topic, [event(user_id=user)])
         run(lake, stream)

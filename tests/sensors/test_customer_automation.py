@@ -1,4 +1,4 @@
-"""Which assets follow, when, by declarative automation."""
+"""Which assets follow by declarative automation, and when."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ NOW = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 
 
 class Daemon:
-    """What the daemon does at each look of the sensor, without its clock."""
+    """What the daemon does at each tick of the sensor, without its clock."""
 
     def __init__(self, instance: dg.DagsterInstance, home: Path, looked: bool = True) -> None:
         self.instance = instance
@@ -27,7 +27,7 @@ class Daemon:
             self.look(NOW)
 
     def look(self, now: datetime) -> set[str]:
-        """The assets that are requested."""
+        """The assets that a tick requests."""
         done = dg.evaluate_automation_conditions(
             self._defs, self.instance, cursor=self._cursor, evaluation_time=now, asset_selection=dg.AssetSelection.all()
         )

@@ -13,7 +13,7 @@ from salesinsights_dagster.broker.broker_process import DetachedProcess, spawn
 
 
 def exists(pid: int) -> bool:
-    """Whether the number is in use, be it by a zombie."""
+    """Whether the process id is in use, even by a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

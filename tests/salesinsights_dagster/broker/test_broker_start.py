@@ -15,7 +15,7 @@ FORMAT = "mkdir data.new && echo cluster.id=stand-in > data.new/meta.properties"
 
 
 def install_java(folder: Path, monkeypatch: pytest.MonkeyPatch, version: str = JAVA_17, run: str = "exit 0") -> None:
-    """Put a `java` on the PATH, before the machine's own, that tells this version and runs this as the broker."""
+    """Put a `java` first on the PATH that reports this version and runs this script as the broker."""
     folder.mkdir(exist_ok=True)
     java = folder / "java"
     java.write_text(
@@ -33,7 +33,7 @@ esac
 
 @pytest.fixture
 def broker(tmp_path: Path) -> LocalBroker:
-    """A broker whose jars are there."""
+    """A broker that has its jars."""
     jars_folder(tmp_path / "libs").mkdir(parents=True)
     return LocalBroker(tmp_path / "kafka", libs=tmp_path / "libs")
 

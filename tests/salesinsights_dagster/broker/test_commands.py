@@ -1,4 +1,4 @@
-"""The command line `kafka`, and which Kafka the other commands find."""
+"""The command `kafka`, and which Kafka the other commands find."""
 
 import json
 from pathlib import Path

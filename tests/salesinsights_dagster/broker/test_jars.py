@@ -15,7 +15,7 @@ mkdir -p "$folder" && touch "$folder/kafka_2.13.jar"
 
 
 def silent(step: str) -> None:
-    """Tell nobody."""
+    """Say nothing."""
 
 
 def install_maven(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

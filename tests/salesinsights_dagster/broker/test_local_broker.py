@@ -79,7 +79,7 @@ def values_of(messages: list[Message]) -> list[bytes | None]:
 
 
 def brokers_inside(folder: Path) -> set[int]:
-    """Every process that runs in this folder, and every JVM that this process started and did not bury."""
+    """Every process that runs in this folder, and every JVM that this process started and has not reaped."""
     inside = {process.pid for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)}
     zombies = {child.pid for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE}
     return inside | zombies
@@ -118,7 +118,7 @@ def test_a_refused_topic_says_why(broker: LocalBroker) -> None:
 
 def test_an_unknown_topic_is_not_created(broker: LocalBroker) -> None:
     errors: list[KafkaError | None] = []
-    # The first answer is an error even where the topic is then created, so the producer is given time to ask again.
+    # The first answer is an error even if the topic is then created, so the producer gets time to ask again.
     producer = Producer({"bootstrap.servers": servers_of(broker), "message.timeout.ms": 1500})
     producer.produce("misspelled", b"lost", on_delivery=lambda error, message: errors.append(error))
     producer.flush(20)

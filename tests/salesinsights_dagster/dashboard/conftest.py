@@ -27,7 +27,7 @@ def dashboard(lake: Lake, tmp_path: Path) -> Iterator[str]:
     port = free_port(8080)
     command = [str(Path(sys.executable).with_name("salesinsights")), "dashboard", "--port", str(port)]
     env = {**os.environ, "SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_LAKE": lake.root}
-    # NiceGUI starts otherwise where it sees that a test runs.
+    # NiceGUI starts differently if it sees that a test runs.
     env.pop("PYTEST_CURRENT_TEST", None)
     with (tmp_path / "dashboard.log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)

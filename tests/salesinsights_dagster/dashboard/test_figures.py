@@ -1,4 +1,4 @@
-"""What the Live page shows, against sums over the events that were sent."""
+"""What the Live page shows, compared with sums over the events that were sent."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -43,7 +43,7 @@ def figures(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Ca
 
 
 EXPECTED = {
-    # revenue, units, refunds, products, orders, buyers, average order; of the span and of the one before
+    # revenue, units, refunds, products, orders, buyers, average order; for the span and the one before
     "hour": (("16.60", 3, "0.50", 2, 3, 2, "5.53"), ("7.00", 1, "0.00", 1, 1, 1, "7.00")),
     "today": (("23.60", 4, "0.50", 3, 4, 2, "5.90"), ("20.00", 1, "0.00", 1, 1, 1, "20.00")),
     "week": (("43.60", 5, "0.50", 3, 5, 2, "8.72"), ("40.00", 1, "0.00", 1, 1, 1, "40.00")),

@@ -47,7 +47,7 @@ class Answering:
 
 @pytest.fixture
 def producer(monkeypatch):
-    """A producer in place of Kafka, and a shop that publishes three events whatever the time."""
+    """A producer in place of Kafka, and a shop that publishes three events at any time."""
 
     def three_events(shop, publish, clock, rate, stop, *, seconds, report):
         publish([b"1", b"2", b"3"], [b"{}", b"[]", b'"x"'])

@@ -14,7 +14,7 @@ from salesinsights_dagster.simulator.shop import Shop
 
 
 class FakeTime(Event):
-    """A clock that only waiting moves, and a stop that is set once `lasts` has passed."""
+    """A clock that moves only by waiting, and a stop that is set once `lasts` has passed."""
 
     def __init__(self, now: datetime, lasts: timedelta) -> None:
         super().__init__()

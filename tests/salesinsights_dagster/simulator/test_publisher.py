@@ -9,7 +9,7 @@ from salesinsights_dagster.simulator.publisher import Publisher
 
 
 class Stored:
-    """What a delivery report says of a message."""
+    """What a delivery report says about a message."""
 
     def __init__(self, value: bytes, offset: int) -> None:
         self.value, self.offset = lambda: value, lambda: offset

@@ -9,7 +9,7 @@ HEADER = b"event_time,event_type,product_id\n"
 
 
 class Waits:
-    """Keeps the waits asked for instead of waiting; says stop after `stop_after` of them, 0 being at once."""
+    """Records the requested waits instead of waiting; says stop after `stop_after` of them, at once if 0."""
 
     def __init__(self, stop_after: int = 10**9) -> None:
         self.seconds: list[float] = []
