@@ -1,0 +1,134 @@
+"""A run that stays, in a Dagster of the test's own: what it tells, and what ends it."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from threading import Timer
+
+import dagster as dg
+import pytest
+
+from assets.gold.gold import gold_is_behind
+from assets.stream import live_run
+from assets.stream.live_run import LIVE, Life
+from assets.stream.replicas import ReplicaError
+from assets.stream.stream_assets import Stream, told_batch
+from assets.tables import PRODUCT_SALES, SILVER_EVENTS
+from resources.lake import Lake
+from tests.assets.stream.dagster_runs import Recorder, execute, partitions
+from tests.conftest import event
+from tests.lakes import rows, run
+from tests.resources.mock_kafka import MockKafka
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def live(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> Stream:
+    """A stream whose runs end three seconds after the last message, and tell of what they did twice a second."""
+    monkeypatch.setattr(live_run, "TELL_SECONDS", 0.5)
+    return replace(stream, life=Life(HOUR, timedelta(seconds=3)))
+
+
+@pytest.fixture
+def publish(mock_kafka: MockKafka, topic: str) -> Callable[..., None]:
+    return lambda *values: mock_kafka.publish(topic, values)
+
+
+def later(seconds: float, what: Callable[[], object]) -> None:
+    timer = Timer(seconds, what)
+    timer.daemon = True
+    timer.start()
+
+
+def test_a_run_reads_what_comes_while_it_lives_and_tells_of_it(
+    lake: Lake, live: Stream, publish: Callable[..., None]
+) -> None:
+    publish(event(event_time="2019-10-01 00:00:00 UTC"))
+    later(1.5, lambda: publish(event(event_time="2019-10-02 00:00:00 UTC")))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(lake, live, instance, tags={LIVE: "true"})
+
+        assert result.success
+        assert set(partitions(result)["gold/product_sales"]) == {"2019-10-01", "2019-10-02"}
+        assert told_batch(instance) == 2
+    assert rows(lake, PRODUCT_SALES)["units"].to_list() == [1, 1]
+
+
+def test_without_the_tag_a_run_reads_one_backlog(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
+    publish(event())
+    with dg.DagsterInstance.ephemeral() as instance:
+        staying = replace(live, life=Life(HOUR, HOUR))
+        assert execute(lake, staying, instance).success
+    assert rows(lake, SILVER_EVENTS).height == 1
+
+
+def test_an_interrupt_ends_a_run_between_two_batches(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
+    publish(event())
+    later(3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with dg.DagsterInstance.ephemeral() as instance:
+        with pytest.raises((dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
+            execute(lake, replace(live, life=Life(HOUR, HOUR)), instance, tags={LIVE: "true"})
+        assert told_batch(instance) == 1
+    assert not gold_is_behind(lake)
+
+
+@pytest.mark.parametrize("is_newest", [True, False], ids=["it is the newest run", "a newer run is at work"])
+def test_a_run_that_was_overtaken_goes_on_only_if_it_is_the_newest(
+    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch, is_newest: bool
+) -> None:
+    publish(event())
+    monkeypatch.setattr(live_run, "has_successor", lambda context: not is_newest)
+
+    def overtake() -> None:
+        publish(event(user_id=2))
+        run(lake, live)
+        publish(event(user_id=3))
+
+    later(1.5, overtake)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(lake, live, instance, tags={LIVE: "true"})
+
+    assert result.success
+    assert rows(lake, SILVER_EVENTS)["user_id"].n_unique() == (3 if is_newest else 2)
+    run(lake, live)
+    assert rows(lake, PRODUCT_SALES)["units"].sum() == 3
+
+
+def test_an_old_run_reads_until_its_successor_is_there(
+    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(event())
+    asked = list[int]()
+    monkeypatch.setattr(live_run, "HANDOVER_SECONDS", 0.5)
+    monkeypatch.setattr(live_run, "has_successor", lambda context: asked.append(1) or len(asked) > 4)
+    later(1, lambda: publish(event(user_id=2)))
+    with dg.DagsterInstance.ephemeral() as instance:
+        old = replace(live, life=Life(timedelta(0), HOUR))
+        assert execute(lake, old, instance, tags={LIVE: "true"}).success
+
+    assert len(asked) == 5
+    assert rows(lake, SILVER_EVENTS).height == 2
+
+
+def test_a_newer_run_of_the_job_is_a_successor(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
+    publish(event())
+    with dg.DagsterInstance.ephemeral() as instance:
+        other = dg.DagsterRun("stream", run_id="1" * 36, status=dg.DagsterRunStatus.STARTED)
+        later(1.5, lambda: instance.add_run(other))
+        old = replace(live, life=Life(timedelta(0), HOUR))
+        assert execute(lake, old, instance, tags={LIVE: "true"}).success
+
+
+def test_a_replica_that_fails_for_long_fails_the_run(
+    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_run, "MOST_FAILURES", 3)
+    publish(event())
+    away = Recorder("away", fails=True)
+    later(1, lambda: publish(event(user_id=2)))
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(ReplicaError, match="away is away"):
+        execute(lake, replace(live, life=Life(HOUR, HOUR), replicas=(away,)), instance, tags={LIVE: "true"})
+    assert rows(lake, PRODUCT_SALES)["units"].sum() == 2
