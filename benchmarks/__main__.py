@@ -64,7 +64,7 @@ def main(
     benchmarks = {
         "latency": lambda: (
             f"Seconds from payment to gold: {rate:,} events/s for {seconds} s, 30 s poll, Kafka on the same cores",
-            [latency.run(rate, seconds)],
+            latency.run(rate, seconds),
         ),
         "throughput": lambda: (
             "A backlog in Kafka, read by `salesinsights ingest`, compared with a minimal pipeline of the same "

@@ -4,25 +4,19 @@ Add here: figures about a live stream late on a day. Not here: the first minutes
 """
 
 import subprocess
-import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-
-import psutil  # type: ignore[import-untyped]
 
 from assets.bronze.bronze import next_offsets
 from assets.stream.checks import percentiles
 from assets.tables import BRONZE_EVENTS
 from benchmarks.busy_day import load_day
 from benchmarks.latency import observed, waits
+from benchmarks.open_dashboard import open_dashboard
+from benchmarks.programs import memory
 from benchmarks.system import COMMAND, System, fresh_system, prove_live
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
-from salesinsights_dagster.demo import free_port
 
 BURST_RATE, BURST_SECONDS, MOST_DRAIN_SECONDS = 5_000, 120, 900
 MOST_START_SECONDS = 120
@@ -34,11 +28,11 @@ def run(events: int, rate: int, seconds: int) -> list[dict[str, object]]:
         day = load_day(system, events, timedelta(minutes=1))
         lake = Lake(system.settings.lake)
         before = lake.table(BRONZE_EVENTS).progress("batch") or 0
-        with observed(system) as (dagster, observer), _dashboard(system) as dashboard:
+        with observed(system) as (dagster, observer), open_dashboard(system) as dashboard:
             processes = dagster.process.pid, dashboard
-            at_start = _memory(*processes)
+            at_start = memory(*processes)
             _sell(system, rate, seconds)
-            at_end = _memory(*processes)
+            at_end = memory(*processes)
             time.sleep(60)
             steady = max(observer.seen)
             _sell(system, BURST_RATE, BURST_SECONDS)
@@ -74,49 +68,3 @@ def _drained(system: System, lake: Lake) -> float:
             return round(time.monotonic() - begun, 1)
         time.sleep(0.5)
     raise RuntimeError(f"after {MOST_DRAIN_SECONDS} s there were still messages that no batch had read")
-
-
-def _memory(*roots: int) -> dict[str, int]:
-    """MB that each program holds, over the processes `roots` and all that they started."""
-    held: dict[str, int] = {}
-    for root in map(psutil.Process, roots):
-        for process in (root, *root.children(recursive=True)):
-            try:
-                program, resident = _program(process.cmdline()), process.memory_info().rss
-            except psutil.NoSuchProcess:  # a run that has just ended
-                continue
-            held[program] = held.get(program, 0) + round(resident / 2**20)
-    return held
-
-
-def _program(command: list[str]) -> str:
-    """What a process is, by the first two words of its command line: `dagster dev`, `salesinsights dashboard`, ..."""
-    return " ".join([Path(word).name for word in command[1:] if not word.startswith("-")][:2])
-
-
-@contextmanager
-def _dashboard(system: System) -> Iterator[int]:
-    """The process id of a dashboard that has answered, and is asked for its figures every second."""
-    port, over, answered = free_port(8080), threading.Event(), threading.Event()
-    process = subprocess.Popen([COMMAND, "dashboard", "--port", str(port)], env=system.env)
-
-    def look() -> None:
-        while not over.wait(1):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/totals?span=hour", timeout=20) as answer:
-                    answer.read()
-                    answered.set()
-            except OSError:  # not up yet; awaited below
-                continue
-
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        if not answered.wait(MOST_START_SECONDS):
-            raise RuntimeError(f"the dashboard did not answer within {MOST_START_SECONDS} s")
-        yield process.pid
-    finally:
-        over.set()
-        looking.join()
-        process.terminate()
-        process.wait(30)

@@ -16,13 +16,23 @@ import polars as pl
 from assets.progress.batches import batch_of
 from assets.stream.checks import percentiles
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
-from benchmarks.system import COMMAND, System, fresh_system, prove_live, run_measured
+from benchmarks.open_dashboard import open_dashboard
+from benchmarks.programs import cpu_percent, memory
+from benchmarks.system import COMMAND, System, fresh_system, prove_live
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
 from salesinsights_dagster.demo import free_port
 
 LOOK_SECONDS = 0.25
 DRAIN_SECONDS = 75
+WARM_SECONDS = 60
+USUAL_RATE = 50
+"""Events a second of a usual shop."""
+
+STAY_MINUTES = 4
+"""So that a run hands over to its successor while it is measured."""
+
+LEAST_PERCENT = 0.3
 
 
 class Observer(threading.Thread):
@@ -40,6 +50,11 @@ class Observer(threading.Thread):
             now_at = batch_of(self._lake.table(PRODUCT_SALES))
             self.seen.update({batch: datetime.now(UTC) for batch in range(last + 1, now_at + 1)})
             last = now_at
+
+    @property
+    def newest(self) -> int:
+        """The last batch that was seen in gold."""
+        return max(self.seen, default=0)
 
     def stop(self) -> None:
         self._over.set()
@@ -61,24 +76,45 @@ def observed(system: System) -> Iterator[tuple[DagsterProcess, Observer]]:
         dagster.stop()
 
 
-def run(rate: int, seconds: int) -> dict[str, object]:
-    """The percentiles of append-to-gold for a shop with `rate` events a second, over `seconds` seconds."""
-    with fresh_system() as system:
-        with observed(system) as (_, observer):
-            subprocess.run(
-                [COMMAND, "simulate", "--rate", str(rate), "--for", str(seconds)], env=system.env, check=True
-            )
+def run(rate: int, seconds: int) -> list[dict[str, object]]:
+    """A line for each rate (a busy shop, a usual one, an idle one) in runs that stay, and in runs of one batch."""
+    return [_line(some, seconds, minutes) for some in (rate, USUAL_RATE, 0) for minutes in (STAY_MINUTES, 0)]
+
+
+def _line(rate: int, seconds: int, minutes: int) -> dict[str, object]:
+    """The percentiles of append-to-gold over so many seconds, after one in which all programs have warmed up."""
+    with fresh_system(SALESINSIGHTS_STREAM_MINUTES=str(minutes)) as system:
+        with observed(system) as (dagster, observer), open_dashboard(system) as dashboard:
+            _sell(system, USUAL_RATE, WARM_SECONDS)
+            first = observer.newest + 1
+            with cpu_percent(dagster.process.pid, dashboard, system.broker_pid) as used:
+                _sell(system, rate, seconds)
+            held = memory(dagster.process.pid)
         prove_live(system)
-        audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
-        waited = waits(Lake(system.settings.lake), observer.seen)["wait"]
-    figures = percentiles(waited)
+        lake = Lake(system.settings.lake)
+        waited = waits(lake, observer.seen).filter(pl.col("batch") > first)["wait"]
+        batches, files = batch_of(lake.table(PRODUCT_SALES)), lake.table(SILVER_EVENTS).files().height
     return {
-        "events": audit["messages"],
-        "batches": audit["batches"],
-        **figures,
-        "not in gold": audit["covered"]["silver_events"] - audit["covered"]["product_sales"],
-        "audit": "passed" if audit["passed"] else audit["findings"],
+        "events/s": rate,
+        "runs stay": f"{minutes} minutes" if minutes else "for one batch",
+        **percentiles(waited.drop_nulls()),
+        "not seen in gold": waited.null_count(),
+        "commits": batches,
+        "files of silver": files,
+        "% of a core": ", ".join(
+            f"{program} {percent}" for program, percent in used.items() if percent >= LEAST_PERCENT
+        ),
+        "all, %": round(sum(used.values()), 1),
+        "MB of Dagster": sum(held.values()),
+        "nothing unread, audit": "passed",
     }
+
+
+def _sell(system: System, rate: int, seconds: int) -> None:
+    if not rate:
+        time.sleep(seconds)
+        return
+    subprocess.run([COMMAND, "simulate", "--rate", str(rate), "--for", str(seconds)], env=system.env, check=True)
 
 
 def waits(lake: Lake, seen: dict[int, datetime]) -> pl.DataFrame:

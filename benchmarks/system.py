@@ -36,6 +36,7 @@ class System:
     settings: Settings
     connection: KafkaConnection
     env: Mapping[str, str]
+    broker_pid: int
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,23 @@ class Usage:
 
 
 @contextmanager
-def fresh_system() -> Iterator[System]:
-    """A broker and an empty lake, removed afterwards; it uses the broker jars of the checkout's own home."""
+def fresh_system(**settings_of: str) -> Iterator[System]:
+    """A broker and an empty lake, removed afterwards; it uses the broker jars of the checkout's own home.
+
+    Keywords are settings, such as `SALESINSIGHTS_STREAM_MINUTES="0"`.
+    """
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESINSIGHTS_"))}
         libs = load_settings({}).broker_home / "libs"
-        env["SALESINSIGHTS_HOME"] = folder
+        env |= {"SALESINSIGHTS_HOME": folder, **settings_of}
         settings = load_settings(env)
         broker = LocalBroker(settings.broker_home, libs)
-        broker.start()
+        pid = broker.start().pid
+        assert pid is not None
         try:
             connection = find_kafka(settings)
             ensure_topic(connection, events_topic(settings.topic))
-            yield System(settings, connection, env)
+            yield System(settings, connection, env, pid)
         finally:
             broker.stop()
 

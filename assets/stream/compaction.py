@@ -20,10 +20,11 @@ from resources.lake import Tables
 from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout
 
 MOST_SMALL_FILES = 40
-"""Small files of one day (or of a table without days) after which they are merged: every twenty minutes of a day."""
+"""Files of one size of one day (or of a table without days) after which they are merged."""
 
-FILE_BYTES = 100 * 2**20
-"""How large a file of a running day grows, where the table's layout says nothing else."""
+SIZES = (2 * 2**20, 100 * 2**20)
+"""To how many bytes files of a running day are merged: first the few kilobytes of single batches, then what came of
+them. So a row is rewritten a few times a day, however often a batch is committed."""
 
 COMPACTED = (
     *(BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, SILVER_BATCHES),
@@ -40,18 +41,19 @@ def compact(tables: Tables) -> int:
 
 
 def _compact(table: LakeTable) -> int:
-    file_bytes = table.layout.file_bytes or FILE_BYTES
-    days = _crowded_days(table.files(), table.layout, file_bytes)
-    if days is None:
-        return 0
-    try:
-        return table.compact(days, file_bytes)
-    except ConcurrentCommitError:
-        return 0
+    saved = 0
+    for file_bytes in (table.layout.file_bytes,) if table.layout.file_bytes else SIZES:
+        days = _crowded_days(table.files(), table.layout, file_bytes)
+        if days is not None:
+            try:
+                saved += table.compact(days, file_bytes)
+            except ConcurrentCommitError:
+                return saved
+    return saved
 
 
 def _crowded_days(files: pl.DataFrame, layout: TableLayout, file_bytes: int) -> list[date] | None:
-    """The days to compact; None if there are none. A table without days is compacted whole, as an empty list."""
+    """The days with many files below half that size; None if there are none, an empty list for a table without days."""
     if files.is_empty():
         return None
     small = files.filter(pl.col("size_bytes") < file_bytes // 2)

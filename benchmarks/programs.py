@@ -1,0 +1,85 @@
+"""What the programs of a running system use: memory now, and CPU over a time.
+
+Add here: a figure about running processes. Not here: one about a command that ends (`system.run_measured`).
+"""
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+LOOK_SECONDS = 0.5
+
+
+def memory(*roots: int) -> dict[str, int]:
+    """MB that each program holds, among these processes and all that they have started."""
+    held = Counter[str]()
+    for program, process in _programs(roots):
+        try:
+            held[program] += round(process.memory_info().rss / 2**20)
+        except psutil.NoSuchProcess:  # a run that has just ended
+            continue
+    return dict(held)
+
+
+@contextmanager
+def cpu_percent(*roots: int) -> Iterator[dict[str, float]]:
+    """Percent of one core that each program takes meanwhile, those that end meanwhile included; filled at the end.
+
+    Processes are looked at every LOOK_SECONDS, so what one does after its last look is missing.
+    """
+    found: dict[str, float] = {}
+    watch = _Watch(roots)
+    watch.start()
+    try:
+        yield found
+    finally:
+        found.update(watch.stop())
+
+
+class _Watch(threading.Thread):
+    def __init__(self, roots: tuple[int, ...]) -> None:
+        super().__init__(daemon=True)
+        self._roots, self._over = roots, threading.Event()
+        self._begun, self._first = time.monotonic(), _used(roots)
+        self._last = dict(self._first)
+
+    def run(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self._last |= _used(self._roots)
+
+    def stop(self) -> dict[str, float]:
+        self._over.set()
+        self.join()
+        seconds, spent = time.monotonic() - self._begun, defaultdict[str, float](float)
+        for (pid, program), used in (self._last | _used(self._roots)).items():
+            spent[program] += used - self._first.get((pid, program), 0.0)
+        return {
+            program: round(100 * used / seconds, 1) for program, used in sorted(spent.items(), key=lambda one: -one[1])
+        }
+
+
+def _used(roots: tuple[int, ...]) -> dict[tuple[int, str], float]:
+    used: dict[tuple[int, str], float] = {}
+    for program, process in _programs(roots):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        used[process.pid, program] = times.user + times.system
+    return used
+
+
+def _programs(roots: tuple[int, ...]) -> Iterator[tuple[str, psutil.Process]]:
+    """Each process with what it is, by the first two words of its command line, such as `salesinsights dashboard`."""
+    for root in map(psutil.Process, roots):
+        for process in (root, *root.children(recursive=True)):
+            try:
+                words = [Path(word).name for word in process.cmdline()[1:] if not word.startswith("-")]
+            except psutil.NoSuchProcess:
+                continue
+            yield " ".join(words[:2]), process
