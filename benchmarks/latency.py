@@ -17,7 +17,7 @@ from assets.progress.batches import batch_of
 from assets.stream.checks import percentiles
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from benchmarks.open_dashboard import open_dashboard
-from benchmarks.programs import cpu_percent, memory
+from benchmarks.programs import cpu_percent, listed, memory
 from benchmarks.system import COMMAND, System, fresh_system, prove_live
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
@@ -31,8 +31,6 @@ USUAL_RATE = 50
 
 STAY_MINUTES = 4
 """So that a run hands over to its successor while it is measured."""
-
-LEAST_PERCENT = 0.3
 
 
 class Observer(threading.Thread):
@@ -101,9 +99,7 @@ def _line(rate: int, seconds: int, minutes: int) -> dict[str, object]:
         "not seen in gold": waited.null_count(),
         "commits": batches,
         "files of silver": files,
-        "% of a core": ", ".join(
-            f"{program} {percent}" for program, percent in used.items() if percent >= LEAST_PERCENT
-        ),
+        "% of a core": listed(used),
         "all, %": round(sum(used.values()), 1),
         "MB of Dagster": sum(held.values()),
         "nothing unread, audit": "passed",

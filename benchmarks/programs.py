@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, LEAST_PERCENT = 0.5, 0.3
 
 
 def memory(*roots: int) -> dict[str, int]:
@@ -24,6 +24,11 @@ def memory(*roots: int) -> dict[str, int]:
         except psutil.NoSuchProcess:  # a run that has just ended
             continue
     return dict(held)
+
+
+def listed(used: dict[str, float]) -> str:
+    """What `cpu_percent` found, but for programs that take next to nothing."""
+    return ", ".join(f"{program} {percent}" for program, percent in used.items() if percent >= LEAST_PERCENT)
 
 
 @contextmanager
@@ -58,9 +63,8 @@ class _Watch(threading.Thread):
         seconds, spent = time.monotonic() - self._begun, defaultdict[str, float](float)
         for (pid, program), used in (self._last | _used(self._roots)).items():
             spent[program] += used - self._first.get((pid, program), 0.0)
-        return {
-            program: round(100 * used / seconds, 1) for program, used in sorted(spent.items(), key=lambda one: -one[1])
-        }
+        order = sorted(spent, key=lambda program: -spent[program])
+        return {program: round(100 * spent[program] / seconds, 1) for program in order}
 
 
 def _used(roots: tuple[int, ...]) -> dict[tuple[int, str], float]:
