@@ -17,20 +17,28 @@ from salesinsights_dagster.demo import free_port
 from salesinsights_dagster.settings import Settings, load_settings
 
 
+def of_module(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings that a test module wants otherwise: its `SETTINGS`."""
+    return getattr(request.module, "SETTINGS", {})
+
+
 @pytest.fixture(scope="module")
 def settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, real_kafka: KafkaConnection
 ) -> Settings:
     home = tmp_path_factory.mktemp("home")
     env = {"SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_TOPIC": f"shop.{request.module.__name__}"}
-    return load_settings({**env, "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
+    return load_settings({**env, **of_module(request), "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
 
 
 @pytest.fixture(scope="module")
-def dagster(settings: Settings, real_kafka: KafkaConnection) -> Iterator[DagsterProcess]:
+def dagster(
+    request: pytest.FixtureRequest, settings: Settings, real_kafka: KafkaConnection
+) -> Iterator[DagsterProcess]:
     ensure_topic(real_kafka, events_topic(settings.topic))
     env = {
         **os.environ,
+        **of_module(request),
         "SALESINSIGHTS_TOPIC": settings.topic,
         "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
     }

@@ -4,16 +4,17 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from confluent_kafka import Producer
 
-from assets.tables import PRODUCT_SALES
 from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import DagsterProcess
 from salesinsights_dagster.settings import Settings
 from tests.conftest import event
+from tests.salesinsights_dagster.stream_runs import await_run, await_units, buy, newest_run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
 
@@ -24,11 +25,11 @@ ASSET = """
 """
 
 
-def await_units(settings: Settings, units: int, seconds: float) -> None:
-    lake, deadline = Lake(settings.lake), time.monotonic() + seconds
-    while lake.table(PRODUCT_SALES).read()["units"].sum() < units:
-        assert time.monotonic() < deadline, (settings.dagster_home / "dagster.log").read_text()[-3_000:]
-        time.sleep(0.5)
+TICK = """
+{ sensorOrError(sensorSelector: {repositoryLocationName: "salesinsights_dagster", repositoryName: "__repository__",
+                                 sensorName: "kafka"}) {
+    ... on Sensor { sensorState { ticks(limit: 1) { status skipReason } } } } }
+"""
 
 
 def test_payments_reach_gold_by_the_sensor(
@@ -82,3 +83,54 @@ def _is_settled(node: Any) -> bool:
     executions = [check["executionForLatestMaterialization"] for check in node["assetChecksOrError"]["checks"]]
     ended = all(execution and execution["status"] in ("SUCCEEDED", "FAILED") for execution in executions)
     return ended and node["partitionStats"]["numMaterialized"] == 2
+
+
+def test_the_run_stays_and_the_sensor_says_so(settings: Settings, dagster: DagsterProcess) -> None:
+    run = await_run(dagster, lambda run, status: status == "STARTED")
+
+    deadline = time.monotonic() + 90
+    while f"stream run {run[:8]} has been reading since" not in (reason := _skip_reason(dagster)):
+        assert time.monotonic() < deadline, reason
+        time.sleep(1)
+
+    assert "the lake is at batch" in reason
+
+
+def _skip_reason(dagster: DagsterProcess) -> str:
+    ticks = dagster.ask(TICK)["sensorOrError"]["sensorState"]["ticks"]
+    return str(ticks[0]["skipReason"]) if ticks else ""
+
+
+def test_a_run_that_is_ended_in_the_ui_ends_and_the_next_one_goes_on(
+    settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection
+) -> None:
+    run = await_run(dagster, lambda run, status: status == "STARTED")
+
+    dagster.ask(f'mutation {{ terminateRun(runId: "{run}") {{ __typename }} }}')
+    ended = await_run(dagster, lambda newest, status: newest != run or status == "CANCELED")
+    buy(real_kafka, settings, 1_001)
+
+    assert ended == run
+    await_units(settings, 81, seconds=120)
+    assert newest_run(dagster)[0] != run
+    assert audit(Lake(settings.lake)).passed
+
+
+def test_a_run_whose_process_is_killed_is_replaced(
+    settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection
+) -> None:
+    run = await_run(dagster, lambda run, status: status == "STARTED")
+    workers = [
+        process
+        for process in psutil.Process(dagster.process.pid).children(recursive=True)
+        if "spawn_main" in " ".join(process.cmdline())
+    ]
+
+    for worker in workers:
+        worker.kill()
+    buy(real_kafka, settings, 1_002)
+
+    assert workers
+    await_units(settings, 82, seconds=180)
+    assert newest_run(dagster)[0] != run
+    assert audit(Lake(settings.lake)).passed
