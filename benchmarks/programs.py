@@ -79,11 +79,18 @@ def _used(roots: tuple[int, ...]) -> dict[tuple[int, str], float]:
 
 
 def _programs(roots: tuple[int, ...]) -> Iterator[tuple[str, psutil.Process]]:
-    """Each process with what it is, by the first two words of its command line, such as `salesinsights dashboard`."""
+    """Each process with what it is: `run`, or the first two words of its command line, as `salesinsights dashboard`."""
     for root in map(psutil.Process, roots):
         for process in (root, *root.children(recursive=True)):
             try:
-                words = [Path(word).name for word in process.cmdline()[1:] if not word.startswith("-")]
+                command = process.cmdline()
             except psutil.NoSuchProcess:
                 continue
-            yield " ".join(words[:2]), process
+            yield _name(command), process
+
+
+def _name(command: list[str]) -> str:
+    if any("multiprocessing" in word for word in command):  # Dagster starts a run as a spawned process
+        return "run"
+    words = [Path(word).name for word in command[1:] if not word.startswith("-")]
+    return "broker" if Path(command[0]).name == "java" else " ".join(words[:2])
