@@ -26,7 +26,7 @@ ASSET = """
 
 
 TICK = """
-{ sensorOrError(sensorSelector: {repositoryLocationName: "salesinsights_dagster", repositoryName: "__repository__",
+{ sensorOrError(sensorSelector: {repositoryLocationName: "salesinsights", repositoryName: "__repository__",
                                  sensorName: "kafka"}) {
     ... on Sensor { sensorState { ticks(limit: 1) { status skipReason } } } } }
 """
