@@ -7,10 +7,14 @@ Add here: how a frame or a file reaches DuckDB, and how the answer returns. Not 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import duckdb
 import polars as pl
 from arro3.core import Table
+
+SMALL_ROWS = 100_000
+"""Rows of a session that has no database of its own."""
 
 
 class SqlError(ValueError):
@@ -26,18 +30,16 @@ def duckdb_session(
     memory_limit: str = "1GB",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that sees `tables`, `variables` and files in `folders`. `setup` runs before settings are locked."""
-    connection = duckdb.connect()
+    tables = tables or {}
+    is_small = not setup and not folders and sum(frame.height for frame in tables.values()) <= SMALL_ROWS
+    connection = _shared_database().cursor() if is_small else _database(memory_limit)
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"SET memory_limit = '{memory_limit}'")
-        for name, frame in (tables or {}).items():
+        for name, frame in tables.items():
             connection.register(name, Table.from_arrow(frame))
         for name, number in (variables or {}).items():
             connection.execute(f"SET VARIABLE {name} = {int(number)}")
-        _lock(connection, folders)
-        for statement in setup:
-            connection.execute(statement)
-        connection.execute("SET lock_configuration = true")
+        if not is_small:
+            _lock(connection, folders, setup)
         yield connection
     except duckdb.Error as error:
         raise SqlError(str(error)) from error
@@ -45,12 +47,33 @@ def duckdb_session(
         connection.close()
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None:
+@cache
+def _shared_database() -> duckdb.DuckDBPyConnection:
+    """An empty database that lives as long as the process: a new one costs ten times what a small query costs.
+
+    What a session registers belongs to its cursor, and is gone with it. Large sessions would share the memory limit.
+    """
+    connection = _database("1GB")
+    _lock(connection, (), ())
+    return connection
+
+
+def _database(memory_limit: str) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    return connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, folders: Sequence[str], setup: Sequence[str]) -> None:
     quoted = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     connection.execute(f"SET allowed_directories = [{quoted}]")
     connection.execute("SET enable_external_access = false")
+    for statement in setup:
+        connection.execute(statement)
+    connection.execute("SET lock_configuration = true")
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from assets.tables import BRONZE_EVENTS
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables
 
-COMMIT_SECONDS = 2.0
+COMMIT_SECONDS = 2.5
 """The least distance of two commits. On average a payment waits half of it; half as much costs twice the CPU."""
 
 OTHERS_SECONDS = 5.0

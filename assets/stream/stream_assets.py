@@ -14,7 +14,6 @@ import dagster as dg
 from assets.bronze.bronze import next_offsets
 from assets.gold.gold import rebuild_gold, whole_batches
 from assets.progress.changed_days import changed_days, rows_per_day
-from assets.runs import charts
 from assets.runs.last_results import Happened, with_last_results
 from assets.runs.launched_by_hand import is_by_hand
 from assets.runs.verdict import Verdict
@@ -23,6 +22,7 @@ from assets.silver.silver import rebuild_silver
 from assets.silver.spans import in_whole_windows, spans_of_days, within
 from assets.stream import checks
 from assets.stream.compaction import compact
+from assets.stream.day_pictures import DayPictures
 from assets.stream.live_run import LIVE, Life, LiveRun
 from assets.stream.live_stream import LiveStream
 from assets.stream.micro_batch import micro_batches, open_stream
@@ -42,7 +42,7 @@ from assets.tables import (
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import LakeTable, ProgressMovedError, TableLayout
+from resources.lake_table import ProgressMovedError, TableLayout
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
 STREAMED = (*DAYS_OF_STREAM, SILVER_BATCHES)
@@ -137,7 +137,7 @@ def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> It
         def open_live() -> LiveStream:
             return LiveStream(open_stream(lake), reader, stream.clock, stream.batch_rows, stream.window_seconds)
 
-        tell = partial(_told, context, reader, stream, lake)
+        tell = partial(_told, context, reader, stream, lake, DayPictures(stream.clock))
         yield from LiveRun(context, open_live, stream.life, tell).happened()
         return
     tables = open_stream(lake)
@@ -148,7 +148,7 @@ def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> It
     except ProgressMovedError as other:
         context.log.info(f"{other}; this run does nothing more")
         return
-    yield from _told(context, reader, stream, lake, tables, summary)
+    yield from _told(context, reader, stream, lake, DayPictures(stream.clock), tables, summary)
 
 
 def _told(
@@ -156,6 +156,7 @@ def _told(
     reader: KafkaReader,
     stream: Stream,
     lake: Lake,
+    pictures: DayPictures,
     tables: OpenTables,
     summary: RunSummary,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
@@ -165,7 +166,7 @@ def _told(
     """
     told, last = told_batch(context.instance), whole_batches(tables)
     changed = changed_days(tables, told if told <= last else 0, last) if told != last else {}
-    yield from _materializations(tables, summary, changed, last)
+    yield from _materializations(tables, summary, changed, last, pictures)
     if summary.batches:
         yield from _check_results(tables, reader, stream, summary)
         context.log.info(f"compaction saved {compact(tables)} files")
@@ -184,7 +185,7 @@ def told_batch(instance: dg.DagsterInstance) -> int:
 
 
 def _materializations(
-    tables: Tables, summary: RunSummary, changed: Mapping[str, Mapping[date, int]], last: int
+    tables: Tables, summary: RunSummary, changed: Mapping[str, Mapping[date, int]], last: int, pictures: DayPictures
 ) -> Iterator[dg.AssetMaterialization]:
     """The changed days, and at the end the ledger, which says how far Dagster has been told."""
     if not changed:
@@ -193,19 +194,12 @@ def _materializations(
     pictured = sorted(changed[PRODUCT_SALES.name])[-PICTURED_DAYS:]
     for layout in DAYS_OF_STREAM:
         for day, rows in changed[layout.name].items():
-            picture = (
-                _picture(tables.table(PRODUCT_SALES_DAILY), day) if layout is PRODUCT_SALES and day in pictured else {}
-            )
+            is_pictured = layout is PRODUCT_SALES and day in pictured
+            picture = pictures.of(tables.table(PRODUCT_SALES_DAILY), day) if is_pictured else {}
             metadata = {**figures, "dagster/row_count": rows, **picture}
             yield dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat())
     metadata = {**figures, "dagster/row_count": tables.table(SILVER_BATCHES).rows, LAST_BATCH: last}
     yield dg.AssetMaterialization(key_of(SILVER_BATCHES), metadata=metadata)
-
-
-def _picture(sold: LakeTable, day: date) -> dict[str, dg.MetadataValue]:
-    sales = sold.read(PRODUCT_SALES_DAILY.on_days([day]), ["product_id", "brand", "revenue", "units"])
-    drawn = charts.draw_top_products(sales, day, day)
-    return {"top_products": dg.MetadataValue.md(charts.inline(drawn, "top products"))}
 
 
 def _check_results(

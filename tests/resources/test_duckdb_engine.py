@@ -33,3 +33,22 @@ def test_nothing_but_one_select_over_the_given_is_answered(statement: str, tmp_p
         query(connection, statement.format(folder=tmp_path))
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rows", [1, 200_000], ids=["in the shared database", "in one of its own"])
+def test_a_session_leaves_nothing_behind_and_is_locked(rows: int) -> None:
+    with duckdb_session({"t": pl.DataFrame({"a": range(rows)})}, {"factor": 10}) as connection:
+        query(connection, "SELECT count(*) FROM t")
+        with pytest.raises(SqlError):
+            query(connection, "SELECT * FROM read_csv('/etc/hostname')")
+    with duckdb_session() as connection:
+        assert query(connection, "SELECT getvariable('factor') AS factor")["factor"].to_list() == [None]
+        with pytest.raises(SqlError, match="t does not exist"):
+            query(connection, "SELECT * FROM t")
+
+
+def test_sessions_side_by_side_do_not_see_each_other() -> None:
+    with duckdb_session({"t": pl.DataFrame({"a": [1]})}) as one, duckdb_session({"t": pl.DataFrame({"a": [2]})}) as two:
+        answers = [query(connection, "SELECT a FROM t")["a"].to_list() for connection in (one, two)]
+
+    assert answers == [[1], [2]]
