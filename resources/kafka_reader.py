@@ -217,6 +217,8 @@ class Following:
         Raises KafkaException for what Kafka answers.
         """
         first = self._consumer.consume(1, timeout=seconds)
+        if not first:
+            return Chunk(MESSAGES.to_frame(), self._reading.reached)
         # Asked for more than there are, `consume` would wait for the others.
         more = self._consumer.consume(min(rows, _AT_ONCE) - 1, timeout=0) if first and rows > 1 else []
         self._reading.take([*first, *more])
@@ -256,11 +258,16 @@ class _Reading:
         self.open.difference_update(done)
         return done
 
+    @property
+    def reached(self) -> dict[int, int]:
+        """The next offset to read, per partition."""
+        return dict(self._reached)
+
     def chunk(self) -> Chunk:
         messages = pl.concat([_RAW.to_frame(), *self._frames])
         self._frames, self.waiting = [], 0
         milliseconds = pl.from_epoch("kafka_timestamp", time_unit="ms").dt.replace_time_zone("UTC")
-        return Chunk(messages.with_columns(milliseconds).cast(MESSAGES).rechunk(), dict(self._reached))
+        return Chunk(messages.with_columns(milliseconds).cast(MESSAGES).rechunk(), self.reached)
 
     def _note_end(self, message: Message) -> None:
         error = message.error()

@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="salesinsights")
 def main() -> None:
-    """Sales per product within 45 seconds of the payment, customer lifetime value, and every event kept.
+    """Sales per product seconds after the payment, customer lifetime value, and every event kept.
 
     \b
     A first look:

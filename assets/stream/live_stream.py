@@ -30,7 +30,7 @@ COMMIT_SECONDS = 2.5
 OTHERS_SECONDS = 5.0
 """For so long events wait that are no purchases, and offsets that hold no message."""
 
-WAIT_SECONDS = 0.25
+WAIT_SECONDS = 0.5
 """The longest wait in one step: so often a run can ask whether it is to end."""
 
 REFRESH_SECONDS = 30.0
