@@ -40,6 +40,9 @@ MESSAGES = pl.Schema(
 _RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
 """Messages as they are read; kafka_timestamp in milliseconds."""
 
+LATEST_MILLISECONDS = 253_402_300_799_999
+"""The end of the year 9999. A producer may set any 64 bits, such as microseconds; no tool shows a later time."""
+
 _AT_ONCE = 10_000
 """Messages that are taken from librdkafka in one call."""
 
@@ -266,7 +269,8 @@ class _Reading:
     def chunk(self) -> Chunk:
         messages = pl.concat([_RAW.to_frame(), *self._frames])
         self._frames, self.waiting = [], 0
-        milliseconds = pl.from_epoch("kafka_timestamp", time_unit="ms").dt.replace_time_zone("UTC")
+        within = pl.col("kafka_timestamp").clip(0, LATEST_MILLISECONDS)
+        milliseconds = pl.from_epoch(within, time_unit="ms").dt.replace_time_zone("UTC")
         return Chunk(messages.with_columns(milliseconds).cast(MESSAGES).rechunk(), self.reached)
 
     def _note_end(self, message: Message) -> None:

@@ -24,6 +24,8 @@ def input_sensor(context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[In
     running = run_in_flight(context.instance, PUBLISH.name)
     if running:
         return dg.SkipReason(f"run {running} is still publishing")
-    if not inbox.folder.ready(time.time()):
-        return dg.SkipReason(f"no complete CSV file in {inbox.folder.path}")
-    return dg.RunRequest()
+    now = time.time()
+    if inbox.folder.ready(now):
+        return dg.RunRequest()
+    others = "; ".join(f"{name}: {why}" for name, why in inbox.folder.waiting(now).items())
+    return dg.SkipReason(f"no complete CSV file in {inbox.folder.path}" + (f". Not taken: {others}" if others else ""))

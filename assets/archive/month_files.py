@@ -4,19 +4,19 @@ Add here: a file format. Not here: what a line means (`events.csv_line_parser`),
 """
 
 import csv
-import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import polars as pl
 import polars.selectors as cs
 
+from assets.events.csv_file import BYTE_ORDER_MARK, opened, unpacked
 from assets.events.csv_header import BrokenFileError, checked_header
 
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -27,7 +27,6 @@ LINES = pl.Schema({"offset": pl.Int64(), "value": pl.Binary()})
 
 BLOCK_BYTES = 16 * 2**20
 ROWS_AT_ONCE = 250_000
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class ArchiveFileError(ValueError):
@@ -54,14 +53,18 @@ class MonthFile:
 
     @cached_property
     def header(self) -> bytes:
-        """The names of the columns, as a CSV line. Raises BrokenFileError if not UTF-8, or as `checked_header`."""
+        """The columns' names, as a CSV line. Raises BrokenFileError if it can't be read, or as `checked_header`."""
         if self.path.suffix == ".parquet":
             line = _csv_line(pl.read_parquet_schema(self.path))
         else:
-            with self._open() as content:
+            with opened(self.path) as content:
                 line = content.readline().rstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK)
         try:
             names = next(csv.reader([line.decode()]), [])
+        except csv.Error as error:
+            raise BrokenFileError(
+                f"{self.path.name}, line 1: the header is not CSV ({error}): save the file with line feeds as line ends"
+            ) from error
         except UnicodeDecodeError as error:
             raise BrokenFileError(
                 f"{self.path.name}, line 1: the header is not UTF-8 ({error}): save the file as UTF-8"
@@ -77,14 +80,11 @@ class MonthFile:
         read = self._parquet_lines() if self.path.suffix == ".parquet" else self._csv_lines()
         try:
             yield from read
-        except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+        except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
             raise ArchiveFileError(f"{self.path} can't be read: {error}. Copy it again") from error
 
-    def _open(self) -> BinaryIO:
-        return cast("BinaryIO", gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb"))
-
     def _csv_lines(self) -> Iterator[pl.DataFrame]:
-        with self._open() as content:
+        with unpacked(self.path) as content:
             content.readline()
             number, rest = 2, b""
             while block := content.read(BLOCK_BYTES):

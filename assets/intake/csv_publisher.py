@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
+from confluent_kafka import KafkaError, KafkaException
+
+from assets.events.csv_file import BLANKS, BYTE_ORDER_MARK, LONGEST_FIELD, opened, shown
 from assets.events.csv_header import BrokenFileError, checked_header
 from assets.tables.topics import events_topic, files_topic
 from resources.kafka_connection import KafkaConnection
@@ -21,6 +25,10 @@ from resources.kafka_writer import Message, OnceWriter
 
 LEAST_SECONDS, LEAST_BYTES_PER_SECOND = 30, 1_000_000
 """Kafka aborts a publication that takes longer than this, so a killed one does not make readers wait for long."""
+
+
+class FileChangedError(RuntimeError):
+    """The file is still being written; nothing of it was published."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +53,33 @@ def publish_csv(
 
     Idempotent: a file is known by its name and content. `on_row` is called with the rows so far, every thousand rows
     and at the end. It may slow the publication down, to `paced_seconds` for the file.
-    Raises BrokenFileError (then no row is visible) and KafkaException if Kafka fails.
+    Raises BrokenFileError, or FileChangedError if the file is still being written (then no row is visible), and
+    KafkaException if Kafka fails.
     """
     events, files = events_topic(topic), files_topic(topic)
     for needed in (events, files):
         ensure_topic(connection, needed)
-    sha256 = _sha256(path)
+    sha256, name = _sha256(path), shown(path)
     sent = _Counter(on_row)
-    receipt = {"file": path.name, "sha256": sha256, "published_at": now.isoformat()}
+    receipt = {"file": name, "sha256": sha256, "published_at": now.isoformat()}
     seconds = LEAST_SECONDS + path.stat().st_size / LEAST_BYTES_PER_SECOND + paced_seconds
     writer = OnceWriter(connection, events.name, files.name, transaction_seconds=seconds)
-    is_new = writer.publish(f"{path.name}:{sha256}", sent.count(messages_of(path)), json.dumps(receipt).encode())
-    return Publication(path.name, sha256, sent.rows, is_new)
+    try:
+        is_new = writer.publish(f"{name}:{sha256}", sent.count(_unchanged(path, sha256)), json.dumps(receipt).encode())
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+            raise
+        raise BrokenFileError(
+            f"{name}, row {sent.rows}: larger than a message may be: shorten it, or raise the topic's max.message.bytes"
+        ) from error
+    return Publication(name, sha256, sent.rows, is_new)
+
+
+def _unchanged(path: Path, sha256: str) -> Iterator[Message]:
+    """The messages of a file. Raises FileChangedError at the end if it has changed meanwhile: nothing is published."""
+    yield from messages_of(path)
+    if _sha256(path) != sha256:
+        raise FileChangedError(f"{shown(path)} changed while it was read: it is published once it is complete")
 
 
 def messages_of(path: Path) -> Iterator[Message]:
@@ -64,20 +87,32 @@ def messages_of(path: Path) -> Iterator[Message]:
 
     Raises BrokenFileError at the first line that is not a row of the header's columns.
     """
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines, strict=True)
+    csv.field_size_limit(LONGEST_FIELD)
+    name = shown(path)
+    with opened(path) as content:
+        rows = csv.reader(_lines(content, name), strict=True)
         try:
-            header = checked_header(path.name, next(rows, []))
+            header = checked_header(name, next(rows, []))
             user = header.index("user_id")
             for row in rows:
+                if len(row) <= 1 and not "".join(row).strip(BLANKS):
+                    continue
                 if len(row) != len(header):
-                    raise BrokenFileError(f"{path.name}, line {rows.line_num}: {len(row)} columns, not {len(header)}")
+                    raise BrokenFileError(f"{name}, line {rows.line_num}: {len(row)} columns, not {len(header)}")
                 event = {name: text or None for name, text in zip(header, row, strict=True)}
                 yield row[user].encode(), json.dumps(event, ensure_ascii=False).encode()
-        except UnicodeDecodeError as error:
-            raise BrokenFileError(f"{path.name}, after line {rows.line_num}: not UTF-8 ({error.reason})") from error
         except csv.Error as error:
-            raise BrokenFileError(f"{path.name}, line {rows.line_num}: not CSV ({error})") from error
+            raise BrokenFileError(f"{name}, line {rows.line_num}: not CSV ({error})") from error
+
+
+def _lines(content: BinaryIO, name: str) -> Iterator[str]:
+    for number, line in enumerate(content, 1):
+        try:
+            yield (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).decode()
+        except UnicodeDecodeError as error:
+            raise BrokenFileError(
+                f"{name}, line {number}: not UTF-8 ({error.reason}): save the file as UTF-8"
+            ) from error
 
 
 def _sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
 import polars as pl
 import pytest
+from confluent_kafka import Producer
 
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
@@ -44,3 +45,24 @@ def test_a_broker_that_is_down_is_named_with_the_remedy() -> None:
 
     with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1 did not answer .*salesinsights kafka status"):
         reader.state()
+
+
+@pytest.mark.parametrize(
+    ("stamp", "read_as"),
+    [
+        (1_700_000_000_123, "2023-11-14T22:13:20.123000+00:00"),
+        (1_700_000_000_123_000, "9999-12-31T23:59:59.999000+00:00"),
+        (2**62, "9999-12-31T23:59:59.999000+00:00"),
+    ],
+    ids=["milliseconds", "microseconds", "nonsense"],
+)
+def test_a_time_that_no_tool_can_show_is_the_latest_that_they_can(
+    mock_kafka: MockKafka, topic: str, stamp: int, read_as: str
+) -> None:
+    producer = Producer(mock_kafka.connection.options())
+    producer.produce(topic, b"x", partition=0, timestamp=stamp)
+    assert producer.flush(20) == 0
+
+    (messages,) = read(MockTopicReader(mock_kafka.connection, topic), {0: 0}, {0: 1})
+
+    assert messages["kafka_timestamp"][0].isoformat() == read_as

@@ -3,6 +3,7 @@
 Add here: how tests write and read them. Not here: a test.
 """
 
+import time
 from pathlib import Path
 
 from resources.kafka_connection import KafkaConnection
@@ -22,5 +23,7 @@ def a_file(folder: Path, name: str, rows: int, last: str = "") -> Path:
 
 def visible(kafka: KafkaConnection, topic: str) -> list[bytes]:
     reader = KafkaReader(kafka, topic)
+    while reader.undecided():  # Kafka answers a commit before it has written its markers
+        time.sleep(0.1)
     state = reader.state()
     return [value for chunk in reader.read(state.start, state.end, 10_000) for value in chunk.messages["value"]]
