@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Table
@@ -208,8 +209,10 @@ class LakeTable:
         self._write(lambda: self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False))
 
     def file_uris(self, where: str | None = None) -> list[str]:
-        """The data files, or only those that may hold rows for which `where` holds."""
-        return self._delta.file_uris(file_pruning_predicate=where)
+        """The data files, or those that may hold rows for which `where` holds: paths, or URIs in an object store."""
+        uris = self._delta.file_uris(file_pruning_predicate=where)
+        # Delta Lake encodes what is unusual in a path, which no reader of files decodes.
+        return [unquote(uri) if is_local(uri) else uri for uri in uris]
 
     def append(self, rows: Rows, progress: Mapping[str, int]) -> None:
         """Add `rows`, a frame or many that are written as they come, and set `progress`, in one commit.

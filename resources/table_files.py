@@ -7,7 +7,6 @@ Add here: a way to read that goes by files. Not here: which rows are wanted (`as
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from urllib.parse import unquote
 
 import polars as pl
 
@@ -77,7 +76,7 @@ def _scan(table: LakeTable, files: Sequence[str]) -> pl.LazyFrame:
     schema = table.layout.schema
     days = {name: schema[name] for name in table.layout.partition_by}
     return pl.scan_parquet(
-        [unquote(file) for file in files],
+        list(files),
         schema={name: kind for name, kind in schema.items() if name not in days},
         hive_partitioning=bool(days),
         hive_schema=days or None,

@@ -21,6 +21,9 @@ SECONDS_A_DAY = 86_400
 EARLIEST_DAY = date(2019, 1, 1)
 """The first day whose events the contract accepts."""
 
+UNUSABLE = set("%[]\\")
+"""What a path may not have: Delta Lake takes it for something else. All other characters are tried in tests."""
+
 LONGEST_STREAM = 100
 """Minutes. Dagster ends a run after two hours (`max_runtime_seconds`), as one that hangs."""
 
@@ -91,6 +94,9 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if env is None else env
     home = Path(env.get("SALESINSIGHTS_HOME") or CHECKOUT / ".salesinsights").expanduser().absolute()
+    lake = env.get("SALESINSIGHTS_LAKE") or str(home / "lake")
+    for name, place in (("SALESINSIGHTS_HOME", str(home)), ("SALESINSIGHTS_LAKE", lake)):
+        _check_path(name, place)
     window_seconds = _whole_number(env, "SALESINSIGHTS_WINDOW_SECONDS", 45)
     if SECONDS_A_DAY % window_seconds:
         raise SettingsError(
@@ -102,7 +108,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("SALESINSIGHTS_TOPIC=archive names the archive's rows in the lake: choose another name")
     return Settings(
         home=home,
-        lake=env.get("SALESINSIGHTS_LAKE") or str(home / "lake"),
+        lake=lake,
         kafka=_kafka(env),
         topic=topic,
         window_seconds=window_seconds,
@@ -121,6 +127,14 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
             _whole_number(env, "SALESINSIGHTS_CART_MINUTES", 60), _whole_number(env, "SALESINSIGHTS_CART_DAYS", 30)
         ),
     )
+
+
+def _check_path(name: str, place: str) -> None:
+    found = sorted(set(place) & UNUSABLE)
+    if "://" not in place and found:
+        raise SettingsError(
+            f"{name}={place} has {' and '.join(found)} in its path, which Delta Lake can't read: choose another folder"
+        )
 
 
 def _stream_minutes(env: Mapping[str, str]) -> int:
