@@ -21,8 +21,8 @@ SECONDS_A_DAY = 86_400
 EARLIEST_DAY = date(2019, 1, 1)
 """The first day whose events the contract accepts."""
 
-UNUSABLE = set("%[]\\")
-"""What a path may not have: Delta Lake takes it for something else. All other characters are tried in tests."""
+UNUSABLE = set("%[]\\=")
+"""What a path may not have: those who read the lake take it for an escape, a pattern or a partition."""
 
 LONGEST_STREAM = 100
 """Minutes. Dagster ends a run after two hours (`max_runtime_seconds`), as one that hangs."""
@@ -133,7 +133,7 @@ def _check_path(name: str, place: str) -> None:
     found = sorted(set(place) & UNUSABLE)
     if "://" not in place and found:
         raise SettingsError(
-            f"{name}={place} has {' and '.join(found)} in its path, which Delta Lake can't read: choose another folder"
+            f"{name}={place} has {' and '.join(found)} in its path, which can't be read: choose another folder"
         )
 
 

@@ -31,9 +31,9 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_STREAM_MINUTES": "101"}, "is not a whole number from 0 to 100"),
         ({"SALESINSIGHTS_STREAM_MINUTES": "-1"}, "with 0 each run reads one backlog"),
         ({"SALESINSIGHTS_STREAM_IDLE_MINUTES": "0"}, "unset it for 30"),
-        ({"SALESINSIGHTS_HOME": "/srv/50%"}, "HOME=/srv/50% has % in its path, which Delta Lake can't read: choose"),
+        ({"SALESINSIGHTS_HOME": "/srv/50%"}, "HOME=/srv/50% has % in its path, which can't be read: choose"),
         ({"SALESINSIGHTS_LAKE": "/srv/[a]"}, r"LAKE=/srv/\[a\] has \[ and \] in its path"),
-        ({"SALESINSIGHTS_LAKE": "/srv/a\\b"}, "in its path, which Delta Lake can't read"),
+        ({"SALESINSIGHTS_LAKE": "/srv/a\\b"}, "in its path, which can't be read"),
         ({"SALESINSIGHTS_BATCH_ROWS": "-3"}, "SALESINSIGHTS_BATCH_ROWS"),
         ({"SALESINSIGHTS_DAGSTER_DB": "mysql://shop:secret@db/x"}, "SALESINSIGHTS_DAGSTER_DB is not the URL of a Post"),
         (
