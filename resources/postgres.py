@@ -117,8 +117,20 @@ def postgres_tables(url: str, schema: str) -> Iterator[PostgresTables]:
     except ImportError as missing:
         raise PostgresError("the driver is missing: pip install 'salesinsights[postgres]'") from missing
     try:
-        options = {"connect_timeout": 5, "options": SERVER_OPTIONS, "tcp_user_timeout": 30_000}
-        with closing(psycopg2.connect(url, application_name="salesinsights", **options)) as connection, connection:
+        options = {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 30_000,
+            "options": SERVER_OPTIONS,
+            "application_name": "salesinsights",
+            "client_encoding": "UTF8",
+        }
+        with closing(psycopg2.connect(url, **options)) as connection, connection:
+            encoding = connection.get_parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise PostgresError(
+                    f"PostgreSQL: the database's encoding is {encoding}, which can't hold every brand: create one with "
+                    "ENCODING 'UTF8' TEMPLATE template0, and set SALESINSIGHTS_POSTGRES to it"
+                )
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('salesinsights'))")
                 # Even IF NOT EXISTS needs the right to create schemas; we need that right only the first time.

@@ -11,6 +11,7 @@ import click
 from salesinsights_dagster.commands.errors import exit_with_remedy
 
 COMMANDS = {
+    "accept-loss": "salesinsights_dagster.commands.accept_loss:accept_loss",
     "audit": "salesinsights_dagster.commands.audit:audit",
     "backfill": "salesinsights_dagster.commands.backfill:backfill",
     "customer": "salesinsights_dagster.commands.customer:customer",

@@ -18,11 +18,14 @@ from assets.bronze.avro_schemas import schemas_of
 from assets.events.message_parser import parse_events
 from assets.progress.batches import BATCH, batch_of
 from assets.tables import BRONZE_EVENTS
-from resources.kafka_reader import Chunk, KafkaReader, TopicState
+from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables, Tables
 from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
 
 INGESTED_AT = "batch/ingested_at"
+
+LOSS = "batch/loss"
+"""The number of the last batch whose offsets were given up."""
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,6 +48,8 @@ class Batch:
     end: Mapping[int, int]
     events: pl.DataFrame
     ingested_at: datetime
+    is_loss: bool = False
+    """Whether its offsets were given up: Kafka had deleted their messages before they were read."""
 
 
 def _next(topic: str, partition: int) -> str:
@@ -77,7 +82,14 @@ def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, 
     cursor = {partition: bronze.progress(_next(topic, partition)) for partition in state.end}
     lost = [_lost(partition, cursor[partition], state, begun=begun) for partition in sorted(cursor)]
     if any(lost):
-        raise OffsetsLostError(f"topic {topic} lost offsets that were never read: {', '.join(filter(None, lost))}")
+        is_cut = any(at is not None and at > state.end[partition] for partition, at in cursor.items())
+        remedy = (
+            "Kafka lost what the lake has read: to go on, give the topic another name and set SALESINSIGHTS_TOPIC"
+            if is_cut
+            else "To give them up and go on: salesinsights accept-loss"
+        )
+        named = ", ".join(filter(None, lost))
+        raise OffsetsLostError(f"topic {topic} lost offsets that were never read: {named}. {remedy}")
     return {partition: state.start[partition] if at is None else at for partition, at in cursor.items()}
 
 
@@ -123,6 +135,41 @@ def commit_batch(tables: OpenTables, topic: str, state: TopicState, chunk: Chunk
     return Batch(number, topic, start, chunk.reached, events, now)
 
 
+def lost_ranges(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, tuple[int, int]]:
+    """The offsets [start, end) per partition that Kafka deleted before they were read.
+
+    Raises OffsetsLostError if the topic was recreated, or ends before what the lake has read: then there is no place to
+    go on.
+    """
+    try:
+        next_offsets(bronze, topic, state)
+    except OffsetsLostError:
+        if bronze.progress(_identity(topic)) != _fingerprint(state.topic_id):
+            raise
+        at = {partition: bronze.progress(_next(topic, partition)) or 0 for partition in state.end}
+        if any(offset > state.end[partition] for partition, offset in at.items()):
+            raise
+        return {p: (offset, state.start[p]) for p, offset in sorted(at.items()) if offset < state.start[p]}
+    return {}
+
+
+def accept_loss(
+    tables: OpenTables, topic: str, state: TopicState, lost: Mapping[int, tuple[int, int]], now: datetime
+) -> Batch:
+    """Commit a batch without messages for these lost ranges, so that the next one starts after them.
+
+    Raises ProgressMovedError if another run committed first.
+    """
+    bronze = tables.table(BRONZE_EVENTS)
+    number = batch_of(bronze) + 1
+    kept = {partition: _cursor(bronze, topic, partition, state) for partition in state.end}
+    start, end = ({**kept, **{partition: ends[place] for partition, ends in lost.items()}} for place in (0, 1))
+    events = _bronze_rows(parse_events(MESSAGES.to_frame()), topic, number, now)
+    progress = _progress(topic, state, number, start, end)
+    _append(tables, events, {**progress, INGESTED_AT: _microseconds(now), LOSS: number})
+    return Batch(number, topic, start, end, events, now, is_loss=True)
+
+
 def _cursor(bronze: LakeTable, topic: str, partition: int, state: TopicState) -> int:
     at = bronze.progress(_next(topic, partition))
     return state.start[partition] if at is None else at
@@ -166,6 +213,7 @@ def last_batch(bronze: LakeTable, topic: str) -> Batch:
         {partition: bronze.progress(_next(source, partition)) or 0 for partition in partitions},
         parse_events(rows, schemas_of(bronze)),
         _EPOCH + timedelta(microseconds=bronze.progress(INGESTED_AT) or 0),
+        is_loss=bronze.progress(LOSS) == number,
     )
 
 

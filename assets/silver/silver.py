@@ -150,11 +150,13 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
         ranges = ranges.join(counted, on="partition", how="left", maintain_order="left").with_columns(
             pl.col(name).fill_null(0)
         )
+    without = pl.col("end_offset") - pl.col("start_offset") - pl.col("messages")
     days = outcome.accepted.group_by("partition").agg(days=pl.col("event_date").unique().sort())
     return ranges.join(days, on="partition", how="left").with_columns(
         batch=pl.lit(batch.number),
         source=pl.lit(batch.source),
-        markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages"),
+        markers=pl.lit(0, pl.Int64) if batch.is_loss else without,
+        lost=without if batch.is_loss else pl.lit(0, pl.Int64),
         days=pl.col("days").fill_null([]),
         ingested_at=pl.lit(batch.ingested_at),
     )

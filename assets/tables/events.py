@@ -145,6 +145,7 @@ SILVER_BATCHES = Table(
             "end_offset": pl.Int64(),
             "messages": pl.Int64(),
             "markers": pl.Int64(),
+            "lost": pl.Int64(),
             "accepted": pl.Int64(),
             "quarantined": pl.Int64(),
             "duplicates": pl.Int64(),
@@ -160,6 +161,7 @@ SILVER_BATCHES = Table(
         "start_offset": "the first offset of the batch",
         "end_offset": "the offset after the last one of the batch",
         "messages": "messages read",
+        "lost": "offsets that were given up: Kafka had deleted their messages; null in batches of older releases",
         "markers": "offsets without a message: transaction markers, aborted records, messages of forgotten users",
     },
 )

@@ -22,6 +22,7 @@ _TOTALS = """
 SELECT coalesce(max(batch), 0) AS batches, coalesce(sum(messages), 0) AS messages,
        coalesce(sum(accepted), 0) AS accepted, coalesce(sum(quarantined), 0) AS quarantined,
        coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(markers), 0) AS markers,
+       coalesce(sum(lost), 0) AS lost,
        (SELECT count(*) FROM bronze_archive_months) AS archive_months,
        (SELECT coalesce(sum(lines), 0) FROM bronze_archive_months) AS archive_lines
 FROM silver_batches WHERE batch <= getvariable('silver_events_batch')

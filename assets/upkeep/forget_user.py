@@ -184,7 +184,7 @@ def _restate_batches(lake: Lake, batches: list[int]) -> None:
         ledger = ledger.drop(name).join(counted, on=["batch", "partition"], how="left")
     restated = ledger.with_columns(pl.col(*_COUNTED).fill_null(0)).with_columns(
         duplicates=pl.col("messages") - pl.col("accepted") - pl.col("quarantined"),
-        markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages"),
+        markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages") - pl.col("lost").fill_null(0),
     )
     last = batch_of(lake.table(SILVER_BATCHES))
     again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))

@@ -12,16 +12,19 @@ from confluent_kafka.admin import AdminClient
 
 from assets.bronze.bronze import OffsetsLostError
 from assets.stream import micro_batch
+from assets.stream.lost_offsets import give_up, losses
+from assets.stream.micro_batch import open_stream
 from assets.stream.stream_assets import Stream
-from assets.tables import BRONZE_EVENTS
+from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS
 from assets.tables.topics import events_topic
+from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
 from tests.conftest import event
-from tests.faults.interleaving import kinds, once_after, together
-from tests.lakes import run
+from tests.faults.interleaving import crash_before, kinds, once_after, together
+from tests.lakes import rows, run
 
 pytestmark = pytest.mark.kafka
 
@@ -75,3 +78,45 @@ def test_a_reader_that_may_start_elsewhere_would_pass_over_them(
     (receipt,) = run(lake, stream)
 
     assert receipt.outcome.counts["messages"] == 3
+
+
+@pytest.mark.usefixtures("lost_on_the_way")
+@pytest.mark.parametrize("is_killed", [False, True], ids=["", "killed after bronze"])
+def test_a_loss_that_is_given_up_is_in_the_ledger_and_the_stream_goes_on(
+    lake: Lake, stream: Stream, monkeypatch: pytest.MonkeyPatch, is_killed: bool
+) -> None:
+    together(lambda: run(lake, stream))
+    lost = losses(lake, stream.open_reader())
+
+    def accept() -> None:
+        give_up(open_stream(lake), stream.open_reader(), lost, stream.clock, stream.window_seconds)
+
+    if is_killed:
+        crash_before(monkeypatch, micro_batch.Layers, "refine", accept)
+    else:
+        accept()
+    run(lake, stream)
+
+    assert lost == {0: (3, 7)}
+    assert losses(lake, stream.open_reader()) == {}
+    assert rows(lake, SILVER_EVENTS)["user_id"].sort().to_list() == [0, 1, 2, 7, 8, 9]
+    ledger = rows(lake, SILVER_BATCHES).filter(partition=0).sort("batch")
+    assert ledger.select("start_offset", "end_offset", "messages", "lost").rows() == [
+        (0, 3, 3, 0),
+        (3, 7, 0, 4),
+        (7, 10, 3, 0),
+    ]
+    found = audit(lake)
+    assert (found.passed, found.totals["lost"]) == (True, 4)
+
+
+@pytest.mark.usefixtures("lost_on_the_way")
+def test_the_error_names_the_way_on(lake: Lake, stream: Stream) -> None:
+    together(lambda: run(lake, stream))
+
+    with pytest.raises(OffsetsLostError, match="To give them up and go on: salesinsights accept-loss"):
+        run(lake, stream)
+
+
+def test_nothing_lost_is_nothing_to_give_up(lake: Lake, stream: Stream) -> None:
+    assert losses(lake, stream.open_reader()) == {}

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn
 
 from assets.serving.duckdb_file import served_tables
 from assets.serving.postgres_replica import PostgresReplica
@@ -126,3 +127,28 @@ def test_a_database_that_is_away_is_an_error_without_the_password(lake: Lake, ur
         with pytest.raises(ReplicaError, match=says) as caught:
             act()
         assert "hunter2" not in f"{caught.value}{caught.value.__cause__}{copy!r}"
+
+
+def test_a_database_in_another_encoding_is_refused_with_the_remedy(server: str, lake: Lake) -> None:
+    with closing(psycopg2.connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    GoldStates(lake, seed=6).move()
+
+    with pytest.raises(ReplicaError, match=r"encoding is LATIN1.*ENCODING 'UTF8'"):
+        PostgresReplica(make_dsn(server, dbname="latin")).catch_up(lake, NOW)
+
+
+def test_the_encoding_of_a_users_environment_changes_nothing(
+    copy: PostgresReplica, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = GoldStates(lake, seed=7)
+    for _ in range(12):
+        states.move()
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+
+    copy.catch_up(lake, NOW)
+    monkeypatch.delenv("PGCLIENTENCODING")
+
+    assert_equal(copy.url, lake)
