@@ -132,9 +132,9 @@ class LiveRun:
 
 
 def has_successor(context: dg.AssetExecutionContext) -> bool:
-    """Whether a newer run of the same job is at work."""
+    """Whether a newer run that stays is at work. One that reads a single backlog takes nothing over."""
     mine = context.instance.get_run_record_by_id(context.run.run_id)
-    started = dg.RunsFilter(job_name=context.job_name, statuses=[dg.DagsterRunStatus.STARTED])
+    started = dg.RunsFilter(tags={LIVE: "true"}, statuses=[dg.DagsterRunStatus.STARTED])
     return mine is not None and any(
         record.create_timestamp > mine.create_timestamp for record in context.instance.get_run_records(started)
     )

@@ -114,13 +114,31 @@ def test_an_old_run_reads_until_its_successor_is_there(
     assert rows(lake, SILVER_EVENTS).height == 2
 
 
-def test_a_newer_run_of_the_job_is_a_successor(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
+def test_a_newer_run_that_stays_is_a_successor(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
     publish(event())
     with dg.DagsterInstance.ephemeral() as instance:
-        other = dg.DagsterRun("stream", run_id="1" * 36, status=dg.DagsterRunStatus.STARTED)
+        other = dg.DagsterRun("stream", run_id="1" * 36, status=dg.DagsterRunStatus.STARTED, tags={LIVE: "true"})
         later(1.5, lambda: instance.add_run(other))
         old = replace(live, life=Life(timedelta(0), HOUR))
         assert execute(lake, old, instance, tags={LIVE: "true"}).success
+
+
+def test_a_newer_run_of_a_single_backlog_takes_nothing_over(
+    lake: Lake, live: Stream, publish: Callable[..., None]
+) -> None:
+    publish(event())
+
+    def by_hand() -> None:
+        instance.add_run(dg.DagsterRun("stream", run_id="1" * 36, status=dg.DagsterRunStatus.STARTED))
+        publish(event(user_id=2))
+        run(lake, live)
+        publish(event(user_id=3))
+
+    later(1.5, by_hand)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert execute(lake, live, instance, tags={LIVE: "true"}).success
+
+    assert rows(lake, PRODUCT_SALES)["units"].sum() == 3
 
 
 def test_a_replica_that_fails_for_long_fails_the_run(
