@@ -40,7 +40,7 @@ class _Change:
         """The rows of a table with the change applied; untouched rows stay unchanged."""
         mine, keys = self.touched[layout.name], layout.key
         changes = (self.after[layout.name], taken_off(self.before[layout.name]))
-        return added(layout, [held, *(rows.join(mine, on=keys, how="semi") for rows in changes)])
+        return added(layout, [held, *(rows.join(mine, on=keys, how="semi", nulls_equal=True) for rows in changes)])
 
 
 def advance_gold(tables: OpenTables, window_seconds: int) -> None:

@@ -52,7 +52,7 @@ def changes_since(lake: Lake, table: LakeTable, held: TableVersion | None) -> Ch
     old, new = rows_that_differ(before, table)
     keys = table.layout.key
     changed = new.join(old, on=list(table.layout.schema), how="anti", nulls_equal=True)
-    return Changes(changed, old.select(keys).join(new, on=keys, how="anti"))
+    return Changes(changed, old.select(keys).join(new, on=keys, how="anti", nulls_equal=True))
 
 
 def _marked(lake: Lake, layout: TableLayout, held: TableVersion) -> LakeTable | None:
