@@ -28,12 +28,12 @@ contract = types.ModuleType("assets.events.contract")
 exec(source.replace(line, new_line), contract.__dict__)
 sys.modules["assets.events.contract"] = contract
 from datetime import UTC, datetime
-from assets.stream.micro_batch import open_stream, stream
+from assets.stream.micro_batch import micro_batches, open_stream
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from tests.resources.mock_kafka import MockTopicReader
 reader = MockTopicReader(KafkaConnection(servers), topic)
-list(stream(open_stream(Lake(root)), reader, lambda: datetime.now(UTC), 1000, 45))
+list(micro_batches(open_stream(Lake(root)), reader, lambda: datetime.now(UTC), 1000, 45))
 """
 
 

@@ -151,7 +151,7 @@ def test_a_recreated_topic_stops_the_stream(lake: Lake, stream: Stream, mock_kaf
     reader = MockTopicReader(mock_kafka.connection, topic)
     reader.topic_id = "second"
 
-    with pytest.raises(OffsetsLostError, match=r"deleted and recreated\. The lake had read partition 0 to offset 1;"):
+    with pytest.raises(OffsetsLostError, match=r"deleted and recreated\. The lake had read partition 0 to offset 1,"):
         list(micro_batches(open_stream(lake), reader, stream.clock, stream.batch_rows, stream.window_seconds))
 
 
