@@ -1,7 +1,7 @@
-"""What an engineer is to be told of the stream: it stands still, falls behind, lost offsets, or refuses too much.
+"""The stream's alarms: it stands still, falls behind, lost offsets, or refuses too much.
 
-Each alarm has a name and says what is the matter, None where nothing is. One that can't be judged now is left out.
-Add here: an alarm about the lake or Kafka. Not here: failed runs and checks, and who is told (`sensors.alert_sensor`).
+Each alarm has a name and a text, None if all is well. An alarm that can't be judged now is left out.
+Add here: an alarm about the lake or Kafka. Not here: failed runs and checks, or who is told (`sensors.alert_sensor`).
 """
 
 from collections.abc import Callable, Mapping
@@ -19,13 +19,13 @@ from resources.lake import Lake
 Alarms = Mapping[str, str | None]
 
 STALLED_AFTER = timedelta(minutes=2)
-"""Four polls: with events waiting, a stream that is fine has brought a batch by then."""
+"""Four polls: if events wait, a healthy stream has committed a batch by then."""
 
 LAG_LIMIT = 500_000
-"""Messages: more than a few batches, so that the stream won't be through within a minute or so."""
+"""Messages: more than a few batches, which take longer than a minute or so."""
 
 FLOOD_BATCHES, FLOOD_SHARE, FLOOD_LEAST = 10, 0.05, 100
-"""A flood of refusals: so large a share of so many batches, and at least so many messages."""
+"""A flood of refusals: this share of the messages in this many batches, and at least this many messages."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is checked after every micro-batch, each as a function from the lake to a verdict.
+"""The checks of the newest batches, each a function from the lake to a verdict.
 
 Add here: a promise that a batch can be held to. Not here: the proof over the whole history (`audit`).
 """
@@ -19,11 +19,11 @@ LATENCY_LIMIT = 45.0
 """Seconds from Kafka append to gold."""
 
 LAG_LIMIT = 60.0
-"""Seconds between the newest event that silver holds and the moment of the batch, while events arrive."""
+"""Seconds between the newest event in silver and the time of the batch, while events arrive."""
 
 
 def offsets_contiguous(tables: Tables, last_batches: int) -> Verdict:
-    """The newest batches start, in every partition, where the batch before ended."""
+    """In every partition, each of the newest batches starts where the one before it ended."""
     rows = _ledger(tables, last_batches + 1).sort("source", "partition", "batch")
     before = pl.col("end_offset").shift(1).over("source", "partition")
     torn = rows.with_columns(expected=before).filter(pl.col("expected") != pl.col("start_offset"))
@@ -31,7 +31,7 @@ def offsets_contiguous(tables: Tables, last_batches: int) -> Verdict:
 
 
 def messages_accounted_for(tables: Tables, last_batches: int) -> Verdict:
-    """P3: messages read = accepted + quarantined + duplicates, in each of the newest batches."""
+    """In each of the newest batches, messages read = accepted + quarantined + duplicates."""
     rows = _ledger(tables, last_batches)
     parts = pl.col("accepted") + pl.col("quarantined") + pl.col("duplicates")
     wrong = rows.filter((parts != pl.col("messages")) | (pl.col("markers") < 0))
@@ -45,7 +45,7 @@ def _ledger(tables: Tables, last_batches: int) -> pl.DataFrame:
 
 
 def no_duplicate_events(tables: Tables, where: str) -> Verdict:
-    """No two rows of silver, among those for which `where` holds, are the same event."""
+    """No two rows of silver are the same event, among the rows for which `where` holds."""
     rows = tables.table(SILVER_EVENTS).read(where, ["event_date", "event_id", *EVENT])
     named = rows.filter(pl.col("event_id").is_not_null())
     unnamed = rows.filter(pl.col("event_id").is_null())
@@ -72,7 +72,7 @@ def revenue_matches_silver(tables: Tables, windows: pl.DataFrame) -> Verdict:
 
 
 def event_time_lag(newest_event: datetime | None, now: datetime) -> Verdict:
-    """The newest event is no older than LAG_LIMIT: the shop's clock, its producer and this stream keep up."""
+    """The newest event is at most LAG_LIMIT seconds old: the shop's clock, its producer and the stream keep up."""
     if newest_event is None:
         return Verdict(True, {"seconds": None})
     seconds = (now - newest_event).total_seconds()
@@ -80,21 +80,21 @@ def event_time_lag(newest_event: datetime | None, now: datetime) -> Verdict:
 
 
 def consumer_lag(behind: Mapping[int, int], read: int) -> Verdict:
-    """Kafka holds no more unread offsets after a run than the run itself has read: the stream is not falling behind."""
+    """The stream keeps up: Kafka holds no more unread offsets than these batches have read."""
     total = sum(behind.values())
     figures = {"offsets_behind": total, **{f"partition {p}": count for p, count in sorted(behind.items())}}
     return Verdict(total <= max(read, 1_000), figures, is_warning=True)
 
 
 def payment_to_gold(latency: pl.Series) -> Verdict:
-    """Every purchase of the run was in gold within LATENCY_LIMIT of its Kafka append."""
+    """Every purchase of these batches was in gold within LATENCY_LIMIT seconds of its Kafka append."""
     slowest = latency.max() if latency.len() else None
     within = not isinstance(slowest, float) or slowest <= LATENCY_LIMIT
     return Verdict(within, {**percentiles(latency), "limit": LATENCY_LIMIT}, is_warning=True)
 
 
 def percentiles(latency: pl.Series) -> dict[str, float | int]:
-    """p50, p95, p99 and max in seconds, and how many; empty but for the count where there are none."""
+    """p50, p95, p99 and max in seconds, and the number of purchases; only the number if there are none."""
     if latency.is_empty():
         return {"purchases": 0}
     points = {f"p{point}": round(float(latency.quantile(point / 100) or 0), 3) for point in (50, 95, 99)}

@@ -116,7 +116,7 @@ class LiveRun:
         return self._is_old and has_successor(self.context)
 
     def _read(self, live: LiveStream, summary: RunSummary) -> None:
-        """Process batches until it is time to tell of them. Raises DagsterExecutionInterruptedError at an interrupt."""
+        """Process batches until it is time to report them. Raises DagsterExecutionInterruptedError at an interrupt."""
         until = self.elapsed() + (HANDOVER_SECONDS if self._is_old else TELL_SECONDS)
         with capture_interrupts():
             while self.elapsed() < until and not check_captured_interrupt():

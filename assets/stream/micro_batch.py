@@ -30,7 +30,7 @@ from resources.schema_registry import SchemaRegistry
 Now = Callable[[], datetime]
 
 GOLD_WAITS = timedelta(seconds=15)
-"""For so long gold may stay behind while a backlog is read: it follows many batches at the price of one."""
+"""How long gold may stay behind while a backlog is read: it follows many batches at the price of one."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Stages:
 
 
 STREAM_TABLES = (BRONZE_EVENTS, *REFINED, FORGOTTEN_USERS)
-"""What a pass reads and writes, in the order in which to load it. Bronze first: whatever another run commits to it from
-then on stops this one there."""
+"""What a pass reads and writes, in loading order. Bronze comes first: if another run commits to it after that, this run
+is refused at its own commit."""
 
 
 def open_stream(lake: Lake) -> OpenTables:
@@ -87,7 +87,7 @@ def open_stream(lake: Lake) -> OpenTables:
 def micro_batches(
     tables: OpenTables, reader: KafkaReader, clock: Now, batch_rows: int, window_seconds: int
 ) -> Iterator[Receipt]:
-    """Bring the lake to the topic's end as it is when this starts, in batches of at most `batch_rows` messages.
+    """Read up to the topic's end as it is at the start, in batches of at most `batch_rows` messages.
 
     First finishes what an earlier run left undone. Gold follows the last batch, and while a backlog is read every
     GOLD_WAITS. Raises what the layers raise; whatever is committed by then is whole, and the next pass goes on there.
@@ -150,7 +150,7 @@ def process(
     *,
     is_last: bool,
 ) -> Receipt:
-    """Bring one parsed chunk through all layers. Raises what they raise."""
+    """Process one parsed chunk through all layers. Raises what they raise."""
     stages = Stages(chunk.seconds)
     with stages.timed("bronze"):
         keep_schemas(tables, chunk.schemas)
@@ -160,7 +160,7 @@ def process(
 
 
 class Layers:
-    """Silver and gold behind bronze. Gold follows the last batch, or after GOLD_WAITS: a backlog costs it once."""
+    """Silver and gold after bronze. Gold follows the last batch of a backlog, and every GOLD_WAITS until then."""
 
     def __init__(self, tables: OpenTables, clock: Now, window_seconds: int) -> None:
         self._tables = tables
@@ -170,7 +170,7 @@ class Layers:
         self._waiting: list[pl.Series] = []
 
     def finish_last(self, topic: str) -> Receipt | None:
-        """What an earlier run left undone: the receipt of its last batch, if silver lacked it."""
+        """Finish what an earlier run left undone; return the receipt of its last batch if silver lacked it."""
         stages = Stages()
         with stages.timed("silver"):
             batch = unfinished_batch(self._tables, topic)
@@ -181,7 +181,7 @@ class Layers:
         return None
 
     def refine(self, batch: Batch, stages: Stages, *, is_last: bool) -> Receipt:
-        """Bring silver to a batch, and gold too if it is the last one or gold has waited long enough."""
+        """Update silver with a batch, and gold too if it is the last one or gold has waited long enough."""
         with stages.timed("silver"):
             outcome = advance_silver(self._tables, batch)
             advance_purchases(self._tables, batch.number, outcome.accepted)
@@ -194,7 +194,7 @@ class Layers:
 
     @contextmanager
     def whole_on_failure(self) -> Iterator[None]:
-        """Where Kafka fails in the middle of a backlog, gold has what was read of it."""
+        """If Kafka fails in the middle of a backlog, update gold with what was read."""
         try:
             yield
         except (KafkaException, KafkaUnavailableError):

@@ -1,4 +1,4 @@
-"""Quarantine that heals: refused rows read again by the rules of today, and those that pass brought home.
+"""Judges refused rows again by today's rules, and moves those that pass to their day.
 
 Add here: what happens to refused rows after their batch. Not here: why they are refused (`events.contract`).
 """
@@ -24,7 +24,7 @@ CONFLICT = "conflicting_duplicate"
 
 @dataclass(frozen=True)
 class Replay:
-    """What a replay came to: rows that were tried, those that are rows of silver now, and those that are copies.
+    """The outcome of a replay: rows judged, rows that are now in silver, and duplicates.
 
     `days` are the days of the events that were won back.
     """
@@ -40,11 +40,10 @@ class Replay:
 
 
 def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Replay:
-    """Try the rows again that were refused on these days of arrival, but for conflicts, which no rule can change.
+    """Judge the rows again that were refused on these days of arrival, except conflicts, which no rule can change.
 
     A row that passes moves in bronze to the day of its event; that day is rebuilt, so an event that is there already is
-    a duplicate and counts once. A replay of the replay changes nothing, and one that was cut short is made whole by
-    the next.
+    a duplicate and counts once. Idempotent; the next replay completes one that was cut short.
     """
     refused = _refused(lake, arrival_days).filter(pl.col("reason") != CONFLICT)
     if refused.is_empty():
@@ -65,7 +64,7 @@ def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
 
 
 def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
-    """Move the rows of bronze that pass now to the days of their events; their places and days."""
+    """Move the rows of bronze that pass now to the days of their events; return their places and days."""
     bronze = lake.table(BRONZE_EVENTS)
     span = near(refused)
     held = bronze.read(span, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")
@@ -85,7 +84,7 @@ def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
 
 
 def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
-    """Take the rows out of quarantine that are in silver, or copies; the number of rows by outcome."""
+    """Remove the rows from quarantine that are in silver or duplicates; return the number of rows by outcome."""
     covered = batch_of(lake.table(SILVER_EVENTS))
     with pieces_of(lake.table(BRONZE_EVENTS), list(days), covered) as pieces:
         fates = itertools.chain(pieces.judged(), pieces.refused())

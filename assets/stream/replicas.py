@@ -1,7 +1,7 @@
-"""What keeps a copy of gold outside the lake, and is brought up to date at the end of each run of the stream.
+"""Replicas: copies of gold outside the lake, updated by the runs of the stream.
 
-Each follower remembers which version of gold its copy is of, so that a run after a failure or a kill just goes on.
-Add here: what holds for all of them. Not here: one of them (`sales_topic`, `serving.postgres_replica`).
+Each replica knows which version of gold it shows, so a run after a failure or a kill just goes on.
+Add here: what holds for all replicas. Not here: one of them (`sales_topic`, `serving.postgres_replica`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,26 +14,26 @@ from resources.lake import Lake
 
 
 class ReplicaError(RuntimeError):
-    """A copy could not be brought up to date; it stands where it was, or whole where it is to be. Try again."""
+    """A replica could not be updated; it is either fully updated or unchanged. Try again."""
 
 
 class Replica(Protocol):
-    """A copy of gold, shown in the lineage as the asset `spec`."""
+    """A replica, shown in the lineage as the asset `spec`."""
 
     @property
     def spec(self) -> dg.AssetSpec: ...
 
     def is_behind(self, lake: Lake) -> bool:
-        """Whether gold has moved since. Raises FollowerError where the copy can't be asked."""
+        """Whether gold has changed since the last update. Raises ReplicaError if the replica can't be asked."""
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
-        """Bring the copy to gold's newest version; what was written. Again, it writes nothing. Raises FollowerError."""
+        """Update to gold's newest version; return what was written, by table. Idempotent. Raises ReplicaError."""
 
 
 def catch_up(replicas: Sequence[Replica], lake: Lake, now: datetime) -> Iterator[dg.AssetMaterialization]:
-    """Bring all of them up to date, and tell of those that had to move.
+    """Update all replicas, and yield a materialization for each that was behind.
 
-    One that fails holds up no other. Raises FollowerError for it at the end.
+    A failing replica does not stop the others. Raises ReplicaError for it at the end.
     """
     failures = []
     for replica in replicas:
@@ -49,7 +49,7 @@ def catch_up(replicas: Sequence[Replica], lake: Lake, now: datetime) -> Iterator
 
 
 def any_behind(replicas: Sequence[Replica], lake: Lake) -> bool:
-    """Whether one of them has to be brought up to date; one that can't be asked has to wait for the next event."""
+    """Whether a replica is behind. One that can't be asked does not count: it waits for the next event."""
     return any(_is_known_behind(replica, lake) for replica in replicas)
 
 

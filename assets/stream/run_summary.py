@@ -1,4 +1,4 @@
-"""The micro-batches of one run, added up for the people who look at it.
+"""The batches of one run, added up for the people who look at it.
 
 Add here: a figure about a run. Not here: how Dagster shows it (`stream_assets`).
 """
@@ -15,12 +15,12 @@ from assets.stream.checks import percentiles
 from assets.stream.micro_batch import Receipt
 
 CHECKED_BATCHES = 3
-"""Whose rows the checks look at after a run: the newest batches, so that a long backlog is not read again."""
+"""How many of the newest batches the checks look at, so that a long backlog is not read again."""
 
 
 @dataclass
 class RunSummary:
-    """Sums over the receipts of a run; it keeps no rows, so that a long catch-up stays small."""
+    """Sums over the receipts of a run. It keeps no rows, so that it stays small in a long backlog."""
 
     batches: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -49,11 +49,11 @@ class RunSummary:
 
     @property
     def spans(self) -> pl.DataFrame:
-        """The time of the newest CHECKED_BATCHES, as rows of SPANS."""
+        """The time spans of the newest CHECKED_BATCHES, as rows of SPANS."""
         return pl.concat([SPANS.to_frame(), *self.recent])
 
     def figures(self) -> dict[str, Figure]:
-        """The run's figures, flat: messages and their outcomes, offsets, seconds per stage, latency percentiles."""
+        """The run's figures, flat: messages by outcome, offsets, seconds per stage, latency percentiles."""
         ranges = {p: f"[{self.start[p]}, {end})" for p, end in sorted(self.end.items())}
         return {
             "batches": self.batches,

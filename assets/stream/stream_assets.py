@@ -1,4 +1,4 @@
-"""The daily assets, made by one step: by the stream for the days that a batch touches, or by a backfill for its days.
+"""The daily assets, one step: the stream makes the days that batches touch, a backfill the days that it is asked for.
 
 Add here: what Dagster is told about a run. Not here: what a run does (`micro_batch`, and the module of each table).
 """
@@ -54,13 +54,13 @@ _UPSTREAM = {
 }
 
 CHECKED_DAYS, CHECKED_BATCHES = 3, 10_000
-"""How far back a check looks that was asked for alone."""
+"""How far back a check looks if it is executed alone."""
 
 PICTURED_DAYS = 3
-"""Of how many of a run's newest days a picture is drawn."""
+"""How many of a run's newest days get a picture."""
 
 LAST_BATCH = "last_batch"
-"""The metadata under which Dagster keeps the number of the last batch that it was told of."""
+"""The metadata name of the last batch that Dagster knows of."""
 
 CHECKS = {
     "offsets_contiguous": (BRONZE_EVENTS, checks.offsets_contiguous),
@@ -71,12 +71,12 @@ CHECKS = {
     "revenue_matches_silver": (PRODUCT_SALES, checks.revenue_matches_silver),
     "payment_to_gold_seconds": (PRODUCT_SALES, checks.payment_to_gold),
 }
-"""Each check, the table that it is shown at, and the function whose docstring explains it."""
+"""Each check: the table it belongs to, and the function whose docstring explains it."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What a run needs besides the lake: how to open the topic, the time, the sizes, and who follows gold."""
+    """What a run needs besides the lake: access to the topic, the time, sizes, the replicas, how long it stays."""
 
     open_reader: Callable[[], KafkaReader]
     clock: Callable[[], datetime]
@@ -100,7 +100,7 @@ class Stream:
 def micro_batch(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
 ) -> Iterator[Happened]:
-    """Without partitions: one pass of the stream. With partitions: those days anew, from bronze.
+    """Without partitions: the stream. With partitions: rebuild those days from bronze.
 
     Checks alone, as the UI can ask for them, are made of what the newest days hold; a check of a run's own figures
     (its latency, its lag) has nothing to look at then, and keeps its last result.
@@ -122,7 +122,7 @@ def _happened(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> 
 
 
 def _ledger(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetMaterialization]:
-    """The ledger as it is, for whoever asked for it by hand and was told nothing: Dagster knows no more than before."""
+    """The ledger unchanged, if somebody asked for it by hand and no batch has come: every button gets an answer."""
     newest = context.instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
     if newest is None or newest.run_id != context.run.run_id:
         known = newest.asset_materialization.metadata if newest and newest.asset_materialization else {}
@@ -160,7 +160,7 @@ def _told(
     tables: OpenTables,
     summary: RunSummary,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """What has changed since Dagster was last told, the checks of these batches, and the replicas that were updated.
+    """Report the days that changed since the last report, run the checks of these batches, and update the replicas.
 
     Raises ReplicaError at the end if a replica could not be updated.
     """
@@ -174,10 +174,10 @@ def _told(
 
 
 def told_batch(instance: dg.DagsterInstance) -> int:
-    """The last batch whose days Dagster has as materializations; 0 before the first.
+    """The last batch whose days Dagster has as materializations, 0 before the first.
 
-    A run that is killed after its commits has told of nothing, and `salesinsights ingest` tells nobody: the next run
-    tells of their days.
+    A run that was killed after its commits has reported nothing, and `salesinsights ingest` never does: the next run
+    reports their days.
     """
     newest = instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
     found = newest.asset_materialization.metadata.get(LAST_BATCH) if newest and newest.asset_materialization else None
@@ -187,7 +187,7 @@ def told_batch(instance: dg.DagsterInstance) -> int:
 def _materializations(
     tables: Tables, summary: RunSummary, changed: Mapping[str, Mapping[date, int]], last: int, pictures: DayPictures
 ) -> Iterator[dg.AssetMaterialization]:
-    """The changed days, and at the end the ledger, which says how far Dagster has been told."""
+    """The changed days, and at the end the ledger, with the number of the last reported batch."""
     if not changed:
         return
     figures = summary.figures()
@@ -253,7 +253,7 @@ def _rebuild(
 
 
 def _maker(layout: TableLayout, lake: Lake, stream: Stream) -> Callable[[date], object]:
-    """What makes one day of a table anew; nothing for bronze, which is what came. Quarantine tries its rows again."""
+    """What rebuilds one day of a table: nothing for bronze, which is the source; quarantine judges its rows again."""
     if layout is SILVER_EVENTS:
         return lambda day: rebuild_silver(lake, [day])
     if layout is SILVER_PURCHASES:

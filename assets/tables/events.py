@@ -1,6 +1,6 @@
 """The tables of single events: bronze and silver, their ledgers, and who was forgotten.
 
-Add here: a table of events as they came, or of what became of them. Not here: what they amount to.
+Add here: a table of events as they came, or of what became of them. Not here: what is computed from them.
 """
 
 import polars as pl

@@ -1,4 +1,4 @@
--- What a span amounts to, and the one before it: a row each, only where there was anything.
+-- The totals of a span and of the span before it: one row each, none where nothing happened.
 -- `sales` is product_sales or product_sales_daily with the moment `sold_at` of each row; `orders` says who ordered how often.
 WITH sold AS (
          SELECT sold_at < make_timestamptz(getvariable('start')) AS is_before,
