@@ -274,8 +274,10 @@ class LakeTable:
         how |= {"commit_properties": _commit(progress), "writer_properties": self.layout.files}
         try:
             self._write(lambda: write_deltalake(self._delta, shaped, target_file_size=self.layout.file_bytes, **how))
-        except LakeError as error:
-            raise (failures or [error])[0] from error
+        except LakeError:
+            if failures:  # what Delta Lake makes of it says less
+                raise failures[0] from failures[0].__cause__
+            raise
 
     def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
         """The frames as Arrow reads them; an error that they raise is kept in `failures`, since Arrow loses it."""

@@ -102,12 +102,11 @@ def _run(settings: Settings, month: date) -> dict[str, Any]:
 
 
 def _why(result: Any) -> str:
-    """The innermost cause of a failed run."""
+    """The error of our own code that failed a run: it names the file and the remedy, as its causes do not."""
     (failed,) = [event for event in result.all_events if event.is_step_failure]
     error = failed.step_failure_data.error
-    while error.cause is not None:
-        error = error.cause
-    return str(error.message).strip()
+    ours = error.cause or error
+    return str(ours.message).strip().split(f"{ours.cls_name}: ", 1)[-1]
 
 
 @contextmanager

@@ -332,3 +332,19 @@ def test_a_parquet_column_may_have_a_comma_in_its_name(lake: Lake, tmp_path: Pat
     pl.DataFrame([{**fields, "size, in ml": "5"}]).write_parquet(tmp_path / "2019-Oct.parquet")
 
     assert load(lake, tmp_path).counts["accepted"] == 1
+
+
+def test_a_damaged_file_is_named_with_the_remedy(lake: Lake, folder: Path) -> None:
+    good = gzip.compress("\n".join([HEADER, *[PURCHASE] * 5_000]).encode())
+    (folder / "2019-Oct.csv.gz").write_bytes(good[:60] + b"\xff" * 30 + good[90:])
+
+    with pytest.raises(ValueError, match=r"2019-Oct\.csv\.gz can't be read: .*Copy it again"):
+        load(lake, folder)
+    assert lake.table(BRONZE_EVENTS).rows == 0
+
+
+def test_a_file_with_other_line_ends_is_named_with_the_remedy(lake: Lake, folder: Path) -> None:
+    (folder / "2019-Oct.csv").write_bytes(f"{HEADER}\r{PURCHASE}\r".encode())
+
+    with pytest.raises(BrokenFileError, match=r"2019-Oct\.csv, line 1: .*line feeds as line ends"):
+        load(lake, folder)
