@@ -8,9 +8,11 @@ Add here: an operation on one table that every layer needs. Not here: how tables
 
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -40,6 +42,9 @@ commits keeps loading cheap and flat. The log before it and replaced files stay 
 reader lasts. A checkpoint names each replaced file for that time, so keeping them longer would slow every load."""
 
 
+MAGIC = b"PAR1"
+"""With these bytes a file of Parquet begins and ends."""
+
 _LOG_KEPT = "delta.logRetentionDuration"
 
 
@@ -65,9 +70,21 @@ class ProgressMovedError(LakeError):
     """Another run has done this work; there is nothing left to do here."""
 
 
+def _is_broken(file: Path, size: int) -> bool:
+    try:
+        with file.open("rb") as content:
+            if os.fstat(content.fileno()).st_size != size:
+                return True
+            head = content.read(len(MAGIC))
+            content.seek(size - len(MAGIC))
+            return head != MAGIC or content.read() != MAGIC
+    except FileNotFoundError:
+        return True
+
+
 def is_local(uri: str) -> bool:
     """Whether a root or a file is on a disk of this machine, not in an object store."""
-    return "://" not in uri
+    return "://" not in uri.removeprefix("file://")
 
 
 @dataclass(frozen=True)
@@ -213,6 +230,27 @@ class LakeTable:
         uris = self._delta.file_uris(file_pruning_predicate=where)
         # Delta Lake encodes what is unusual in a path, which no reader of files decodes.
         return [unquote(uri) if is_local(uri) else uri for uri in uris]
+
+    def broken_files(self) -> pl.DataFrame:
+        """The rows of `files` whose file is gone, of another size, or no Parquet, with its `place` on the disk.
+
+        None in an object store, which writes a file whole or not at all.
+        """
+        files = self.files()
+        if files.is_empty() or not is_local(self._delta.table_uri):
+            return files.clear().with_columns(place=pl.lit(None, pl.String))
+        root = Path(unquote(self._delta.table_uri.removeprefix("file://")))
+        placed = files.with_columns(
+            place=pl.Series([str(root / unquote(path)) for path in files["path"]], dtype=pl.String)
+        )
+        broken = [_is_broken(Path(place), size) for place, size in placed.select("place", "size_bytes").iter_rows()]
+        return placed.filter(pl.Series(broken, dtype=pl.Boolean))
+
+    def drop_files(self, places: Iterable[str]) -> None:
+        """Delete these files, and take them out of the table: their rows are gone."""
+        for place in places:
+            Path(place).unlink(missing_ok=True)
+        self._write(self._delta.repair)
 
     def append(self, rows: Rows, progress: Mapping[str, int]) -> None:
         """Add `rows`, a frame or many that are written as they come, and set `progress`, in one commit.

@@ -229,6 +229,20 @@ def _bronze_rows(messages: pl.DataFrame, topic: str, number: int, now: datetime)
     ).with_columns(event_date=_event_date())
 
 
+def rows_again(messages: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+    """Parsed messages that are read a second time, as the rows that bronze held of them, by the batches of the ledger.
+
+    A message outside the ledger's ranges makes no row.
+    """
+    names = ("partition", "start_offset", "end_offset", "batch", "source", "ingested_at")
+    ranges = ledger.select(names).sort("start_offset")
+    placed = messages.sort("offset").join_asof(
+        ranges, left_on="offset", right_on="start_offset", by="partition", strategy="backward", check_sortedness=False
+    )
+    inside = placed.filter(pl.col("offset") < pl.col("end_offset"))
+    return inside.with_columns(event_date=_event_date()).cast({"batch": pl.Int64})
+
+
 def _event_date() -> pl.Expr:
     accepted = pl.col("reason").is_null()
     return pl.when(accepted).then(pl.col("event_time").dt.date()).otherwise(pl.col("ingested_at").dt.date())

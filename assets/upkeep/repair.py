@@ -6,7 +6,6 @@ Add here: a loss that can be undone. Not here: proof that nothing is missing (`a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -27,18 +26,10 @@ from assets.tables import (
     TABLES,
 )
 from assets.upkeep.lake_files import READER_HOURS
+from assets.upkeep.lost_files import Finding, OpenReader, restore_files
 from resources.lake import Lake
 from resources.lake_table import LakeTable
 from resources.table_log import LogFault, log_faults
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was wrong with a table, and how it is repaired."""
-
-    table: str
-    kind: str
-    detail: str
 
 
 def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
@@ -49,15 +40,17 @@ def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
     return {name: faults for name, folder in folders.items() if (faults := log_faults(folder))}
 
 
-def repair(lake: Lake, window_seconds: int) -> Iterator[Finding]:
+def repair(lake: Lake, window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
     """Repair the lake, and yield each thing that was wrong. Nothing else may run on the lake meanwhile.
 
-    Idempotent. Lost batches are left to the next pass of the stream.
+    Idempotent. Lost batches are left to the next pass of the stream. `open_reader` is asked only if messages have to be
+    read from Kafka again.
     """
     for name, faults in find_faults(lake).items():
         for fault in faults:
             fault.mend()
             yield Finding(name, fault.kind, f"{fault.path.name} removed")
+    yield from restore_files(lake, window_seconds, open_reader)
     yield from _take_back(lake, window_seconds)
     yield from _refuse_again(lake)
     for name, layout in TABLES.items():

@@ -15,22 +15,27 @@ from salesinsights_dagster.settings import load_settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per finding.")
 @click.pass_context
 def repair(ctx: click.Context, check: bool, as_json: bool) -> None:
-    """Repair the lake after a power cut: commits without content, broken checkpoints, files that nobody needs.
+    """Repair the lake after a power cut: commits without content, broken checkpoints and data files, unneeded files.
 
     Stop Dagster first. The tables go back to the last batch that all of them hold; the stream, or
     `salesinsights ingest`, reads the rest from Kafka again. Then `salesinsights audit` proves that nothing is missing.
     """
-    from assets.upkeep.repair import Finding, find_faults
+    from assets.upkeep.lost_files import Finding, broken_files
+    from assets.upkeep.repair import find_faults
     from assets.upkeep.repair import repair as repair_lake
     from resources.lake import Lake
+    from salesinsights_dagster.topic import open_reader
 
     settings = load_settings()
     lake = Lake(settings.lake)
     if check:
         broken = find_faults(lake).items()
         faults = [Finding(name, fault.kind, str(fault.path)) for name, found in broken for fault in found]
+        if not faults:  # a table with a broken log can't be opened
+            files = broken_files(lake).items()
+            faults = [Finding(name, "broken_file", place) for name, found in files for place in found["place"]]
     else:
-        faults = list(repair_lake(lake, settings.window_seconds))
+        faults = list(repair_lake(lake, settings.window_seconds, lambda: open_reader(settings)))
     for finding in faults:
         click.echo(json.dumps(vars(finding)) if as_json else f"{finding.table}: {finding.kind}: {finding.detail}")
     if not faults and not as_json:
