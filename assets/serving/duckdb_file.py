@@ -4,7 +4,7 @@ Add here: what the file holds. Not here: how a tool connects to it (docs/serving
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import LakeTable
+from resources.lake_table import LakeError, LakeTable
 
 WINDOW_DAYS = 31
 """How many newest days of product_sales the file holds; product_sales_daily has all days."""
@@ -49,7 +49,7 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
     """Replace the last file by a new one; return the number of rows of each table. Idempotent.
 
     A reader that has the old file open still sees its rows. The daily tables cover the same batch. Raises LakeError;
-    the last file then stays.
+    the last file then stays, but for a new one that can't be opened as a reader does.
     """
     new = path.with_name(f"{path.name}.new")
     for left in (new, new.with_name(f"{new.name}.wal")):
@@ -61,8 +61,22 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
             connection.execute(f"CREATE TABLE serving.{name} AS SELECT * FROM {name}{_RECENT.get(name, '')}")  # noqa: S608
         rows = {name: _count(connection, name) for name in opened}
         connection.execute("DETACH serving")
+    # A writer's log beside the old file would belong to the new one, and no reader could open it.
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     os.replace(new, path)
+    _open_as_a_reader(path, opened)
     return rows
+
+
+def _open_as_a_reader(path: Path, names: Iterable[str]) -> None:
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            for name in names:
+                connection.execute(f"SELECT * FROM {name} LIMIT 0")  # noqa: S608
+    except duckdb.Error as error:
+        raise LakeError(
+            f"{path} was published and can't be opened: {error}. Remove it; the next run writes it"
+        ) from error
 
 
 def served_tables(lake: Lake) -> Mapping[str, LakeTable]:

@@ -28,18 +28,21 @@ class BrokerRecord:
     def save(self, path: Path) -> None:
         """Write the whole file, or nothing."""
         partial = path.with_suffix(".partial")
-        fields = {"pid": self.process.pid, "started": self.process.started, "port": self.port}
+        home = str(path.parent.absolute())
+        fields = {"pid": self.process.pid, "started": self.process.started, "port": self.port, "home": home}
         partial.write_text(json.dumps(fields) + "\n")
         os.replace(partial, path)
 
 
 def load_record(path: Path) -> BrokerRecord | None:
-    """The record; None if there is none.
+    """The record; None if there is none, or if it came with a copy of another home, whose broker it is.
 
     Raises BrokerError for a file that is not a record.
     """
     try:
         fields = json.loads(path.read_text())
+        if fields["home"] != str(path.parent.absolute()):
+            return None
         return BrokerRecord(DetachedProcess(int(fields["pid"]), str(fields["started"])), int(fields["port"]))
     except FileNotFoundError:
         return None

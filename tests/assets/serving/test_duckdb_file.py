@@ -90,3 +90,17 @@ def test_a_forgotten_user_leaves_the_file_too(
     with duckdb.connect(str(file), read_only=True) as connection:
         kept = connection.sql("SELECT user_id FROM customer_days UNION SELECT user_id FROM customer_value").fetchall()
     assert kept == [(users[1],)]
+
+
+def test_a_log_that_a_writer_left_beside_the_file_does_not_lock_readers_out(sold: Lake, tmp_path: Path) -> None:
+    file = tmp_path / "serving.duckdb"
+    publish_serving(sold, file)
+    with duckdb.connect(str(file)) as writer:
+        writer.execute("PRAGMA disable_checkpoint_on_shutdown")
+        writer.execute("CREATE TABLE notes (text VARCHAR)")
+    assert (tmp_path / "serving.duckdb.wal").exists()
+
+    publish_serving(sold, file)
+
+    with duckdb.connect(str(file), read_only=True) as reader:
+        assert reader.sql("SELECT count(*) FROM product_sales_daily").fetchall() == [(3,)]

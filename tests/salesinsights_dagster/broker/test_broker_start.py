@@ -1,11 +1,12 @@
 """What a start does when something is wrong, with a stand-in for Java."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from salesinsights_dagster.broker import BrokerError, LocalBroker, local_broker
+from salesinsights_dagster.broker import BrokerError, LocalBroker, broker_process, local_broker
 from salesinsights_dagster.broker.broker_process import DetachedProcess
 from salesinsights_dagster.broker.broker_record import BrokerRecord
 from salesinsights_dagster.broker.jars import jars_folder
@@ -142,3 +143,19 @@ def test_an_interrupted_start_leaves_nothing_behind(
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
     assert not (broker.home / "broker.json").exists()
+
+
+def _started(pid: int) -> str:
+    seen = broker_process._look(pid)
+    assert seen is not None
+    return seen.started
+
+
+def test_a_copy_of_a_home_does_not_take_the_originals_broker_for_its_own(tmp_path: Path) -> None:
+    broker = LocalBroker(tmp_path / "home")
+    broker.home.mkdir()
+    BrokerRecord(DetachedProcess(os.getpid(), _started(os.getpid())), 9092).save(broker.home / "broker.json")
+    shutil.copytree(broker.home, tmp_path / "copy")
+
+    assert broker.status().running
+    assert not LocalBroker(tmp_path / "copy").status().running
