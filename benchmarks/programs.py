@@ -86,10 +86,13 @@ def _programs(roots: tuple[int, ...]) -> Iterator[tuple[str, psutil.Process]]:
                 command = process.cmdline()
             except psutil.NoSuchProcess:
                 continue
-            yield _name(command), process
+            if name := _name(command):
+                yield name, process
 
 
-def _name(command: list[str]) -> str:
+def _name(command: list[str]) -> str | None:
+    if not command or command[0].endswith("tail") or "watch_orphans" in " ".join(command):
+        return None  # what Dagster starts to copy a run's output
     if any("multiprocessing" in word for word in command):  # Dagster starts a run as a spawned process
         return "run"
     words = [Path(word).name for word in command[1:] if not word.startswith("-")]
