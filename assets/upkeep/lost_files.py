@@ -58,7 +58,9 @@ def broken_files(lake: Lake) -> dict[str, pl.DataFrame]:
 def restore_files(lake: Lake, window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
     """Drop broken files, and restore their rows; yield each file, and what could not be restored.
 
-    Idempotent. Raises what reading Kafka raises; then run it again.
+    Changes nothing if no file is broken. One that is killed after a file was dropped leaves its rows missing, and does
+    not find them again: `audit` names the batches then, and a backfill of their days restores silver and gold. Raises
+    what reading Kafka raises.
     """
     broken = broken_files(lake)
     for name, files in broken.items():
@@ -126,11 +128,8 @@ def _read_again(
     gone = {p: (offset, min(held[p], end[p])) for p, offset in start.items() if held[p] > offset}
     bronze = lake.table(BRONZE_EVENTS)
     bronze.drop_files(places)
-    known, forgotten, schemas = (
-        bronze.read(BRONZE_EVENTS.on_days(days), PLACE),
-        forgotten_users(lake),
-        schemas_of(bronze),
-    )
+    known = bronze.read(BRONZE_EVENTS.on_days(days), PLACE)
+    forgotten, schemas = forgotten_users(lake), schemas_of(bronze)
     for chunk in reader.read({p: max(offset, held[p]) for p, offset in start.items()}, end, READ_ROWS):
         parsed = without_forgotten(parse_events(chunk.messages, schemas), forgotten)
         rows = rows_again(parsed, mine).filter(pl.col("event_date").is_in(days)).join(known, on=PLACE, how="anti")
@@ -138,6 +137,5 @@ def _read_again(
         restored += rows.height
     told = f"{restored} messages of batches {first} to {last} read from Kafka again"
     yield Finding(BRONZE_EVENTS.sql_name, "restored", told)
-
     for partition, (lost, until) in sorted(gone.items()):
         yield Finding(BRONZE_EVENTS.sql_name, "lost", f"Kafka has deleted partition {partition} [{lost}, {until})")
