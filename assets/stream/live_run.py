@@ -83,13 +83,16 @@ class LiveRun:
         summary = RunSummary()
         for receipt in live.backlog():
             self._note(summary, receipt)
+        is_over = False
         with live.at_the_end():
             while True:
                 told, summary = summary, RunSummary()
                 yield from self._tell(live, told, summary)
-                if self._is_over(live):
+                if is_over:
                     return
                 self._read(live, summary)
+                # Asked after reading: telling may have taken so long that the topic only seems quiet.
+                is_over = self._is_over(live)
 
     def _tell(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
         """Tell of `told`. It takes a second or two, and payments do not wait for all of it: they go to `summary`."""

@@ -3,6 +3,7 @@
 Add here: how tests run it. Not here: what should happen.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -33,16 +34,23 @@ def partitions(result: dg.ExecuteInProcessResult) -> dict[str, list[str | None]]
 
 
 class Recorder:
-    """A replica that notes what it is asked, and fails if it is told to."""
+    """A replica that notes what it is asked, and fails if it is told to.
 
-    def __init__(self, name: str, fails: bool = False) -> None:
+    The first time that it is updated it does `first`: a run that stays has then committed what there was, and commits
+    nothing meanwhile.
+    """
+
+    def __init__(self, name: str, fails: bool = False, first: Callable[[], object] = int) -> None:
         self.spec = dg.AssetSpec(["serving", name])
         self.behind, self.fails = True, fails
+        self._first = first
 
     def is_behind(self, lake: Lake) -> bool:
         return self.behind
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
+        first, self._first = self._first, int
+        first()
         if self.fails:
             raise ReplicaError(f"{self.spec.key.path[-1]} is away")
         self.behind = False

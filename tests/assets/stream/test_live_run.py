@@ -38,19 +38,18 @@ def publish(mock_kafka: MockKafka, topic: str) -> Callable[..., None]:
     return lambda *values: mock_kafka.publish(topic, values)
 
 
-def later(seconds: float, what: Callable[[], object]) -> None:
-    timer = Timer(seconds, what)
-    timer.daemon = True
-    timer.start()
+def meanwhile(stream: Stream, what: Callable[[], object]) -> Stream:
+    """The stream, and what others do once its run has committed what there was."""
+    return replace(stream, replicas=(Recorder("others", first=what),))
 
 
 def test_a_run_reads_what_comes_while_it_lives_and_tells_of_it(
     lake: Lake, live: Stream, publish: Callable[..., None]
 ) -> None:
     publish(event(event_time="2019-10-01 00:00:00 UTC"))
-    later(1.5, lambda: publish(event(event_time="2019-10-02 00:00:00 UTC")))
+    stream = meanwhile(live, lambda: publish(event(event_time="2019-10-02 00:00:00 UTC")))
     with dg.DagsterInstance.ephemeral() as instance:
-        result = execute(lake, live, instance, tags={LIVE: "true"})
+        result = execute(lake, stream, instance, tags={LIVE: "true"})
 
         assert result.success
         assert set(partitions(result)["gold/product_sales"]) == {"2019-10-01", "2019-10-02"}
@@ -68,17 +67,27 @@ def test_without_the_tag_a_run_reads_one_backlog(lake: Lake, live: Stream, publi
 
 def test_an_interrupt_ends_a_run_between_two_batches(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
     publish(event())
-    later(3, lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def end_it_soon() -> None:
+        timer = Timer(2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.daemon = True
+        timer.start()
+
+    staying = replace(meanwhile(live, end_it_soon), life=Life(HOUR, HOUR))
     with dg.DagsterInstance.ephemeral() as instance:
         with pytest.raises((dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
-            execute(lake, replace(live, life=Life(HOUR, HOUR)), instance, tags={LIVE: "true"})
+            execute(lake, staying, instance, tags={LIVE: "true"})
         assert told_batch(instance) == 1
     assert not gold_is_behind(lake)
 
 
 @pytest.mark.parametrize("is_newest", [True, False], ids=["it is the newest run", "a newer run is at work"])
 def test_a_run_that_was_overtaken_goes_on_only_if_it_is_the_newest(
-    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch, is_newest: bool
+    lake: Lake,
+    live: Stream,
+    publish: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    is_newest: bool,
 ) -> None:
     publish(event())
     monkeypatch.setattr(live_run, "has_successor", lambda context: not is_newest)
@@ -88,9 +97,8 @@ def test_a_run_that_was_overtaken_goes_on_only_if_it_is_the_newest(
         run(lake, live)
         publish(event(user_id=3))
 
-    later(1.5, overtake)
     with dg.DagsterInstance.ephemeral() as instance:
-        result = execute(lake, live, instance, tags={LIVE: "true"})
+        result = execute(lake, meanwhile(live, overtake), instance, tags={LIVE: "true"})
 
     assert result.success
     assert rows(lake, SILVER_EVENTS)["user_id"].n_unique() == (3 if is_newest else 2)
@@ -105,9 +113,8 @@ def test_an_old_run_reads_until_its_successor_is_there(
     asked = itertools.count(1)
     monkeypatch.setattr(live_run, "HANDOVER_SECONDS", 0.5)
     monkeypatch.setattr(live_run, "has_successor", lambda context: next(asked) > 4)
-    later(1, lambda: publish(event(user_id=2)))
     with dg.DagsterInstance.ephemeral() as instance:
-        old = replace(live, life=Life(timedelta(0), HOUR))
+        old = replace(meanwhile(live, lambda: publish(event(user_id=2))), life=Life(timedelta(0), HOUR))
         assert execute(lake, old, instance, tags={LIVE: "true"}).success
 
     assert next(asked) == 6
@@ -118,8 +125,7 @@ def test_a_newer_run_that_stays_is_a_successor(lake: Lake, live: Stream, publish
     publish(event())
     with dg.DagsterInstance.ephemeral() as instance:
         other = dg.DagsterRun("stream", run_id="1" * 36, status=dg.DagsterRunStatus.STARTED, tags={LIVE: "true"})
-        later(1.5, lambda: instance.add_run(other))
-        old = replace(live, life=Life(timedelta(0), HOUR))
+        old = replace(meanwhile(live, lambda: instance.add_run(other)), life=Life(timedelta(0), HOUR))
         assert execute(lake, old, instance, tags={LIVE: "true"}).success
 
 
@@ -134,9 +140,8 @@ def test_a_newer_run_of_a_single_backlog_takes_nothing_over(
         run(lake, live)
         publish(event(user_id=3))
 
-    later(1.5, by_hand)
     with dg.DagsterInstance.ephemeral() as instance:
-        assert execute(lake, live, instance, tags={LIVE: "true"}).success
+        assert execute(lake, meanwhile(live, by_hand), instance, tags={LIVE: "true"}).success
 
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 3
 
@@ -146,8 +151,7 @@ def test_a_replica_that_fails_for_long_fails_the_run(
 ) -> None:
     monkeypatch.setattr(live_run, "MOST_FAILURES", 3)
     publish(event())
-    away = Recorder("away", fails=True)
-    later(1, lambda: publish(event(user_id=2)))
+    away = Recorder("away", fails=True, first=lambda: publish(event(user_id=2)))
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(ReplicaError, match="away is away"):
         execute(lake, replace(live, life=Life(HOUR, HOUR), replicas=(away,)), instance, tags={LIVE: "true"})
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 2
