@@ -43,14 +43,14 @@ class _Change:
         return added(layout, [held, *(rows.join(mine, on=keys, how="semi", nulls_equal=True) for rows in changes)])
 
 
-def advance_gold(tables: OpenTables, window_seconds: int) -> None:
-    """Update each daily gold table to the last batch of silver/purchases, over any number of batches at once.
+def advance_gold(tables: OpenTables, window_seconds: int, layouts: Sequence[TableLayout] = DAILY) -> None:
+    """Update these daily gold tables to the last batch of silver/purchases, over any number of batches at once.
 
     Idempotent. If another writer commits to a table meanwhile, only that table starts again. Raises ProgressMovedError
     if another run is already past that batch.
     """
-    change = cache(lambda version, covered, last: _change(tables, covered, last, window_seconds))
-    for layout in DAILY:
+    change = cache(lambda version, covered, last: _change(tables, layouts, covered, last, window_seconds))
+    for layout in layouts:
         again_on_conflict(
             lambda: _advance(tables, layout, change),  # noqa: B023
             lambda: tables.refresh([layout, SILVER_PURCHASES]),  # noqa: B023
@@ -72,7 +72,9 @@ def _advance(tables: OpenTables, layout: TableLayout, change: Callable[[int, int
         table.replace(found.added_to(table.read(where), layout), where, {BATCH: last})
 
 
-def _change(tables: OpenTables, covered: int, last: int, window_seconds: int) -> _Change | None:
+def _change(
+    tables: OpenTables, layouts: Sequence[TableLayout], covered: int, last: int, window_seconds: int
+) -> _Change | None:
     """What the batches after `covered`, up to `last`, changed; None if nobody bought anything."""
     purchases = tables.table(SILVER_PURCHASES)
     new = purchases.read(f"batch > {covered} AND batch <= {last}", _READ)
@@ -80,9 +82,9 @@ def _change(tables: OpenTables, covered: int, last: int, window_seconds: int) ->
         return None
     theirs = rows_of(purchases, "user_id", new["user_id"].unique(), set(new["event_date"]), _READ)
     earlier = theirs.filter(pl.col("batch") <= covered)
-    after = measured(theirs.filter(pl.col("batch") <= last), DAILY, window_seconds)
-    touched = measured(new, DAILY, window_seconds) if earlier.height else after
-    return _Change(touched, after, measured(earlier, DAILY, window_seconds))
+    after = measured(theirs.filter(pl.col("batch") <= last), layouts, window_seconds)
+    touched = measured(new, layouts, window_seconds) if earlier.height else after
+    return _Change(touched, after, measured(earlier, layouts, window_seconds))
 
 
 def whole_batches(tables: Tables) -> int:

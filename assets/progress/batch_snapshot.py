@@ -1,22 +1,26 @@
-"""A snapshot of gold's daily tables and the purchases, all at the same batch, for pages and reports.
+"""A snapshot of tables that the stream writes, all at the same batch, for pages and reports.
 
 Add here: how a reader gets a snapshot. Not here: SQL over a snapshot of all tables (`tables.sql_views`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assets.progress.batches import batch_of
-from assets.tables import DAILY, SILVER_PURCHASES
+from assets.tables import DAILY, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
 from resources.lake_table import LakeTable, TableLayout
 
-_FOLLOWED = (*DAILY, SILVER_PURCHASES)
+SALES = (PRODUCT_SALES, SILVER_PURCHASES)
+"""The tables that each batch updates at once."""
+
+DAYS = (*DAILY, SILVER_PURCHASES)
+"""SALES and the tables with a row per day, which follow some seconds later."""
 
 
 @dataclass(frozen=True)
 class BatchSnapshot:
-    """The daily gold tables and the purchases, each at the version whose last batch is `batch`."""
+    """Tables by their names, each at the version whose last batch is `batch`."""
 
     batch: int
     versions: tuple[int, ...]
@@ -26,12 +30,12 @@ class BatchSnapshot:
         return self.tables[layout.name]
 
 
-def batch_snapshot(lake: Lake) -> BatchSnapshot:
-    """The newest snapshot: a table that is ahead of the others is read at an older version.
+def batch_snapshot(lake: Lake, layouts: Sequence[TableLayout] = DAYS) -> BatchSnapshot:
+    """The newest snapshot of these tables: a table that is ahead of the others is read at an older version.
 
     Raises LakeError; VersionGoneError if a table has been ahead for longer than versions are kept.
     """
-    newest = [lake.table(layout) for layout in _FOLLOWED]
+    newest = [lake.table(layout) for layout in layouts]
     batch = min(batch_of(table) for table in newest)
     tables = [_back_to(lake, table, batch) for table in newest]
     return BatchSnapshot(

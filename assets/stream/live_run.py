@@ -3,12 +3,14 @@
 Two runs at once are safe: the one that commits second is refused, drops what it had read, and looks whether a newer run
 is there. If so it ends; else it goes on. So a run hands over without a gap: it reads until its successor has committed.
 
+What takes long (merging files, updating the replicas) is done in a thread beside: no payment waits for it.
 Add here: when a run ends, and what it does between batches. Not here: when one starts (`sensors.kafka_sensor`), or when
 messages are committed (`live_stream`).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,6 +22,7 @@ from assets.stream.live_stream import LiveStream, TopicChangedError
 from assets.stream.micro_batch import Receipt
 from assets.stream.replicas import ReplicaError
 from assets.stream.run_summary import RunSummary
+from resources.beside import beside
 from resources.lake import OpenTables
 from resources.lake_table import ProgressMovedError
 
@@ -27,7 +30,7 @@ LIVE = "salesinsights/live"
 """The tag of a run that stays."""
 
 TELL_SECONDS = 30.0
-"""How often a run tells Dagster what has changed, runs the checks, merges small files and updates the replicas."""
+"""How often a run tells Dagster what has changed, runs the checks, and begins to tend the lake and the replicas."""
 
 HANDOVER_SECONDS = 2.0
 """How often a run that is old enough looks for its successor."""
@@ -36,6 +39,7 @@ MOST_FAILURES = 10
 """After so many vain attempts in a row to update the replicas a run fails, so that somebody is alerted."""
 
 Tell = Callable[[OpenTables, RunSummary], Iterator[Happened]]
+Tend = Callable[[RunSummary], Iterable[Happened]]
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,21 @@ class Life:
 
 @dataclass
 class LiveRun:
-    """One run that stays. `tell` yields what there is to tell Dagster of some batches, and updates the replicas.
+    """One run that stays. `tell` yields what there is to tell Dagster of some batches.
 
-    `elapsed` is a clock in seconds that only goes forward.
+    After them, `tend` merges small files, updates the replicas, and yields what there is to tell of that. It is called
+    in a thread, so it loads its own tables. `elapsed` is a clock in seconds that only goes forward.
     """
 
     context: dg.AssetExecutionContext
     open_live: Callable[[], LiveStream]
     life: Life
     tell: Tell
+    tend: Tend
     elapsed: Callable[[], float] = time.monotonic
     failures: int = 0
     """How often in a row the replicas could not be updated."""
+    tending: Future[list[Happened]] | None = None
 
     def happened(self) -> Iterator[Happened]:
         """Process batches as messages come, and yield what there is to tell every TELL_SECONDS.
@@ -86,8 +93,10 @@ class LiveRun:
         is_over = False
         with live.at_the_end():
             while True:
+                live.catch_up()
                 told, summary = summary, RunSummary()
                 yield from self._tell(live, told, summary)
+                yield from self._tended(told, is_last=is_over)
                 if is_over:
                     return
                 self._read(live, summary)
@@ -96,11 +105,24 @@ class LiveRun:
 
     def _tell(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
         """Tell of `told`. It takes a second or two, and payments do not wait for all of it: they go to `summary`."""
+        for event in self.tell(live.tables, told):
+            yield event
+            with capture_interrupts():
+                self._note(summary, live.step(0))
+
+    def _tended(self, told: RunSummary, *, is_last: bool) -> Iterator[Happened]:
+        """Yield what the last tending had to tell, once it is done; then begin the next. The last time, wait for it."""
+        if self.tending is not None and (is_last or self.tending.done()):
+            yield from self._result(self.tending)
+            self.tending = None
+        if self.tending is None:
+            self.tending = beside(lambda: list(self.tend(told)))
+        if is_last:
+            yield from self._result(self.tending)
+
+    def _result(self, tending: Future[list[Happened]]) -> Iterator[Happened]:
         try:
-            for event in self.tell(live.tables, told):
-                yield event
-                with capture_interrupts():
-                    self._note(summary, live.step(0))
+            happened = tending.result()
         except ReplicaError as failure:
             self.failures += 1
             if self.failures >= MOST_FAILURES:
@@ -108,6 +130,7 @@ class LiveRun:
             self.context.log.warning(f"{failure}; trying again in {TELL_SECONDS:.0f} s")
         else:
             self.failures = 0
+            yield from happened
 
     @property
     def _is_old(self) -> bool:

@@ -20,7 +20,7 @@ from assets.bronze.bronze import next_offsets
 from assets.bronze.forgotten_users import forgotten_users
 from assets.events.avro_decoder import Schemas
 from assets.stream.micro_batch import STREAM_TABLES, Layers, Now, Receipt, Stages, micro_batches, parsed, process
-from assets.tables import BRONZE_EVENTS
+from assets.tables import BRONZE_EVENTS, PRODUCT_SALES
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables
 
@@ -35,6 +35,13 @@ WAIT_SECONDS = 0.5
 
 REFRESH_SECONDS = 30.0
 """How often the tables are reloaded, to see what others have changed."""
+
+AT_ONCE = (PRODUCT_SALES,)
+"""The tables of gold that each commit updates."""
+
+DAYS_SECONDS = 10.0
+"""How often the tables of gold with a row per day are updated. Late on a busy day, a few payments rewrite most of such
+a day: this costs a hundred times what product_sales costs."""
 
 _HINT = b"purchase"
 """Bytes that each purchase holds, in JSON and in Avro. Another event that holds them is only committed earlier."""
@@ -79,6 +86,7 @@ class LiveStream:
         self._waiting: _Waiting | None = None
         self._heard_at = self._refreshed_at = elapsed()
         self._committed_at = self._heard_at - OTHERS_SECONDS
+        self._days_at, self._days_are_behind = self._heard_at, False
 
     @property
     def quiet_seconds(self) -> float:
@@ -111,7 +119,17 @@ class LiveStream:
             self.tables.refresh(STREAM_TABLES)
             self._reload()
         self._take(wait)
-        return self._commit(self._waiting) if self._waiting and self._due_in(self._waiting) <= 0 else None
+        receipt = self._commit(self._waiting) if self._waiting and self._due_in(self._waiting) <= 0 else None
+        # After a commit there is time: the next one keeps its distance.
+        if self._waiting is None and self._elapsed() - self._days_at >= DAYS_SECONDS:
+            self.catch_up()
+        return receipt
+
+    def catch_up(self) -> None:
+        """Update all tables of gold to the newest batch. Raises ProgressMovedError if another process has done it."""
+        if self._days_are_behind:
+            self._layers.advance_gold()
+            self._days_at, self._days_are_behind = self._elapsed(), False
 
     def _reload(self) -> None:
         self._forgotten = forgotten_users(self.tables)
@@ -153,6 +171,7 @@ class LiveStream:
         chunk = Chunk(pl.concat([MESSAGES.to_frame(), *waiting.messages]), waiting.reached)
         ready = parsed(chunk, self._schemas, self._reader.registry, waiting.stages)
         self._schemas, self._read_to = ready.schemas, waiting.reached
+        self._days_are_behind = True
         return process(
             self.tables,
             self._reader.topic,
@@ -162,4 +181,5 @@ class LiveStream:
             self._layers,
             self._now,
             is_last=waiting.rows < self._batch_rows,
+            gold=AT_ONCE,
         )

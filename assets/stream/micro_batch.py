@@ -5,7 +5,7 @@ Dagster run, the command line and the benchmarks. Add here: the order of the lay
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,9 +21,10 @@ from assets.events.message_parser import parse_events
 from assets.gold.gold import advance_gold
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
-from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS, REFINED
+from assets.tables import BRONZE_EVENTS, DAILY, FORGOTTEN_USERS, REFINED
 from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError, TopicState
 from resources.lake import Lake, OpenTables
+from resources.lake_table import TableLayout
 from resources.prefetch import prefetched
 from resources.schema_registry import SchemaRegistry
 
@@ -149,14 +150,15 @@ def process(
     now: Now,
     *,
     is_last: bool,
+    gold: Sequence[TableLayout] = DAILY,
 ) -> Receipt:
-    """Process one parsed chunk through all layers. Raises what they raise."""
+    """Process one parsed chunk through all layers, and these tables of gold. Raises what they raise."""
     stages = Stages(chunk.seconds)
     with stages.timed("bronze"):
         keep_schemas(tables, chunk.schemas)
         known = Chunk(without_forgotten(chunk.events, forgotten), chunk.reached)
         batch = commit_batch(tables, topic, state, known, now())
-    return layers.refine(batch, stages, is_last=is_last)
+    return layers.refine(batch, stages, is_last=is_last, gold=gold)
 
 
 class Layers:
@@ -177,10 +179,14 @@ class Layers:
         if batch is not None:
             return self.refine(batch, stages, is_last=True)
         advance_purchases(self._tables)
-        advance_gold(self._tables, self._window_seconds)
+        self.advance_gold()
         return None
 
-    def refine(self, batch: Batch, stages: Stages, *, is_last: bool) -> Receipt:
+    def advance_gold(self, layouts: Sequence[TableLayout] = DAILY) -> None:
+        """Update these tables of gold to the newest batch."""
+        advance_gold(self._tables, self._window_seconds, layouts)
+
+    def refine(self, batch: Batch, stages: Stages, *, is_last: bool, gold: Sequence[TableLayout] = DAILY) -> Receipt:
         """Update silver with a batch, and gold too if it is the last one or gold has waited long enough."""
         with stages.timed("silver"):
             outcome = advance_silver(self._tables, batch)
@@ -188,7 +194,7 @@ class Layers:
         self._waiting.append(outcome.accepted.filter(event_type="purchase")["kafka_timestamp"])
         if is_last or self._clock() - self._followed_at >= GOLD_WAITS:
             with stages.timed("gold"):
-                advance_gold(self._tables, self._window_seconds)
+                self.advance_gold(gold)
             return Receipt(outcome, self._arrived(), stages.seconds)
         return Receipt(outcome, self._latency([]), stages.seconds)
 
@@ -198,7 +204,7 @@ class Layers:
         try:
             yield
         except (KafkaException, KafkaUnavailableError):
-            advance_gold(self._tables, self._window_seconds)
+            self.advance_gold()
             raise
 
     def _arrived(self) -> pl.Series:

@@ -5,15 +5,15 @@ Add here: what every page shares. Not here: a figure itself (`figures`, `payment
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from assets.progress.batch_snapshot import BatchSnapshot, batch_snapshot
-from assets.tables import DAILY, PRODUCT_SALES
+from assets.progress.batch_snapshot import DAYS, SALES, BatchSnapshot, batch_snapshot
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_table import LakeError, TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
@@ -36,7 +36,10 @@ _log = logging.getLogger(__name__)
 
 
 class Board:
-    """The newest snapshot of the lake. One loop calls `look`; any thread may call the rest."""
+    """The newest snapshots of the lake: one for the last hour, and one for spans of days, a few seconds older.
+
+    One loop calls `look`; any thread may call the rest.
+    """
 
     def __init__(self, lake: Lake, clock: Callable[[], datetime], window_seconds: int) -> None:
         self.lake = lake
@@ -47,8 +50,9 @@ class Board:
         self.last_sale: datetime | None = None
         self._loaded_at: datetime | None = None
         self._window_seconds = window_seconds
-        self._gold: BatchSnapshot | None = None
-        self._figures: dict[str, Figures] = {}
+        self._live: BatchSnapshot | None = None
+        self._days: BatchSnapshot | None = None
+        self._figures: dict[str, tuple[BatchSnapshot, Figures]] = {}
         self._computing = threading.Lock()
         self._customers: Customers | None = None
         self._told: list[Callable[[pl.Series], object]] = []
@@ -61,41 +65,45 @@ class Board:
         """Take in what the lake holds now. If it can't be read, `error` says so, and the next look tries again."""
         now = self.clock()
         try:
-            gold = batch_snapshot(self.lake) if self._may_have_moved(now) else self._gold
-            if gold is not None and (self._gold is None or gold.versions != self._gold.versions):
-                waits = self.latency.follow(gold, self.clock())
+            is_old = self._loaded_at is None or now - self._loaded_at > AGES
+            days = self._newest(self._days, DAYS, CUSTOMER_DAYS, is_old=is_old)
+            live = self._newest(self._live, SALES, PRODUCT_SALES, is_old=is_old)
+            if live is not self._live:
+                waits = self.latency.follow(live, self.clock())
                 for tell in self._told:
                     tell(waits)
-                with self._computing:
-                    self._gold, self._figures, self.last_sale = gold, {}, _last_sale(gold)
+                self.last_sale = _last_sale(live)
+            with self._computing:
+                self._days, self._live = days, live
         except LakeError as error:
             if self.error is None:
                 _log.warning("the lake can't be read: %s", error)
             self.error = str(error)
             return
         self.error, self.looked_at = None, now
+        self._loaded_at = now if is_old else self._loaded_at
 
-    def _may_have_moved(self, now: datetime) -> bool:
-        """Whether all tables must be loaded: the last table of a batch has moved, or the last load is too old."""
-        if self._gold is None or self._loaded_at is None or now - self._loaded_at > AGES:
-            self._loaded_at = now
-            return True
-        last = DAILY[-1]
-        if self.lake.table(last).version == self._gold.table(last).version:
-            return False
-        self._loaded_at = now
-        return True
+    def _newest(
+        self, seen: BatchSnapshot | None, layouts: Sequence[TableLayout], last: TableLayout, *, is_old: bool
+    ) -> BatchSnapshot:
+        """`seen`, or a newer snapshot if there is one. All tables are loaded if `last`, written last, has moved."""
+        if seen is not None and not is_old and self.lake.table(last).version == seen.table(last).version:
+            return seen
+        found = batch_snapshot(self.lake, layouts)
+        return seen if seen is not None and found.versions == seen.versions else found
 
     def figures(self, name: str) -> Figures | None:
         """The figures of the span of this name, recomputed if they are old; None before the first look."""
         with self._computing:
-            if self._gold is None:
+            span, now = SPANS[name], self.clock()
+            gold = self._days if span.days else self._live
+            if gold is None:
                 return None
-            now, known = self.clock(), self._figures.get(name)
-            if known is None or now - known.end > AGES:
-                known = sales_figures(self._gold, SPANS[name], now, self._window_seconds)
-                self._figures[name] = known
-            return known
+            shown, figures = self._figures.get(name, (None, None))
+            if figures is None or shown is not gold or now - figures.end > AGES:
+                figures = sales_figures(gold, span, now, self._window_seconds)
+                self._figures[name] = gold, figures
+            return figures
 
     def find_products(self, wanted: str) -> pl.DataFrame:
         """`products.find_products` on the newest snapshot. Raises LookupError before the first look."""
@@ -118,17 +126,17 @@ class Board:
     @property
     def batch(self) -> int | None:
         """The newest batch that is shown; None before the first look."""
-        return None if self._gold is None else self._gold.batch
+        return None if self._live is None else self._live.batch
 
     def _seen(self) -> BatchSnapshot:
         with self._computing:
-            if self._gold is None:
+            if self._days is None:
                 raise LookupError(self.error or "the dashboard has not looked at the lake yet: try again in a second")
-            return self._gold
+            return self._days
 
     @property
     def is_ready(self) -> bool:
-        return self._gold is not None
+        return self._live is not None
 
 
 def _last_sale(gold: BatchSnapshot) -> datetime | None:

@@ -3,7 +3,9 @@
 import itertools
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Timer
@@ -17,6 +19,7 @@ from assets.stream.live_run import LIVE, Life
 from assets.stream.replicas import ReplicaError
 from assets.stream.stream_assets import Stream, told_batch
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
+from resources.kafka_reader import Following, KafkaReader
 from resources.lake import Lake
 from tests.assets.stream.dagster_runs import Recorder, execute, partitions
 from tests.conftest import event
@@ -39,8 +42,21 @@ def publish(mock_kafka: MockKafka, topic: str) -> Callable[..., None]:
 
 
 def meanwhile(stream: Stream, what: Callable[[], object]) -> Stream:
-    """The stream, and what others do once its run has committed what there was."""
-    return replace(stream, replicas=(Recorder("others", first=what),))
+    """The stream, and what others do once its run has committed what there was, and before it reads on."""
+
+    def open_reader() -> KafkaReader:
+        reader = stream.open_reader()
+        follow, left = reader.follow, [what]
+
+        def first(start: Mapping[int, int]) -> AbstractContextManager[Following]:
+            if left:
+                left.pop()()
+            return follow(start)
+
+        reader.follow = first  # type: ignore[assignment,method-assign]
+        return reader
+
+    return replace(stream, open_reader=open_reader)
 
 
 def test_a_run_reads_what_comes_while_it_lives_and_tells_of_it(
@@ -144,6 +160,25 @@ def test_a_newer_run_of_a_single_backlog_takes_nothing_over(
         assert execute(lake, meanwhile(live, by_hand), instance, tags={LIVE: "true"}).success
 
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 3
+
+
+def test_no_payment_waits_for_a_slow_replica(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
+    publish(event())
+    units: list[float] = []
+
+    def update_slowly() -> None:
+        publish(event(user_id=2))
+        until = time.monotonic() + 60
+        while time.monotonic() < until and sum(units[-1:]) < 2:
+            units.append(float(rows(lake, PRODUCT_SALES)["units"].sum()))
+            time.sleep(0.1)
+
+    slow = Recorder("slow", first=update_slowly)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(lake, replace(live, replicas=(slow,)), instance, tags={LIVE: "true"})
+
+    assert units[-1] == 2
+    assert partitions(result)["serving/slow"] == [None]
 
 
 def test_a_replica_that_fails_for_long_fails_the_run(

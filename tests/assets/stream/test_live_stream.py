@@ -6,10 +6,17 @@ from contextlib import contextmanager
 import pytest
 
 from assets.bronze.bronze import OffsetsLostError
-from assets.stream.live_stream import COMMIT_SECONDS, OTHERS_SECONDS, REFRESH_SECONDS, LiveStream, TopicChangedError
+from assets.stream.live_stream import (
+    COMMIT_SECONDS,
+    DAYS_SECONDS,
+    OTHERS_SECONDS,
+    REFRESH_SECONDS,
+    LiveStream,
+    TopicChangedError,
+)
 from assets.stream.micro_batch import Receipt, open_stream
 from assets.stream.stream_assets import Stream
-from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS
+from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_EVENTS
 from resources.kafka_reader import TopicState
 from resources.lake import Lake
 from resources.lake_table import ProgressMovedError
@@ -100,6 +107,26 @@ def test_commits_keep_their_distance(live: Live) -> None:
     assert (sizes(too_soon), sizes(second)) == ([], [2])
 
 
+def test_tables_with_a_row_per_day_follow_a_few_seconds_later(live: Live) -> None:
+    def days() -> list[object]:
+        return [rows(live.lake, layout)["units"].sum() for layout in (PRODUCT_SALES_DAILY, CUSTOMER_DAYS)]
+
+    with live.at_the_end():
+        live.live.catch_up()
+        live.elapsed.seconds += DAYS_SECONDS
+        live.publish(PURCHASE)
+        live.until(1)
+        first = days()
+        live.publish(event(user_id=2))
+        live.until(COMMIT_SECONDS + 0.5)
+        assert rows(live.lake, PRODUCT_SALES)["units"].sum() == 2
+        second = days()
+        live.until(DAYS_SECONDS)
+        third = days()
+
+    assert (first, second, third) == ([1, 1], [1, 1], [2, 2])
+
+
 def test_other_events_wait_for_company(live: Live) -> None:
     with live.at_the_end():
         live.publish(VIEW)
@@ -150,6 +177,7 @@ def test_a_pass_that_stays_leaves_what_single_passes_leave(
             live.publish(event(user_id=number), event(user_id=number), b"junk", VIEW)
             live.until(COMMIT_SECONDS)
         live.until(OTHERS_SECONDS + 1)
+        live.live.catch_up()
     other = Lake(str(tmp_path_factory.mktemp("other")))
     run(other, stream)
 

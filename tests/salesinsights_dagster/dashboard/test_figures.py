@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from assets.progress.batch_snapshot import batch_snapshot
+from assets.progress.batches import BATCH
 from assets.stream.stream_assets import Stream
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES_DAILY
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
@@ -117,6 +119,24 @@ def test_a_board_sees_a_batch_of_the_same_moment(lake: Lake, stream: Stream, moc
     board.look()
 
     assert (board.batch, board.last_sale is None) == (1, False)
+
+
+def test_the_last_hour_does_not_wait_for_the_tables_by_day(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, [event(event_time=NOW.isoformat())])
+    run(lake, stream)
+    held = [(layout, lake.table(layout).read()) for layout in (PRODUCT_SALES_DAILY, CUSTOMER_DAYS)]
+    mock_kafka.publish(topic, [event(event_time=NOW.isoformat(), user_id=2)])
+    run(lake, stream)
+    for layout, rows in held:
+        lake.table(layout).replace(rows, None, {BATCH: 1})
+    board = Board(lake, lambda: NOW, 45)
+
+    board.look()
+
+    shown = {name: board.figures(name) for name in ("hour", "today")}
+    assert {name: figures and figures.totals["units"] for name, figures in shown.items()} == {"hour": 2, "today": 1}
 
 
 def test_a_lake_that_cannot_be_read_is_said_and_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
