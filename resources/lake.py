@@ -135,6 +135,10 @@ class OpenTables:
     def table(self, layout: TableLayout) -> LakeTable:
         return self._held[layout.name]
 
+    def again(self, layouts: Sequence[TableLayout]) -> "OpenTables":
+        """Tables of the same lake with handles of their own, for another thread."""
+        return OpenTables(self._lake, layouts)
+
     def annotate(self, layout: TableLayout, properties: Mapping[str, str]) -> None:
         """Set properties of a table through a handle that is then dropped: the kept handle does not move."""
         again_on_conflict(lambda: self._lake.table(layout).annotate(properties))

@@ -93,7 +93,8 @@ class LiveRun:
         is_over = False
         with live.at_the_end():
             while True:
-                live.catch_up()
+                if is_over:
+                    live.catch_up()
                 told, summary = summary, RunSummary()
                 yield from self._tell(live, told, summary)
                 yield from self._tended(told, is_last=is_over)

@@ -19,6 +19,7 @@ from assets.bronze.avro_schemas import schemas_of
 from assets.bronze.bronze import next_offsets
 from assets.bronze.forgotten_users import forgotten_users
 from assets.events.avro_decoder import Schemas
+from assets.stream.day_tables import DayTables
 from assets.stream.micro_batch import STREAM_TABLES, Layers, Now, Receipt, Stages, micro_batches, parsed, process
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
@@ -37,11 +38,10 @@ REFRESH_SECONDS = 30.0
 """How often the tables are reloaded, to see what others have changed."""
 
 AT_ONCE = (PRODUCT_SALES,)
-"""The tables of gold that each commit updates."""
+"""The tables of gold that each commit updates; `day_tables` follow."""
 
 DAYS_SECONDS = 10.0
-"""How often the tables of gold with a row per day are updated. Late on a busy day, a few payments rewrite most of such
-a day: this costs a hundred times what product_sales costs."""
+"""How often the tables of gold with a row per day are updated."""
 
 _HINT = b"purchase"
 """Bytes that each purchase holds, in JSON and in Avro. Another event that holds them is only committed earlier."""
@@ -86,6 +86,7 @@ class LiveStream:
         self._waiting: _Waiting | None = None
         self._heard_at = self._refreshed_at = elapsed()
         self._committed_at = self._heard_at - OTHERS_SECONDS
+        self._days = DayTables(tables, window_seconds)
         self._days_at, self._days_are_behind = self._heard_at, False
 
     @property
@@ -120,16 +121,14 @@ class LiveStream:
             self._reload()
         self._take(wait)
         receipt = self._commit(self._waiting) if self._waiting and self._due_in(self._waiting) <= 0 else None
-        # After a commit there is time: the next one keeps its distance.
-        if self._waiting is None and self._elapsed() - self._days_at >= DAYS_SECONDS:
-            self.catch_up()
+        if self._days_are_behind and self._elapsed() - self._days_at >= DAYS_SECONDS and self._days.begin():
+            self._days_at, self._days_are_behind = self._elapsed(), False
         return receipt
 
     def catch_up(self) -> None:
-        """Update all tables of gold to the newest batch. Raises ProgressMovedError if another process has done it."""
-        if self._days_are_behind:
-            self._layers.advance_gold()
-            self._days_at, self._days_are_behind = self._elapsed(), False
+        """Wait until all tables of gold cover the newest batch. Raises like `step`."""
+        self._days.finish()
+        self._days_at, self._days_are_behind = self._elapsed(), False
 
     def _reload(self) -> None:
         self._forgotten = forgotten_users(self.tables)

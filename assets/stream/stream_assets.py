@@ -23,6 +23,7 @@ from assets.silver.spans import in_whole_windows, spans_of_days, within
 from assets.stream import checks
 from assets.stream.compaction import compact
 from assets.stream.day_pictures import DayPictures
+from assets.stream.day_tables import DAY_TABLES
 from assets.stream.live_run import LIVE, Life, LiveRun
 from assets.stream.live_stream import LiveStream
 from assets.stream.micro_batch import micro_batches, open_stream
@@ -161,6 +162,7 @@ def _told(
     summary: RunSummary,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Report the days that changed since the last report, and run the checks of these batches."""
+    tables.refresh(DAY_TABLES)
     told, last = told_batch(context.instance), whole_batches(tables)
     changed = changed_days(tables, told if told <= last else 0, last) if told != last else {}
     yield from _materializations(tables, summary, changed, last, pictures)
