@@ -27,6 +27,8 @@ from benchmarks import (
     rebuild,
     runs,
     same_job,
+    soak,
+    soak_faults,
     throughput,
     visitors,
 )
@@ -37,8 +39,8 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("day", "hours")
-"""`make bench` leaves these out, since together they take more than an hour: run each with `--only`."""
+LONG = ("day", "hours", "soak")
+"""`make bench` leaves these out, since together they take more than two hours: run each with `--only`."""
 
 
 @click.command()
@@ -49,6 +51,7 @@ LONG = ("day", "hours")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
+@click.option("--minutes", default=60, show_default=True, help="Soak: how long.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -58,6 +61,7 @@ def main(
     events: int,
     rows: int,
     commits: int,
+    minutes: int,
     pages: int,
 ) -> None:
     """Run the benchmarks on this machine. Keep it quiet meanwhile."""
@@ -110,6 +114,12 @@ def main(
             f"Seconds from payment to gold beside the customer assets, which first compute {rows:,} rows of five "
             f"months: {rate:,} events/s, twice {seconds} s",
             beside.run(rate, seconds, rows),
+        ),
+        "soak": lambda: (
+            f"{soak.RATE} events/s and a day file of {soak.DAY_FILE_EVENTS:,} rows every {soak.EVERY:.0f} s, with a "
+            "fault as often; in the last column the faults of a kind in their order, a disk's minute and the broker's "
+            f"{soak_faults.BROKER_AWAY:.0f} s included",
+            soak.run(minutes),
         ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }

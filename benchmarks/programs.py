@@ -18,7 +18,7 @@ LOOK_SECONDS, LEAST_PERCENT = 0.5, 0.3
 def memory(*roots: int) -> dict[str, int]:
     """MB that each program holds, among these processes and all that they have started."""
     held = Counter[str]()
-    for program, process in _programs(roots):
+    for program, process in programs(roots):
         try:
             held[program] += round(process.memory_info().rss / 2**20)
         except psutil.NoSuchProcess:  # a run that has just ended
@@ -69,7 +69,7 @@ class _Watch(threading.Thread):
 
 def _used(roots: tuple[int, ...]) -> dict[tuple[int, str], float]:
     used: dict[tuple[int, str], float] = {}
-    for program, process in _programs(roots):
+    for program, process in programs(roots):
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
@@ -78,7 +78,7 @@ def _used(roots: tuple[int, ...]) -> dict[tuple[int, str], float]:
     return used
 
 
-def _programs(roots: tuple[int, ...]) -> Iterator[tuple[str, psutil.Process]]:
+def programs(roots: tuple[int, ...]) -> Iterator[tuple[str, psutil.Process]]:
     """Each process with what it is: `run`, or the first two words of its command line, as `salesinsights dashboard`."""
     for root in map(psutil.Process, roots):
         for process in (root, *root.children(recursive=True)):

@@ -53,6 +53,11 @@ class Usage:
         return found
 
 
+def bare_environment() -> dict[str, str]:
+    """The environment without any of our settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESINSIGHTS_"))}
+
+
 @contextmanager
 def fresh_system(**settings_of: str) -> Iterator[System]:
     """A broker and an empty lake, removed afterwards; it uses the broker jars of the checkout's own home.
@@ -60,9 +65,8 @@ def fresh_system(**settings_of: str) -> Iterator[System]:
     Keywords are settings, such as `SALESINSIGHTS_STREAM_MINUTES="0"`.
     """
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "SALESINSIGHTS_"))}
         libs = load_settings({}).broker_home / "libs"
-        env |= {"SALESINSIGHTS_HOME": folder, **settings_of}
+        env = {**bare_environment(), "SALESINSIGHTS_HOME": folder, **settings_of}
         settings = load_settings(env)
         broker = LocalBroker(settings.broker_home, libs)
         pid = broker.start().pid

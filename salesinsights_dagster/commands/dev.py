@@ -18,8 +18,8 @@ from salesinsights_dagster.settings import load_settings
 PAUSES = (1, 5, 15, 60)
 """Seconds before each start after an early end; after the last one `dev` gives up."""
 
-HEALTHY_SECONDS = 600.0
-"""An end after this long is no early one."""
+HEALTHY_SECONDS = 60.0
+"""An end after this long is no early one: Dagster was up, and had begun to work."""
 
 
 @click.command()
