@@ -1,70 +1,200 @@
 """The one place that reads the environment.
 
-Add here: a setting, with its default, its check and the remedy that its error names.
-Not here: anything that opens a file or a socket.
+Each setting has its type, default and description here; docs/settings.md shows the same, held by a test.
+Add here: a setting, or a check of two together. Not here: what one may be (`setting_types`), or anything that opens a
+file or a socket.
 """
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self
+
+from pydantic import AliasGenerator, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from assets.customers.options import ClvOptions
 from assets.visitors.cart_rule import CartRule
 from resources.kafka_connection import KafkaConnection
+from salesinsights_dagster import setting_types as kinds
+from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-SECONDS_A_DAY = 86_400
-EARLIEST_DAY = date(2019, 1, 1)
-"""The first day whose events the contract accepts."""
-
-UNUSABLE = set("%[]\\=")
-"""What a path may not have: those who read the lake take it for an escape, a pattern or a partition."""
-
-LONGEST_STREAM = 100
-"""Minutes. Dagster ends a run after two hours (`max_runtime_seconds`), as one that hangs."""
-
 LONGEST_HORIZON = 3_650
-POSTGRES_DRIVER = "postgresql+psycopg2"
-"""For SQLAlchemy 2.1 a bare `postgresql` means a different driver than the one that dagster-postgres installs."""
-
-PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-
-T = TypeVar("T")
+"""Days."""
 
 
 class SettingsError(ValueError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that differs between two installations.
+class Settings(BaseSettings):
+    """Everything that differs between two installations, a field per variable; the properties say what they make.
 
-    `kafka` is None if the environment names no cluster: then the local broker of this home is used.
-    Minutes, seconds and rows are whole numbers above zero; `window_seconds` divides a day evenly.
+    A field's variable is its name after `SALESINSIGHTS_`, or its alias. One that ends in `*` takes all variables that
+    begin so. No field that may hold a secret is in the repr.
     """
 
-    home: Path
-    lake: str
-    kafka: KafkaConnection | None
-    topic: str = "shop.events"
-    window_seconds: int = 45
-    poll_seconds: int = 30
-    stream_minutes: int = 60
-    stream_idle_minutes: int = 30
-    first_day: date = EARLIEST_DAY
-    batch_rows: int = 200_000
-    dagster_db: str | None = field(default=None, repr=False)
-    schema_registry: Mapping[str, str] | None = field(default=None, repr=False)
-    alert_webhook: str | None = field(default=None, repr=False)
-    sales_topic: str | None = "shop.product-sales"
-    postgres: str | None = field(default=None, repr=False)
-    clv: ClvOptions = field(default_factory=ClvOptions)
-    carts: CartRule = field(default_factory=CartRule)
+    model_config = SettingsConfigDict(
+        alias_generator=AliasGenerator(validation_alias=lambda name: f"SALESINSIGHTS_{name.upper()}"),
+        case_sensitive=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    home: kinds.Folder = Field(
+        CHECKOUT / ".salesinsights",
+        description="lake, Dagster's home, the local broker's data, the input folder, the archive folder",
+    )
+    lake: kinds.LakeRoot = Field(
+        default_factory=lambda known: str(known["home"] / "lake"),
+        description="the lake's root: a folder, or `s3://bucket/prefix` on any S3-compatible store with conditional "
+        "writes. `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` (and "
+        "`AWS_ALLOW_HTTP=true` for plain HTTP) say how to reach it",
+    )
+    topic: kinds.Topic = Field(
+        "shop.events",
+        description="the topic of events (any name but `archive`); the topic `TOPIC.files` records which CSV files "
+        "were published",
+    )
+    window_seconds: kinds.Window = Field(
+        45,
+        description="length of a window of product_sales; must divide 86,400, since windows are aligned to midnight "
+        "UTC. After a change, backfill the days that should have it",
+    )
+    dagster_db: kinds.DagsterDatabase | None = Field(
+        None,
+        repr=False,
+        description="where Dagster keeps runs, events and ticks: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, "
+        "with the extra `salesinsights[postgres]`. With none, SQLite files in Dagster's home. The lake does not need "
+        "it; see below",
+    )
+    first_day: kinds.FirstDay = Field(
+        EARLIEST_DAY,
+        description="the first day in the calendar of Dagster's UI, such as `2025-11-01`. If it is not set, "
+        "`salesinsights dev` and `demo` begin with the month of the oldest event: they look for it in the lake and in "
+        "the archive folder when they start Dagster. With an empty lake, or a plain `dagster dev`, the calendar begins "
+        "with the default. Older events are still accepted; their days show after a restart",
+    )
+    stream_minutes: kinds.StreamMinutes = Field(
+        60,
+        description="how long a run of the stream stays and reads on before its successor takes over, at most "
+        f"{kinds.LONGEST_STREAM}; new code is used from the next run on. With 0 each run reads one backlog and ends",
+    )
+    stream_idle_minutes: kinds.Count = Field(
+        30,
+        description="after how long without a message a run ends; the next message then waits for the sensor and a "
+        "new process",
+    )
+    poll_seconds: kinds.Count = Field(30, description="how often the sensor polls Kafka")
+    batch_rows: kinds.Count = Field(
+        200_000,
+        description="the most messages in one batch; bounds the memory of reading a backlog (about 1.2 GB at the "
+        "default)",
+    )
+    alert_webhook: kinds.WebAddress | None = Field(
+        None,
+        repr=False,
+        description="where alerts are sent: the address of an incoming webhook (Slack's, or any that takes a POST of "
+        '`{"text": "..."}`). With none, only to Dagster\'s log',
+    )
+    sales_topic: kinds.TopicOrOff = Field(
+        "shop.product-sales",
+        description="the topic to which changed rows of product_sales are published; `off` for none; see "
+        "[serving](serving.md)",
+    )
+    postgres: kinds.Database | None = Field(
+        None,
+        repr=False,
+        description="a replica of gold's tables: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with the extra "
+        "`salesinsights[postgres]`; see [serving](serving.md)",
+    )
+    clv_model: kinds.Model = Field(
+        "bg_nbd",
+        description="the model of purchases in lifetime value: `bg_nbd`, or `mbg_nbd`, in which a customer may also "
+        "leave after the first purchase; see [customers](customers.md)",
+    )
+    clv_unit: kinds.Unit = Field(
+        "week",
+        description="the model's unit of time, `week` or `day`, which is also that of its parameter alpha; the "
+        "columns of customer_value are always in days",
+    )
+    clv_days: kinds.Count = Field(
+        ClvOptions.far_days, description=f"the longer horizon of predictions, at most {LONGEST_HORIZON:,} days"
+    )
+    clv_near_days: kinds.Count = Field(
+        ClvOptions.near_days, description="the shorter horizon of predictions, at most as long as the other"
+    )
+    clv_discount: kinds.YearlyRate = Field(
+        ClvOptions.discount_rate, description="the yearly discount rate of later purchases"
+    )
+    cart_minutes: kinds.Count = Field(
+        CartRule.minutes, description="minutes after which an item in a cart is abandoned"
+    )
+    cart_days: kinds.Count = Field(CartRule.days, description="days after which an item in a cart is given up")
+    kafka_bootstrap_servers: str | None = Field(
+        None,
+        validation_alias="KAFKA_BOOTSTRAP_SERVERS",
+        description="HOST:PORT, several separated by commas. With none, the local broker; if set, no local broker is "
+        "started",
+    )
+    kafka_security_protocol: kinds.Protocol = Field(
+        None,
+        validation_alias="KAFKA_SECURITY_PROTOCOL",
+        description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. With none, PLAINTEXT",
+    )
+    kafka_sasl: kinds.Options = Field(
+        {},
+        validation_alias="KAFKA_SASL_*",
+        repr=False,
+        description="passed on to librdkafka: `KAFKA_SASL_MECHANISM` is `sasl.mechanism`, and so on",
+    )
+    kafka_ssl: kinds.Options = Field(
+        {},
+        validation_alias="KAFKA_SSL_*",
+        repr=False,
+        description="passed on to librdkafka: `KAFKA_SSL_CA_LOCATION` is `ssl.ca.location`, and so on",
+    )
+    schema_registry_url: str | None = Field(
+        None,
+        validation_alias="SCHEMA_REGISTRY_URL",
+        repr=False,
+        description="a Schema Registry: values may be Avro too, with the extra `salesinsights[avro]`; see "
+        "[events](events.md). With none, values are JSON",
+    )
+    schema_registry_options: kinds.Options = Field(
+        {},
+        validation_alias="SCHEMA_REGISTRY_*",
+        repr=False,
+        description="passed on to the registry's client: `SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO` is "
+        "`basic.auth.user.info`, and so on",
+    )
+
+    @property
+    def kafka(self) -> KafkaConnection | None:
+        """The cluster; None if the environment names none: then the local broker of this home is used."""
+        if self.kafka_bootstrap_servers is None:
+            return None
+        security = {f"sasl.{name}": value for name, value in self.kafka_sasl.items()}
+        security |= {f"ssl.{name}": value for name, value in self.kafka_ssl.items()}
+        if self.kafka_security_protocol:
+            security["security.protocol"] = self.kafka_security_protocol
+        return KafkaConnection(self.kafka_bootstrap_servers, security)
+
+    @property
+    def schema_registry(self) -> Mapping[str, str] | None:
+        """The options of the registry's client, `url` among them; None if the environment names no registry."""
+        return self.schema_registry_options or None
+
+    @property
+    def clv(self) -> ClvOptions:
+        unit_days = {"week": 7, "day": 1}[self.clv_unit]
+        return ClvOptions(self.clv_model == "mbg_nbd", unit_days, self.clv_near_days, self.clv_days, self.clv_discount)
+
+    @property
+    def carts(self) -> CartRule:
+        return CartRule(self.cart_minutes, self.cart_days)
 
     @property
     def input_folder(self) -> Path:
@@ -86,186 +216,92 @@ class Settings:
     def broker_home(self) -> Path:
         return self.home / "kafka"
 
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        if self.sales_topic == self.topic:
+            raise SettingsError(
+                f"SALESINSIGHTS_SALES_TOPIC={self.topic} is the topic of the shop's events: choose another name"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _horizons_are_in_order(self) -> Self:
+        near, far = self.clv_near_days, self.clv_days
+        if near > far or far > LONGEST_HORIZON:
+            raise SettingsError(
+                f"SALESINSIGHTS_CLV_NEAR_DAYS={near} and SALESINSIGHTS_CLV_DAYS={far}: set the shorter horizon to at "
+                f"most the longer one, and both to at most {LONGEST_HORIZON} days"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _security_has_a_cluster_and_a_protocol(self) -> Self:
+        options = self.kafka_sasl or self.kafka_ssl
+        if not self.kafka_bootstrap_servers and (self.kafka_security_protocol or options):
+            raise SettingsError(
+                "KAFKA_BOOTSTRAP_SERVERS is not set but KAFKA_ security settings are: set it to HOST:PORT"
+            )
+        if options and not self.kafka_security_protocol:
+            raise SettingsError(
+                "KAFKA_SASL_* or KAFKA_SSL_* is set without KAFKA_SECURITY_PROTOCOL: set SASL_SSL or SSL"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _servers_have_ports(self) -> Self:
+        servers = self.kafka_bootstrap_servers
+        for server in servers.split(",") if servers else ():
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+                raise SettingsError(f"KAFKA_BOOTSTRAP_SERVERS={servers!r}: {server.strip()!r} is not HOST:PORT")
+        return self
+
+    @model_validator(mode="after")
+    def _registry_has_an_address(self) -> Self:
+        url = self.schema_registry_url or ""
+        if self.schema_registry_options and not url.startswith(("http://", "https://")):
+            raise SettingsError("SCHEMA_REGISTRY_URL is not http:// or https://: set it, or unset SCHEMA_REGISTRY_*")
+        return self
+
+
+class _Variables(EnvSettingsSource):
+    """The variables of `env`, and no others; an empty one is unset."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        super().__init__(Settings)
+        self.env_vars = {name: value for name, value in env.items() if value}
+
+    def prepare_field_value(self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool) -> Any:
+        beginning, star, _ = str(field.validation_alias).partition("*")
+        if not star:
+            return value
+        return {
+            name.removeprefix(beginning).replace("_", ".").lower(): value
+            for name, value in self.env_vars.items()
+            if name.startswith(beginning)
+        }
+
 
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     """Read and check every setting.
 
     Raises SettingsError for a value that can't be used.
     """
-    env = os.environ if env is None else env
-    home = Path(env.get("SALESINSIGHTS_HOME") or CHECKOUT / ".salesinsights").expanduser().absolute()
-    lake = env.get("SALESINSIGHTS_LAKE") or str(home / "lake")
-    for name, place in (("SALESINSIGHTS_HOME", str(home)), ("SALESINSIGHTS_LAKE", lake)):
-        _check_path(name, place)
-    window_seconds = _whole_number(env, "SALESINSIGHTS_WINDOW_SECONDS", 45)
-    if SECONDS_A_DAY % window_seconds:
-        raise SettingsError(
-            f"SALESINSIGHTS_WINDOW_SECONDS={window_seconds} does not divide a day evenly: "
-            "choose a divisor of 86400, such as 30, 45 or 60"
-        )
-    topic = env.get("SALESINSIGHTS_TOPIC") or "shop.events"
-    if topic == "archive":
-        raise SettingsError("SALESINSIGHTS_TOPIC=archive names the archive's rows in the lake: choose another name")
-    return Settings(
-        home=home,
-        lake=lake,
-        kafka=_kafka(env),
-        topic=topic,
-        window_seconds=window_seconds,
-        poll_seconds=_whole_number(env, "SALESINSIGHTS_POLL_SECONDS", 30),
-        stream_minutes=_stream_minutes(env),
-        stream_idle_minutes=_whole_number(env, "SALESINSIGHTS_STREAM_IDLE_MINUTES", 30),
-        first_day=_first_day(env),
-        batch_rows=_whole_number(env, "SALESINSIGHTS_BATCH_ROWS", 200_000),
-        dagster_db=_dagster_db(env),
-        schema_registry=_schema_registry(env),
-        alert_webhook=_alert_webhook(env),
-        sales_topic=_sales_topic(env, topic),
-        postgres=_postgres(env),
-        clv=_clv_options(env),
-        carts=CartRule(
-            _whole_number(env, "SALESINSIGHTS_CART_MINUTES", 60), _whole_number(env, "SALESINSIGHTS_CART_DAYS", 30)
-        ),
-    )
-
-
-def _check_path(name: str, place: str) -> None:
-    found = sorted(set(place) & UNUSABLE)
-    if "://" not in place and found:
-        raise SettingsError(
-            f"{name}={place} has {' and '.join(found)} in its path, which can't be read: choose another folder"
-        )
-
-
-def _stream_minutes(env: Mapping[str, str]) -> int:
-    text = env.get("SALESINSIGHTS_STREAM_MINUTES") or "60"
-    if not (text.isascii() and text.isdigit() and int(text) <= LONGEST_STREAM):
-        raise SettingsError(
-            f"SALESINSIGHTS_STREAM_MINUTES={text!r} is not a whole number from 0 to {LONGEST_STREAM}: set one (with 0 "
-            "each run reads one backlog and ends), or unset it for 60"
-        )
-    return int(text)
-
-
-def _first_day(env: Mapping[str, str]) -> date:
-    text = env.get("SALESINSIGHTS_FIRST_DAY") or EARLIEST_DAY.isoformat()
     try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day < EARLIEST_DAY:
-        raise SettingsError(
-            f"SALESINSIGHTS_FIRST_DAY={text!r} is not a day such as 2025-11-01, {EARLIEST_DAY} or later: set one, or "
-            "unset it to begin with the month of the oldest event"
-        )
-    return day
+        return Settings(_build_sources=((_Variables(os.environ if env is None else env),), {}))
+    except ValidationError as invalid:
+        # Without its cause, which says the same in more lines.
+        raise SettingsError(_first_of(invalid)) from None
 
 
-def _clv_options(env: Mapping[str, str]) -> ClvOptions:
-    models, units = {"bg_nbd": False, "mbg_nbd": True}, {"week": 7, "day": 1}
-    near, far = _whole_number(env, "SALESINSIGHTS_CLV_NEAR_DAYS", 90), _whole_number(env, "SALESINSIGHTS_CLV_DAYS", 365)
-    if near > far or far > LONGEST_HORIZON:
-        raise SettingsError(
-            f"SALESINSIGHTS_CLV_NEAR_DAYS={near} and SALESINSIGHTS_CLV_DAYS={far}: set the shorter horizon to at "
-            f"most the longer one, and both to at most {LONGEST_HORIZON} days"
-        )
-    discount = env.get("SALESINSIGHTS_CLV_DISCOUNT") or "0.1"
-    if not re.fullmatch(r"[0-9](\.[0-9]+)?", discount):
-        raise SettingsError(f"SALESINSIGHTS_CLV_DISCOUNT={discount!r} is not a yearly rate: set one such as 0.1")
-    return ClvOptions(
-        _one_of(env, "SALESINSIGHTS_CLV_MODEL", models), _one_of(env, "SALESINSIGHTS_CLV_UNIT", units), near, far,
-        float(discount),
-    )  # fmt: skip
-
-
-def _one_of(env: Mapping[str, str], name: str, values: Mapping[str, T]) -> T:
-    """The value that the variable names; the first value if it is unset."""
-    text = env.get(name) or next(iter(values))
-    if text not in values:
-        raise SettingsError(f"{name}={text!r} is unknown: set one of {', '.join(values)}")
-    return values[text]
-
-
-def _sales_topic(env: Mapping[str, str], topic: str) -> str | None:
-    name = env.get("SALESINSIGHTS_SALES_TOPIC") or "shop.product-sales"
-    if name == topic:
-        raise SettingsError(f"SALESINSIGHTS_SALES_TOPIC={name} is the topic of the shop's events: choose another name")
-    return None if name == "off" else name
-
-
-def _postgres(env: Mapping[str, str]) -> str | None:
-    url = env.get("SALESINSIGHTS_POSTGRES")
-    if url and not url.startswith(("postgres://", "postgresql://")):
-        raise SettingsError(
-            "SALESINSIGHTS_POSTGRES is not the URL of a PostgreSQL database: "
-            "set postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset it"
-        )
-    return url or None
-
-
-def _alert_webhook(env: Mapping[str, str]) -> str | None:
-    url = env.get("SALESINSIGHTS_ALERT_WEBHOOK")
-    if url and not url.startswith(("http://", "https://")):
-        raise SettingsError("SALESINSIGHTS_ALERT_WEBHOOK is not an http:// or https:// address: set one, or unset it")
-    return url or None
-
-
-def _schema_registry(env: Mapping[str, str]) -> dict[str, str] | None:
-    options = _options(env, "SCHEMA_REGISTRY_", ("SCHEMA_REGISTRY_",))
-    if options and not options.get("url", "").startswith(("http://", "https://")):
-        raise SettingsError("SCHEMA_REGISTRY_URL is not http:// or https://: set it, or unset SCHEMA_REGISTRY_*")
-    return options or None
-
-
-def _options(env: Mapping[str, str], prefix: str, chosen: tuple[str, ...]) -> dict[str, str]:
-    """The variables that begin with one of `chosen`, under the client's own option names."""
-    return {
-        name.removeprefix(prefix).replace("_", ".").lower(): value
-        for name, value in env.items()
-        if value and name.startswith(chosen)
-    }
-
-
-def _dagster_db(env: Mapping[str, str]) -> str | None:
-    url = env.get("SALESINSIGHTS_DAGSTER_DB")
-    if not url:
-        return None
-    scheme, found, place = url.partition("://")
-    if not found or scheme not in ("postgres", "postgresql", POSTGRES_DRIVER):
-        raise SettingsError(
-            "SALESINSIGHTS_DAGSTER_DB is not the URL of a PostgreSQL database: "
-            "set postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or unset it for SQLite files"
-        )
-    return f"{POSTGRES_DRIVER}://{place}"
-
-
-def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
-    text = env.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**31):
-        raise SettingsError(f"{name}={text!r} is not a whole number above zero: set one, or unset it for {default}")
-    return int(text)
-
-
-def _kafka(env: Mapping[str, str]) -> KafkaConnection | None:
-    servers = env.get("KAFKA_BOOTSTRAP_SERVERS")
-    security = _options(env, "KAFKA_", ("KAFKA_SASL_", "KAFKA_SSL_"))
-    protocol = env.get("KAFKA_SECURITY_PROTOCOL")
-    if protocol and protocol.upper() not in PROTOCOLS:
-        raise SettingsError(f"KAFKA_SECURITY_PROTOCOL={protocol!r} is unknown: set one of {', '.join(PROTOCOLS)}")
-    if not servers:
-        if protocol or security:
-            raise SettingsError(
-                "KAFKA_BOOTSTRAP_SERVERS is not set but KAFKA_ security settings are: set it to HOST:PORT"
-            )
-        return None
-    if security and not protocol:
-        raise SettingsError("KAFKA_SASL_* or KAFKA_SSL_* is set without KAFKA_SECURITY_PROTOCOL: set SASL_SSL or SSL")
-    _check_servers(servers)
-    return KafkaConnection(servers, {**security, **({"security.protocol": protocol.upper()} if protocol else {})})
-
-
-def _check_servers(servers: str) -> None:
-    for server in servers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-            raise SettingsError(f"KAFKA_BOOTSTRAP_SERVERS={servers!r}: {server.strip()!r} is not HOST:PORT")
+def _first_of(invalid: ValidationError) -> str:
+    error = invalid.errors()[0]
+    said, value = str(error.get("ctx", {}).get("error")), error["input"]
+    if not error["loc"]:
+        return said
+    variable = error["loc"][0]
+    field = next(field for field in Settings.model_fields.values() if field.validation_alias == variable)
+    if error["type"] == "value_error":
+        return f"{variable}={value} {said}" if field.repr else f"{variable} {said}"
+    wrong = next(note for note in field.metadata if isinstance(note, Wrong))
+    return f"{variable}={value!r} {wrong.words.format(default=field.default)}"

@@ -11,7 +11,8 @@ from assets.tables.asset_specs import key_of
 from resources.lake import Lake
 from salesinsights_dagster.calendar_start import calendar_start
 from salesinsights_dagster.definitions import build_definitions
-from salesinsights_dagster.settings import EARLIEST_DAY, Settings, load_settings
+from salesinsights_dagster.setting_types import EARLIEST_DAY
+from salesinsights_dagster.settings import Settings, load_settings
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka

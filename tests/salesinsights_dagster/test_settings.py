@@ -1,9 +1,12 @@
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
 from assets.customers.options import ClvOptions
-from salesinsights_dagster.settings import SettingsError, load_settings
+from salesinsights_dagster.settings import CHECKOUT, Settings, SettingsError, load_settings
+
+PAGE = CHECKOUT / "docs" / "settings.md"
 
 
 def test_everything_has_a_default() -> None:
@@ -12,6 +15,43 @@ def test_everything_has_a_default() -> None:
     assert settings.kafka is None
     assert (settings.topic, settings.window_seconds, settings.poll_seconds) == ("shop.events", 45, 30)
     assert settings.lake == str(settings.home / "lake")
+
+
+def test_the_page_tells_each_setting_its_default_and_what_it_means() -> None:
+    usual = load_settings({})
+    due = [
+        f"| `{field.validation_alias}` | {shown(getattr(usual, name), usual)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+
+    assert [line for line in PAGE.read_text().splitlines() if line.startswith("| `")] == due
+
+
+def shown(default: object, usual: Settings) -> str:
+    """A default as the page shows it: texts as code, numbers with commas, nothing where there is none."""
+    if default is None or default == {}:
+        return "none"
+    if default == usual.home:
+        return f"`{usual.home.relative_to(CHECKOUT)}` in the checkout"
+    if isinstance(default, int | float):
+        return f"{default:,}"
+    return f"`{default}`".replace(str(usual.home), "$SALESINSIGHTS_HOME")
+
+
+def test_only_the_given_variables_are_read_and_an_empty_one_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESINSIGHTS_TOPIC", "shop.elsewhere")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "secret")
+
+    assert load_settings({"SALESINSIGHTS_POLL_SECONDS": "", "SALESINSIGHTS_SALES_TOPIC": ""}) == load_settings({})
+    assert load_settings({}).topic == "shop.events"
+
+
+def test_without_a_mapping_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESINSIGHTS_TOPIC", "shop.one")
+    one = load_settings()
+    monkeypatch.setenv("SALESINSIGHTS_TOPIC", "shop.two")
+
+    assert (one.topic, load_settings().topic) == ("shop.one", "shop.two")
 
 
 def test_home_moves_everything() -> None:
@@ -59,7 +99,9 @@ def test_a_wrong_setting_is_named_with_the_remedy(env: dict[str, str], message: 
     with pytest.raises(SettingsError, match=message) as raised:
         load_settings(env)
 
-    assert "secret" not in str(raised.value)
+    told, cause = "".join(format_exception(raised.value)), str(raised.value.__context__)
+    assert "secret" not in told + cause
+    assert cause not in told
 
 
 def test_the_database_url_keeps_its_driver_and_stays_out_of_the_repr() -> None:
@@ -112,4 +154,26 @@ def test_how_lifetime_value_is_predicted_is_a_setting() -> None:
     chosen = load_settings({f"SALESINSIGHTS_CLV_{name}": value for name, value in names.items()})
 
     assert chosen.clv == ClvOptions(True, 1, 30, 180, 0.08)
-    assert load_settings({}).clv == ClvOptions(False, 7, 90, 365, 0.1)
+    assert load_settings({}).clv == ClvOptions() == ClvOptions(False, 7, 90, 365, 0.1)
+
+
+def test_no_secret_is_shown_and_each_reaches_its_client_as_text() -> None:
+    settings = load_settings(
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": "broker:9093",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_PASSWORD": "20251126",
+            "KAFKA_SSL_KEY_PASSWORD": "20251126",
+            "SALESINSIGHTS_ALERT_WEBHOOK": "https://hooks.example/20251126",
+            "SCHEMA_REGISTRY_URL": "https://registry:20251126@registry.example",
+            "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "shop:20251126",
+        }
+    )
+
+    assert settings.kafka is not None
+    assert (settings.kafka.security["sasl.password"], settings.kafka.security["ssl.key.password"]) == ("20251126",) * 2
+    assert settings.schema_registry == {
+        "url": "https://registry:20251126@registry.example",
+        "basic.auth.user.info": "shop:20251126",
+    }
+    assert "20251126" not in repr(settings) + str(settings)

@@ -11,7 +11,7 @@ from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake
 from resources.table_files import rows_of
-from salesinsights_dagster.settings import UNUSABLE
+from salesinsights_dagster.setting_types import UNUSABLE
 
 DAY = date(2019, 10, 1)
 NAMES = ["a b", "a#b", "a?b", "a*b", "aéb", "Привет", "a'b", 'a"b', "a{b}", "a+b", "a&b", "a;b", "a:b", "~a", "a,b"]
