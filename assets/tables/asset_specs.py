@@ -23,7 +23,7 @@ def days_from(first: date) -> dg.DailyPartitionsDefinition:
 DAYS = days_from(EARLIEST.date())
 """All days of which the contract takes events; `with_calendar` lets them begin later."""
 
-MONTHS = dg.MonthlyPartitionsDefinition(start_date="2019-01-01", timezone="UTC", end_offset=2)
+MONTHS = dg.MonthlyPartitionsDefinition(start_date=EARLIEST.date().isoformat(), timezone="UTC", end_offset=2)
 """The months of the archive, up to the next one: tomorrow, which is one of DAYS, may be in it."""
 
 FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(minutes=2), fail_window=timedelta(minutes=10))
