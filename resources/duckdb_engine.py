@@ -13,11 +13,13 @@ import duckdb
 import polars as pl
 from arro3.core import Table
 
+from resources.foreseen_error import ForeseenError
+
 SMALL_ROWS = 100_000
 """Rows of a session that has no database of its own."""
 
 
-class SqlError(ValueError):
+class SqlError(ForeseenError):
     """A statement was refused; the message is DuckDB's own, or says that only a SELECT may run."""
 
 

@@ -24,6 +24,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection, Option
 from resources.schema_registry import SchemaRegistry
 
@@ -53,11 +54,11 @@ _LONGEST_WAIT = 0.05
 """Seconds. A range that ends in transaction markers has fewer messages than asked for: this wait is then wasted."""
 
 
-class KafkaUnavailableError(RuntimeError):
+class KafkaUnavailableError(ForeseenError):
     """Kafka did not answer; the message names the address and the remedy."""
 
 
-class TopicMissingError(RuntimeError):
+class TopicMissingError(ForeseenError):
     """The topic does not exist (yet)."""
 
 

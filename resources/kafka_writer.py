@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaException, Producer
 
+from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection, Option
 from resources.kafka_reader import KafkaReader
 
@@ -18,7 +19,7 @@ Message = tuple[bytes | None, bytes | None]
 """A key and a value."""
 
 
-class UndecidedTransactionError(RuntimeError):
+class UndecidedTransactionError(ForeseenError):
     """It is not known yet what was published before; the message says how long to wait."""
 
 

@@ -29,6 +29,7 @@ from deltalake import (
 )
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from resources.foreseen_error import ForeseenError
 from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM, Superseding
 
@@ -54,7 +55,7 @@ Rows = pl.DataFrame | Iterator[pl.DataFrame]
 _T = TypeVar("_T")
 
 
-class LakeError(RuntimeError):
+class LakeError(ForeseenError):
     """The lake can't be read or written; the message says what failed and what to do."""
 
 

@@ -7,11 +7,13 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
+from resources.foreseen_error import ForeseenError
+
 MISSING = "a Schema Registry is set, but its client is missing: pip install 'salesinsights[avro]'"
 _UNKNOWN = 404
 
 
-class RegistryError(RuntimeError):
+class RegistryError(ForeseenError):
     """The registry could not be asked; the message says why and what to do."""
 
 

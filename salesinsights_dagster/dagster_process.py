@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.calendar_start import FIRST_DAY, calendar_start
 from salesinsights_dagster.settings import CHECKOUT, Settings
 
@@ -34,7 +35,7 @@ _LOCATIONS = """
 """
 
 
-class DagsterStartError(RuntimeError):
+class DagsterStartError(ForeseenError):
     """Dagster did not start; the message says why, or names the log."""
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from assets.customers.options import ClvOptions
 from assets.visitors.cart_rule import CartRule
+from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster import setting_types as kinds
 from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
@@ -25,7 +26,7 @@ LONGEST_HORIZON = 3_650
 """Days."""
 
 
-class SettingsError(ValueError):
+class SettingsError(ForeseenError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
@@ -296,12 +297,10 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
 
 def _first_of(invalid: ValidationError) -> str:
     error = invalid.errors()[0]
-    said, value = str(error.get("ctx", {}).get("error")), error["input"]
-    if not error["loc"]:
-        return said
-    variable = error["loc"][0]
+    variable, value = error["loc"][0], error["input"]
     field = next(field for field in Settings.model_fields.values() if field.validation_alias == variable)
     if error["type"] == "value_error":
+        said = error["ctx"]["error"]
         return f"{variable}={value} {said}" if field.repr else f"{variable} {said}"
     wrong = next(note for note in field.metadata if isinstance(note, Wrong))
     return f"{variable}={value!r} {wrong.words.format(default=field.default)}"

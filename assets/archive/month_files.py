@@ -18,6 +18,7 @@ import polars.selectors as cs
 
 from assets.events.csv_file import BYTE_ORDER_MARK, opened, unpacked
 from assets.events.csv_header import BrokenFileError, checked_header
+from resources.foreseen_error import ForeseenError
 
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -29,7 +30,7 @@ BLOCK_BYTES = 16 * 2**20
 ROWS_AT_ONCE = 250_000
 
 
-class ArchiveFileError(ValueError):
+class ArchiveFileError(ForeseenError):
     """A month's file is missing, exists twice, or can't be read; the message names it and the remedy."""
 
 

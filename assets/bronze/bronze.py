@@ -18,6 +18,7 @@ from assets.bronze.avro_schemas import schemas_of
 from assets.events.message_parser import parse_events
 from assets.progress.batches import BATCH, batch_of
 from assets.tables import BRONZE_EVENTS
+from resources.foreseen_error import ForeseenError
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables, Tables
 from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
@@ -31,7 +32,7 @@ LOSS = "batch/loss"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class OffsetsLostError(RuntimeError):
+class OffsetsLostError(ForeseenError):
     """Kafka no longer has offsets that the lake never read; the message names each lost range."""
 
 

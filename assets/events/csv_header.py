@@ -4,11 +4,12 @@ Add here: what a header must contain. Not here: how a row is read (`csv_line_par
 """
 
 from assets.events.contract import FIELDS
+from resources.foreseen_error import ForeseenError
 
 REQUIRED = ("event_time", "event_type", "product_id", "price", "user_id")
 
 
-class BrokenFileError(ValueError):
+class BrokenFileError(ForeseenError):
     """The file can't be published or loaded; the message gives the file, the line and the reason."""
 
 

@@ -7,39 +7,20 @@ Not here: what it does (`local_broker`).
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 from confluent_kafka import KafkaException
 from rich.console import Console
 
 from salesinsights_dagster.broker import admin
-from salesinsights_dagster.broker.broker_error import BrokerError
 from salesinsights_dagster.broker.local_broker import DEFAULT_PORT, BrokerStatus, LocalBroker
-from salesinsights_dagster.settings import Settings, SettingsError, load_settings
+from salesinsights_dagster.settings import Settings, load_settings
 
-WRONG = 2
 NOT_RUNNING = 3
 REACH_SECONDS = 5
 
 
-class KafkaCommandError(click.ClickException):
-    """A failure with its remedy, for the terminal."""
-
-    exit_code = WRONG
-
-
-class KafkaGroup(click.Group):
-    """Shows this package's errors as a message with exit code 2, not as a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (BrokerError, SettingsError) as error:
-            raise KafkaCommandError(str(error)) from error
-
-
-@click.group(cls=KafkaGroup)
+@click.group()
 def kafka() -> None:
     """A local Apache Kafka of one node, for machines without a cluster.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.settings import Settings, load_settings
 
@@ -35,7 +36,7 @@ class Month(click.ParamType[date]):
             self.fail(f"{value!r} is not a month such as 2019-10", param, ctx)
 
 
-class MonthFailedError(RuntimeError):
+class MonthFailedError(ForeseenError):
     """The run of a month failed; the message says why."""
 
 

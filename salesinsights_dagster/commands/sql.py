@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import polars as pl
 
+from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.commands.terminal import print_table
 from salesinsights_dagster.settings import load_settings
 
@@ -73,12 +74,9 @@ class Shell(cmd.Cmd):
         return False
 
     def _try(self, statement: str) -> None:
-        from resources.duckdb_engine import SqlError
-        from resources.lake_table import LakeError
-
         try:
             _answer(self._lake, statement, self._form)
-        except (SqlError, LakeError) as error:
+        except ForeseenError as error:
             click.echo(f"Error: {error}", err=True)
 
 

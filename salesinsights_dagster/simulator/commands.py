@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.tables.topics import events_topic
+from resources.foreseen_error import ForeseenError
 from resources.kafka_topics import ensure_topic
-from salesinsights_dagster.settings import SettingsError, load_settings
+from salesinsights_dagster.settings import load_settings
 from salesinsights_dagster.simulator.calibration import OPENED
 from salesinsights_dagster.simulator.live import run_live
 from salesinsights_dagster.simulator.month_file import month_file_name, write_month
@@ -32,10 +33,8 @@ LIVE_ONLY = {"rate": "--rate", "seconds": "--for", "log": "--log"}
 MONTH_ONLY = {"events": "--events", "out": "--out"}
 
 
-class NoShopError(click.ClickException):
-    """The live shop can't open: the message holds the fact and the remedy."""
-
-    exit_code = 2
+class NoShopError(ForeseenError):
+    """The live shop can't open."""
 
 
 @click.command()
@@ -140,16 +139,13 @@ def _live(shop: Shop, rate: float, seconds: float | None, log: Path | None) -> N
 
 def _connect() -> tuple[Producer, str]:
     """A producer for the Kafka of these settings, and the topic."""
-    from resources.kafka_reader import KafkaUnavailableError
     from salesinsights_dagster.broker import find_kafka  # a month needs no broker
 
+    settings = load_settings()
+    connection = find_kafka(settings)
     try:
-        settings = load_settings()
-        connection = find_kafka(settings)
         ensure_topic(connection, events_topic(settings.topic))
         return open_producer(connection), settings.topic
-    except (KafkaUnavailableError, SettingsError) as error:
-        raise NoShopError(str(error)) from error
     except KafkaException as error:
         raise NoShopError(f"{error.args[0].str()}: check the KAFKA_ variables") from error
 

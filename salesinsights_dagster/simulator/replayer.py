@@ -16,7 +16,8 @@ from pathlib import Path
 
 import click
 
-from salesinsights_dagster.settings import SettingsError, load_settings
+from resources.foreseen_error import ForeseenError
+from salesinsights_dagster.settings import load_settings
 from salesinsights_dagster.simulator.stopping import stop_on_signals
 
 HEADER = b"event_time,"
@@ -29,7 +30,7 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 Wait = Callable[[float], bool]
 
 
-class ReplayError(ValueError):
+class ReplayError(ForeseenError):
     """A source can't be replayed; the message names it and the remedy."""
 
 
@@ -199,10 +200,7 @@ def replay_command(files: tuple[Path, ...], every: float, speed: float, folder: 
     \b
     salesinsights replay 2019-Oct.csv 2019-Nov.csv --every 10s
     """
-    try:
-        folder = folder or load_settings().input_folder
-        with stop_on_signals() as stop:
-            paths = replay(files, folder, every / speed, stop.wait, lambda path: click.echo(path.name))
-    except (ReplayError, SettingsError) as error:
-        raise click.ClickException(str(error)) from error
+    folder = folder or load_settings().input_folder
+    with stop_on_signals() as stop:
+        paths = replay(files, folder, every / speed, stop.wait, lambda path: click.echo(path.name))
     click.echo(f"{len(paths)} {'day' if len(paths) == 1 else 'days'} dropped into {folder}")

@@ -101,7 +101,7 @@ def test_a_wrong_setting_is_named_with_the_remedy(env: dict[str, str], message: 
 
     told, cause = "".join(format_exception(raised.value)), str(raised.value.__context__)
     assert "secret" not in told + cause
-    assert cause not in told
+    assert "validation error" not in told
 
 
 def test_the_database_url_keeps_its_driver_and_stays_out_of_the_repr() -> None:

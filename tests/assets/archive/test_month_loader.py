@@ -338,7 +338,7 @@ def test_a_damaged_file_is_named_with_the_remedy(lake: Lake, folder: Path) -> No
     good = gzip.compress("\n".join([HEADER, *[PURCHASE] * 5_000]).encode())
     (folder / "2019-Oct.csv.gz").write_bytes(good[:60] + b"\xff" * 30 + good[90:])
 
-    with pytest.raises(ValueError, match=r"2019-Oct\.csv\.gz can't be read: .*Copy it again"):
+    with pytest.raises(ArchiveFileError, match=r"2019-Oct\.csv\.gz can't be read: .*Copy it again"):
         load(lake, folder)
     assert lake.table(BRONZE_EVENTS).rows == 0
 

@@ -11,8 +11,8 @@ from resources.kafka_reader import KafkaUnavailableError
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.broker.broker_process import spawn
 from salesinsights_dagster.broker.broker_record import BrokerRecord
-from salesinsights_dagster.broker.commands import kafka
 from salesinsights_dagster.broker.ports import free_ports
+from salesinsights_dagster.cli import main
 from salesinsights_dagster.settings import load_settings
 
 
@@ -23,7 +23,7 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def run(env: dict[str, str], *words: str) -> Result:
-    return CliRunner().invoke(kafka, words, env=env)
+    return CliRunner().invoke(main, ["kafka", *words], env=env)
 
 
 def test_status_of_a_stopped_broker(env: dict[str, str], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka import KafkaError
 
+from salesinsights_dagster.cli import main
 from salesinsights_dagster.simulator import commands
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
@@ -112,7 +113,7 @@ def test_live_exits_with_1_when_deliveries_fail(producer):
 
 def test_live_without_kafka_names_the_remedy(tmp_path):
     env = {"SALESINSIGHTS_HOME": str(tmp_path), "KAFKA_BOOTSTRAP_SERVERS": "nowhere"}
-    refused = CliRunner().invoke(commands.simulate, ["--for", "1"], env=env)
+    refused = CliRunner().invoke(main, ["simulate", "--for", "1"], env=env)
     assert refused.exit_code == 2
     assert "KAFKA_BOOTSTRAP_SERVERS" in refused.stderr
 
