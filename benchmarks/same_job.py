@@ -18,7 +18,7 @@ import duckdb
 from assets.archive.month_files import MonthFile, find_month
 from assets.archive.month_loader import load_month
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS
-from assets.tables.queries import sql_of
+from assets.tables.queries import macros, sql_of
 from benchmarks.alone import alone, peak_mb
 from benchmarks.system import COMMAND
 from resources.lake import Lake
@@ -77,6 +77,7 @@ def _same_job(file: MonthFile, out: Path) -> Mapping[str, object]:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET enable_progress_bar = false")
+    connection.execute(macros())
     for name, value in {"file": str(file.path), "now": datetime.now(UTC), "window_seconds": WINDOW_SECONDS}.items():
         connection.execute(f"SET VARIABLE {name} = ?", [value])
     for statement in (Path(__file__).parent / "same_job.sql").read_text().split(";\n"):

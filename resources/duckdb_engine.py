@@ -30,11 +30,15 @@ def duckdb_session(
     setup: Sequence[str] = (),
     folders: Sequence[str] = (),
     memory_limit: str = "1GB",
+    macros: str = "",
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that sees `tables`, `variables` and files in `folders`. `setup` runs before settings are locked."""
+    """A connection that sees `tables`, `variables` and files in `folders`. `setup` runs before settings are locked.
+
+    `macros` are CREATE MACRO statements. Small sessions share the database in which they ran once.
+    """
     tables = tables or {}
     is_small = not setup and not folders and sum(frame.height for frame in tables.values()) <= SMALL_ROWS
-    connection = _shared_database().cursor() if is_small else _database(memory_limit)
+    connection = _shared_database(macros).cursor() if is_small else _database(memory_limit, macros)
     try:
         for name, frame in tables.items():
             connection.register(name, Table.from_arrow(frame))
@@ -50,18 +54,19 @@ def duckdb_session(
 
 
 @cache
-def _shared_database() -> duckdb.DuckDBPyConnection:
-    """An empty database that lives as long as the process: a new one costs ten times what a small query costs.
+def _shared_database(macros: str) -> duckdb.DuckDBPyConnection:
+    """A database without tables that lives as long as the process: a new one costs ten times what a small query costs.
 
     What a session registers belongs to its cursor, and is gone with it. Large sessions would share the memory limit.
     """
-    connection = _database("1GB")
+    connection = _database("1GB", macros)
     _lock(connection, (), ())
     return connection
 
 
-def _database(memory_limit: str) -> duckdb.DuckDBPyConnection:
+def _database(memory_limit: str, macros: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
+    connection.execute(macros)
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute(f"SET memory_limit = '{memory_limit}'")
     return connection

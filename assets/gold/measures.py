@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from assets.tables.queries import sql_of
+from assets.tables.queries import macros, sql_of
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake_table import TableLayout
 
@@ -27,7 +27,7 @@ def gold_queries(
     source: Mapping[str, pl.DataFrame], window_seconds: int
 ) -> Iterator[Callable[[TableLayout], pl.DataFrame]]:
     """A function that computes a gold table from `source`: frames by their names in the queries."""
-    with duckdb_session(source, {"window_seconds": window_seconds}) as connection:
+    with duckdb_session(source, {"window_seconds": window_seconds}, macros=macros()) as connection:
         yield lambda layout: query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
 
 

@@ -2,11 +2,11 @@
 SELECT
     product_id,
     max(brand)                                                               AS brand,
-    count(*) FILTER (price >= 0)                                             AS units,
-    count(DISTINCT (user_id, user_session, date_trunc('second', event_time))) AS orders,
+    units(price)                                                             AS units,
+    orders(user_id, user_session, event_time)                                AS orders,
     count(DISTINCT user_id)                                                  AS buyers,
-    sum(price)                                                               AS revenue,
-    coalesce(-sum(price) FILTER (price < 0), 0)                              AS refunds,
+    revenue(price)                                                           AS revenue,
+    refunds(price)                                                           AS refunds,
     max(ingested_at)                                                         AS updated_at,
     event_date
 FROM purchases

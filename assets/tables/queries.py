@@ -1,8 +1,9 @@
 """Where the query of a table stands: in a file of the table's name, in the room that computes it.
 
-Add here: nothing else. Not here: a query (the `.sql` files).
+Add here: nothing else. Not here: a query (the `.sql` files), or an expression of several (`macros.sql`).
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -10,10 +11,25 @@ from resources.lake_table import TableLayout
 
 _ROOMS = Path(__file__).parent.parent
 
+_MACRO = re.compile(r"^CREATE MACRO (\w+).*?;$", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def macros() -> str:
+    """The expressions that the queries share. A session that runs one of them needs these."""
+    return Path(__file__).with_name("macros.sql").read_text()
+
 
 def sql_of(layout: TableLayout) -> str:
     """The query that computes a table. Raises ValueError where there is none, or more than one."""
     return _read(layout.name.split("/")[-1])
+
+
+def definition_of(layout: TableLayout) -> str:
+    """The query with the macros that it calls: rows computed by another text may differ."""
+    query = sql_of(layout)
+    called = (found[0] for found in _MACRO.finditer(macros()) if f"{found[1]}(" in query)
+    return "\n".join([query, *called])
 
 
 @cache

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import duckdb
 
 from assets.tables import TABLES
+from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session
 from resources.lake import Lake
 from resources.lake_table import LakeTable, TableLayout
@@ -41,7 +42,7 @@ def sql_session(
     folders: Sequence[str] = (),
     setup: Sequence[str] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A locked DuckDB in which each table of the lake is a view.
+    """A locked DuckDB in which each table of the lake is a view, with the macros of the queries.
 
     DuckDB reads an object store only with an extension that it would download: there the tables are loaded into memory,
     those that `statement` names if it is given. `folders` may be touched too, and `setup` runs at the end of the start.
@@ -49,11 +50,12 @@ def sql_session(
     opened = tables or open_tables(lake)
     if not lake.is_local:
         named = {name: table.read() for name, table in opened.items() if statement is None or name in statement}
-        with duckdb_session(named, variables, setup, folders, memory_limit) as connection:
+        with duckdb_session(named, variables, setup, folders, memory_limit, macros()) as connection:
             yield connection
         return
     views = [_view(name, table) for name, table in opened.items()]
-    with duckdb_session(None, variables, [*views, *setup], [lake.root, *folders], memory_limit) as connection:
+    reachable = [lake.root, *folders]
+    with duckdb_session(None, variables, [*views, *setup], reachable, memory_limit, macros()) as connection:
         yield connection
 
 

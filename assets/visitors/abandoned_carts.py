@@ -15,7 +15,7 @@ import polars as pl
 from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows, fingerprint, has_changed, has_moved, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
-from assets.tables.queries import sql_of
+from assets.tables.queries import definition_of, sql_of
 from assets.visitors.cart_rule import CartRule
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
@@ -107,4 +107,4 @@ def _has_other_rule(table: LakeTable, rule: CartRule) -> bool:
 
 
 def _print(rule: CartRule) -> int:
-    return fingerprint(f"{rule} {sql_of(ABANDONED_CARTS)}")
+    return fingerprint(f"{rule} {definition_of(ABANDONED_CARTS)}")

@@ -12,7 +12,7 @@ import polars as pl
 
 from assets.progress.source_fingerprints import SourceFingerprints, day_rows
 from assets.tables import SESSIONS, SILVER_EVENTS, VISITOR_TABLES
-from assets.tables.queries import sql_of
+from assets.tables.queries import definition_of
 from assets.visitors.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
 from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
@@ -92,7 +92,7 @@ def _counting(table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
 def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: bool) -> None:
     """Load the table before silver: otherwise this could replace what another run computed from newer rows."""
     table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
-    followed, query = _followed(table, silver), sql_of(layout)
+    followed, query = _followed(table, silver), definition_of(layout)
     late = days if are_all_whole else [day for day in days if day in followed.stale]
     grown = {} if are_all_whole else {day: growth_of(table, silver, day, query) for day in late}
     whole = [day for day in late if grown.get(day) is None]
@@ -111,4 +111,4 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
 
 
 def _followed(table: LakeTable, silver: LakeTable) -> SourceFingerprints:
-    return SourceFingerprints(table, silver, sql_of(table.layout))
+    return SourceFingerprints(table, silver, definition_of(table.layout))

@@ -1,11 +1,11 @@
 -- What a user did on a UTC day: the counts from which active users, cohorts and features are computed.
 SELECT
     user_id,
-    count(*) FILTER (event_type = 'view')                                    AS views,
-    count(*) FILTER (event_type = 'cart')                                    AS carts,
-    count(*) FILTER (event_type = 'remove_from_cart')                        AS removals,
-    count(*) FILTER (event_type = 'purchase')                                AS purchases,
-    coalesce(sum(price) FILTER (event_type = 'purchase'), 0)                 AS revenue,
+    views(event_type)                                                        AS views,
+    carts(event_type)                                                        AS carts,
+    removals(event_type)                                                     AS removals,
+    purchases(event_type)                                                    AS purchases,
+    revenue(price, event_type)                                               AS revenue,
     count(DISTINCT user_session)                                             AS sessions,
     count(DISTINCT product_id)                                               AS products,
     min(event_time)                                                          AS first_event_at,

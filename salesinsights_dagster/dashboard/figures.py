@@ -13,6 +13,7 @@ import polars as pl
 
 from assets.progress.batch_snapshot import BatchSnapshot
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_PURCHASES
+from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from salesinsights_dagster.dashboard.spans import Span
 
@@ -84,5 +85,5 @@ def _orders(gold: BatchSnapshot, span: Span, first: datetime, end: datetime) -> 
         ["event_time", "user_id", "user_session"],
     )
     recent = recent.filter(pl.col("event_time") >= first, pl.col("event_time") <= end)
-    with duckdb_session({"purchases": recent}) as connection:
+    with duckdb_session({"purchases": recent}, macros=macros()) as connection:
         return query(connection, dashboard_sql("last_hour_orders"))

@@ -47,6 +47,16 @@ def test_a_session_leaves_nothing_behind_and_is_locked(rows: int) -> None:
             query(connection, "SELECT * FROM t")
 
 
+@pytest.mark.parametrize("rows", [1, 200_000], ids=["in the shared database", "in one of its own"])
+def test_a_session_has_its_own_macros_and_no_others(rows: int) -> None:
+    table = {"t": pl.DataFrame({"a": range(rows)})}
+    for times in (2, 3):
+        with duckdb_session(table, macros=f"CREATE MACRO scaled(x) AS {times} * max(x)") as connection:
+            assert query(connection, "SELECT scaled(a) AS b FROM t")["b"].to_list() == [times * (rows - 1)]
+    with duckdb_session(table) as connection, pytest.raises(SqlError, match="scaled does not exist"):
+        query(connection, "SELECT scaled(a) FROM t")
+
+
 def test_sessions_side_by_side_do_not_see_each_other() -> None:
     with duckdb_session({"t": pl.DataFrame({"a": [1]})}) as one, duckdb_session({"t": pl.DataFrame({"a": [2]})}) as two:
         answers = [query(connection, "SELECT a FROM t")["a"].to_list() for connection in (one, two)]

@@ -14,7 +14,7 @@ from assets.stream.compaction import compact
 from assets.stream.micro_batch import open_stream
 from assets.tables import FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS, VISITOR_TABLES
 from assets.tables.asset_specs import key_of
-from assets.tables.queries import sql_of
+from assets.tables.queries import definition_of
 from assets.visitors import daily_tables
 from assets.visitors.daily_tables import any_stale, refresh_days, stale_days
 from resources.lake import Lake
@@ -185,8 +185,8 @@ def test_another_query_makes_every_day_stale(
 ) -> None:
     publish(some_events(4, 60))
     follow(lake)
-    query = sql_of
-    monkeypatch.setattr(daily_tables, "sql_of", lambda layout: f"{query(layout)} -- as of the next release")
+    query = definition_of
+    monkeypatch.setattr(daily_tables, "definition_of", lambda layout: f"{query(layout)} -- as of the next release")
 
     assert len(stale_days(lake, FUNNEL_DAILY)) == 3
 
