@@ -28,6 +28,7 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, RemoveAction
 
 from resources.foreseen_error import ForeseenError
 from resources.partitions import apart
@@ -156,6 +157,11 @@ class LakeTable:
         self._delta = delta
 
     @property
+    def folder(self) -> Path:
+        """Where the table lies on the local disk."""
+        return Path(unquote(self._delta.table_uri.removeprefix("file://")))
+
+    @property
     def version(self) -> int:
         return self._delta.version()
 
@@ -240,7 +246,7 @@ class LakeTable:
         files = self.files()
         if files.is_empty() or not is_local(self._delta.table_uri):
             return files.clear().with_columns(place=pl.lit(None, pl.String))
-        root = Path(unquote(self._delta.table_uri.removeprefix("file://")))
+        root = self.folder
         placed = files.with_columns(
             place=pl.Series([str(root / unquote(path)) for path in files["path"]], dtype=pl.String)
         )
@@ -268,6 +274,23 @@ class LakeTable:
         Raises like `append`. Replacing by the same rows again changes no row.
         """
         self._put(rows, progress, mode="overwrite", predicate=where)
+
+    def commit_files(self, actions: Sequence[AddAction | RemoveAction], progress: Mapping[str, int]) -> None:
+        """Add and remove data files that lie in `folder`, in one commit.
+
+        Raises ConcurrentCommitError if anybody has committed since this handle was loaded: Delta Lake does not see
+        which rows these files replace.
+        """
+        self._write(
+            lambda: self._delta.create_write_transaction(
+                list(actions),
+                "append",
+                self._delta.schema(),
+                list(self.layout.partition_by),
+                commit_properties=_commit(progress, max_commit_retries=0),
+            )
+        )
+        self._write(self._delta.update_incremental)
 
     def compact(self, days: Iterable[date], file_bytes: int | None = None) -> int:
         """Merge the small files of these days (of the whole table if it has no days); return how many files that saved.
@@ -348,8 +371,9 @@ class LakeTable:
             ) from error
 
 
-def _commit(progress: Mapping[str, int]) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in progress.items()])
+def _commit(progress: Mapping[str, int], max_commit_retries: int | None = None) -> CommitProperties:
+    transactions = [Transaction(name, number) for name, number in progress.items()]
+    return CommitProperties(app_transactions=transactions, max_commit_retries=max_commit_retries)
 
 
 def again_on_conflict(work: Callable[[], _T], refresh: Callable[[], object] = lambda: None, attempts: int = 10) -> _T:

@@ -14,14 +14,16 @@ _LOCK = ".lock"
 
 
 @contextmanager
-def scratch_folder(name: str) -> Iterator[Path]:
-    """A new folder in the system's folder for temporary files, which TMPDIR names.
+def scratch_folder(name: str, parent: Path | None = None) -> Iterator[Path]:
+    """A new folder in `parent`, by default the system's folder for temporary files, which TMPDIR names.
 
     Its owner locks a file beside it; the lock ends with the process. Folders of `name` whose lock is free are removed
     first.
     """
-    _remove_abandoned(name)
-    with tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=_LOCK) as lock:
+    parent = parent or Path(tempfile.gettempdir())
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(name, parent)
+    with tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=_LOCK, dir=parent) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         folder = Path(lock.name).with_suffix("")
         folder.mkdir()
@@ -31,8 +33,8 @@ def scratch_folder(name: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_abandoned(name: str) -> None:
-    for path in Path(tempfile.gettempdir()).glob(f"{name}-*{_LOCK}"):
+def _remove_abandoned(name: str, parent: Path) -> None:
+    for path in parent.glob(f"{name}-*{_LOCK}"):
         try:
             with path.open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

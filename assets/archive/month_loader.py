@@ -85,10 +85,10 @@ def _refine(lake: Lake, month: date, days: list[date], pieces: DayPieces) -> pl.
     """Rebuild these days of silver; from the lines just read, if bronze holds nothing else for these days."""
 
     def from_lines() -> pl.DataFrame | None:
-        quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
+        silver = lake.table(SILVER_EVENTS)
         if not _holds_only(lake.table(BRONZE_EVENTS), days, month, pieces.rows):
             return None
-        return put_in_silver(pieces, days, quarantine, silver, only=days)
+        return put_in_silver(lake, pieces, days, silver, only=days)
 
     refined = again_on_conflict(from_lines)
     if refined is None:

@@ -17,10 +17,18 @@ import polars as pl
 from assets.gold.measures import added, measured, taken_off
 from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH, batch_of
-from assets.silver.purchases import MEASURED, purchases_of
+from assets.progress.source_fingerprints import rebuilt_again
+from assets.silver.purchases import EXCHANGE_ATTEMPTS, MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import LakeTable, ProgressMovedError, TableLayout, again_on_conflict
+from resources.lake_table import (
+    ConcurrentCommitError,
+    LakeTable,
+    ProgressMovedError,
+    TableLayout,
+    again_on_conflict,
+)
+from resources.stand_in import exchange, stand_in
 from resources.table_files import rows_of
 
 NO_PROGRESS: Mapping[str, int] = {}
@@ -49,7 +57,11 @@ def advance_gold(tables: OpenTables, window_seconds: int, layouts: Sequence[Tabl
     Idempotent. If another writer commits to a table meanwhile, only that table starts again. Raises ProgressMovedError
     if another run is already past that batch.
     """
-    change = cache(lambda version, covered, last: _change(tables, layouts, covered, last, window_seconds))
+
+    def between(version: int, covered: int, last: int) -> _Change | None:
+        return _change(tables.table(SILVER_PURCHASES), layouts, covered, last, window_seconds)
+
+    change = cache(between)
     for layout in layouts:
         again_on_conflict(
             lambda: _advance(tables, layout, change),  # noqa: B023
@@ -64,20 +76,30 @@ def _advance(tables: OpenTables, layout: TableLayout, change: Callable[[int, int
         raise ProgressMovedError(f"another run has updated {layout.name} to batch {covered}")
     if covered == last:
         return
-    found = change(purchases.version, covered, last)
-    if found is None:
+    _apply(change(purchases.version, covered, last), table, last)
+
+
+def _apply(change: _Change | None, table: LakeTable, last: int) -> None:
+    """Commit a change, which leads to batch `last`."""
+    layout = table.layout
+    if change is None:
         table.append(pl.DataFrame(schema=layout.schema), {BATCH: last})
     else:
-        where = where_touched(table, found.touched[layout.name])
-        table.replace(found.added_to(table.read(where), layout), where, {BATCH: last})
+        where = where_touched(table, change.touched[layout.name])
+        table.replace(change.added_to(table.read(where), layout), where, {BATCH: last})
 
 
 def _change(
-    tables: OpenTables, layouts: Sequence[TableLayout], covered: int, last: int, window_seconds: int
+    purchases: LakeTable,
+    layouts: Sequence[TableLayout],
+    covered: int,
+    last: int,
+    window_seconds: int,
+    days: Sequence[date] = (),
 ) -> _Change | None:
-    """What the batches after `covered`, up to `last`, changed; None if nobody bought anything."""
-    purchases = tables.table(SILVER_PURCHASES)
-    new = purchases.read(f"batch > {covered} AND batch <= {last}", _READ)
+    """What the batches after `covered`, up to `last`, changed (on these days); None if nobody bought anything."""
+    on_days = f" AND {SILVER_PURCHASES.on_days(days)}" if days else ""
+    new = purchases.read(f"batch > {covered} AND batch <= {last}{on_days}", _READ)
     if new.is_empty():
         return None
     theirs = rows_of(purchases, "user_id", new["user_id"].unique(), set(new["event_date"]), _READ)
@@ -102,33 +124,57 @@ def rebuild_gold(
     """Recompute these days of daily gold tables from the purchases up to the batch that each table covers.
 
     `progress` is committed with the rows, and its batch is then the limit; without it, the tables keep their own.
-    Gold's handles are loaded before the purchases, so a stream that commits in between makes this start again.
-    Idempotent.
+    Gold's handles are loaded before the purchases. A stream may commit meanwhile: the rebuilt days catch up with it
+    before they take their place. Idempotent.
     """
-
-    def rebuild() -> None:
-        gold = [lake.table(layout) for layout in layouts]
-        purchases = lake.table(SILVER_PURCHASES)
-        for covered, some in groupby(sorted(gold, key=batch_of), batch_of):
-            _rebuild(list(some), purchases, days, progress.get(BATCH, covered), window_seconds, progress)
-
+    rebuild = _Rebuild(lake, days, window_seconds, progress)
     if days:
-        again_on_conflict(rebuild)
+        again_on_conflict(lambda: rebuild.run(layouts))
 
 
-def _rebuild(
-    gold: Sequence[LakeTable],
-    purchases: LakeTable,
-    days: Sequence[date],
-    last: int,
-    window_seconds: int,
-    progress: Mapping[str, int],
-) -> None:
-    layouts = [table.layout for table in gold]
-    bought = purchases_of(purchases, days, _READ).filter(pl.col("batch") <= last)
-    rows = measured(bought, layouts, window_seconds)
-    for table in gold:
-        table.replace(rows[table.layout.name], table.layout.on_days(days), progress)
+@dataclass(frozen=True)
+class _Rebuild:
+    lake: Lake
+    days: Sequence[date]
+    window_seconds: int
+    progress: Mapping[str, int]
+
+    def run(self, layouts: Sequence[TableLayout]) -> None:
+        """Raises ConcurrentCommitError if the days must be computed again."""
+        gold = [self.lake.table(layout) for layout in layouts]
+        purchases = self.lake.table(SILVER_PURCHASES)
+        for covered, some in groupby(sorted(gold, key=batch_of), batch_of):
+            self._put(list(some), purchases, self.progress.get(BATCH, covered))
+
+    def _put(self, gold: Sequence[LakeTable], purchases: LakeTable, last: int) -> None:
+        bought = purchases_of(purchases, self.days, _READ).filter(pl.col("batch") <= last)
+        rows = measured(bought, [table.layout for table in gold], self.window_seconds)
+        for table in gold:
+            if self.lake.is_local and not self.progress:
+                self._exchange(table.layout, rows[table.layout.name], last, rebuilt_again(purchases, self.days))
+            else:
+                table.replace(rows[table.layout.name], table.layout.on_days(self.days), self.progress)
+
+    def _exchange(self, layout: TableLayout, rows: pl.DataFrame, last: int, rebuilt: Mapping[str, int]) -> None:
+        with stand_in(self.lake, layout) as other:
+            other.append(rows, {BATCH: last})
+            if not again_on_conflict(lambda: self._take_place(other, rebuilt), attempts=EXCHANGE_ATTEMPTS):
+                raise ConcurrentCommitError(f"{layout.name}: the purchases of its days were rebuilt meanwhile")
+
+    def _take_place(self, other: LakeTable, rebuilt: Mapping[str, int]) -> bool:
+        """Bring `other` to the batch of the table, and put it in the place of the table's days.
+
+        False if the purchases of these days were rebuilt.
+        """
+        table, purchases = self.lake.table(other.layout), self.lake.table(SILVER_PURCHASES)
+        if rebuilt_again(purchases, self.days) != rebuilt:
+            return False
+        last, known = batch_of(table), batch_of(other)
+        if last > known:
+            change = _change(purchases, [other.layout], known, last, self.window_seconds, self.days)
+            _apply(change, other, last)
+        exchange(table, other, self.days, {BATCH: last})
+        return True
 
 
 def gold_is_behind(tables: Tables) -> bool:

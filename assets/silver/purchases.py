@@ -5,19 +5,24 @@ of silver replaces its purchases.
 Add here: how the table is updated from silver, and how it is read. Not here: the measures of purchases (`measures`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import polars as pl
 
 from assets.progress.batches import BATCH, batch_of
+from assets.progress.source_fingerprints import rebuilt_again
 from assets.tables import REFINED, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables
-from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake_table import ConcurrentCommitError, LakeTable, ProgressMovedError, again_on_conflict
 from resources.prefetch import prefetched
+from resources.stand_in import exchange, stand_in
 
 MEASURED = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 """The columns that gold's queries need."""
+
+EXCHANGE_ATTEMPTS = 50
+"""A busy stream commits every few seconds, and an exchange must come between two of its commits."""
 
 _COLUMNS = SILVER_PURCHASES.schema.names()
 _BOUGHT = "event_type = 'purchase'"
@@ -69,18 +74,37 @@ def _catch_up(table: LakeTable, silver: LakeTable) -> None:
 def rebuild_purchases(lake: Lake, days: Sequence[date]) -> None:
     """Replace these days of the table with silver's purchases. Idempotent.
 
-    The commit carries the number of silver's last batch, so a concurrent micro-batch is refused and starts again.
+    The commit carries the number of the last batch, so a concurrent micro-batch is refused and starts again.
     """
 
     def rebuild() -> None:
         table, silver = lake.table(SILVER_PURCHASES), lake.table(SILVER_EVENTS)
-        if table.progress(BATCH) != batch_of(silver):
+        covered, rebuilt = batch_of(silver), rebuilt_again(silver, days)
+        if table.progress(BATCH) != covered:
             _catch_up(table, silver)
         rows = silver.read(f"{_BOUGHT} AND {SILVER_EVENTS.on_days(days)}", _COLUMNS)
-        table.replace(rows, SILVER_PURCHASES.on_days(days), {BATCH: batch_of(silver)})
+        if not lake.is_local:
+            table.replace(rows, SILVER_PURCHASES.on_days(days), {BATCH: covered, **rebuilt_again(table, days)})
+            return
+        with stand_in(lake, SILVER_PURCHASES) as other:
+            other.append(rows, {BATCH: covered})
+            if not again_on_conflict(lambda: _take_place(lake, other, days, rebuilt), attempts=EXCHANGE_ATTEMPTS):
+                raise ConcurrentCommitError(f"{SILVER_PURCHASES.name}: silver's days were rebuilt meanwhile")
 
     if days:
         again_on_conflict(rebuild)
+
+
+def _take_place(lake: Lake, other: LakeTable, days: Sequence[date], rebuilt: Mapping[str, int]) -> bool:
+    """Add to `other` what the table has got since, and put it in the place of its days; False if silver was rebuilt."""
+    table, silver = lake.table(SILVER_PURCHASES), lake.table(SILVER_EVENTS)
+    if rebuilt_again(silver, days) != rebuilt:
+        return False
+    last, known = batch_of(table), batch_of(other)
+    if last > known:
+        other.append(table.read(f"{SILVER_PURCHASES.on_days(days)} AND batch > {known}"), {BATCH: last})
+    exchange(table, other, days, {BATCH: last, **rebuilt_again(table, days)})
+    return True
 
 
 def _none() -> pl.DataFrame:

@@ -7,7 +7,7 @@ Add here: how a batch reaches silver, or how a day is rebuilt. Not here: what ma
 (`duplicates`), or what makes one unacceptable (`events.contract`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,11 +18,12 @@ from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.silver.duplicates import BODY, judge_duplicates
-from assets.silver.purchases import rebuild_purchases
+from assets.silver.purchases import EXCHANGE_ATTEMPTS, rebuild_purchases
 from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake_table import ConcurrentCommitError, LakeTable, ProgressMovedError, again_on_conflict
+from resources.stand_in import exchange, stand_in
 from resources.table_files import rows_of
 
 _NAMED = pl.col("event_id").is_not_null()
@@ -166,14 +167,14 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
     """Rebuild these days of silver, and their purchases, from bronze; returns rows per source, partition and outcome.
 
     Uses only batches that silver covers, so it can run beside the stream. Running it again changes no row. First adds
-    the refused rows that quarantine lacks. Both commits carry the tables' own progress: a micro-batch or another
-    rebuild that looked for duplicates before them is refused and starts again.
+    the refused rows that quarantine lacks. Both commits carry the tables' own progress: a micro-batch that looked for
+    duplicates before them is refused and starts again.
     """
 
     def rebuild() -> pl.DataFrame:
-        quarantine, silver = lake.table(SILVER_QUARANTINE), lake.table(SILVER_EVENTS)
+        silver = lake.table(SILVER_EVENTS)
         with pieces_of(lake.table(BRONZE_EVENTS), days, batch_of(silver)) as pieces:
-            return put_in_silver(pieces, days, quarantine, silver)
+            return put_in_silver(lake, pieces, days, silver)
 
     counts = again_on_conflict(rebuild)
     rebuild_purchases(lake, days)
@@ -181,11 +182,12 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
 
 
 def put_in_silver(
-    pieces: DayPieces, days: Sequence[date], quarantine: LakeTable, silver: LakeTable, only: Sequence[date] = ()
+    lake: Lake, pieces: DayPieces, days: Sequence[date], silver: LakeTable, only: Sequence[date] = ()
 ) -> pl.DataFrame:
     """Replace silver's rows of these days with the judged ones; returns the counts of `rebuild_silver`.
 
-    `only` limits the pieces to these days, if they hold others too.
+    The pieces hold what bronze had at `silver`'s batch; later rows of silver stay. `only` limits the pieces to these
+    days, if they hold others too. Raises ConcurrentCommitError if the days must be judged again.
     """
     counted = [_counts(JUDGED.to_frame())]
 
@@ -196,10 +198,40 @@ def put_in_silver(
 
     for rows in pieces.refused(only):
         counted.append(_counts(rows))
-        _quarantine(quarantine, rows)
-    covered = batch_of(silver)
-    silver.replace(accepted(), SILVER_EVENTS.on_days(days), {BATCH: covered, **rebuilt_again(silver, days)})
+        again_on_conflict(lambda: _quarantine(lake.table(SILVER_QUARANTINE), rows))  # noqa: B023
+    covered, rebuilt = batch_of(silver), rebuilt_again(silver, days)
+    if lake.is_local:
+        with stand_in(lake, SILVER_EVENTS) as other:
+            other.append(accepted(), {BATCH: covered})
+            if not again_on_conflict(lambda: _take_place(lake, other, days, rebuilt), attempts=EXCHANGE_ATTEMPTS):
+                raise ConcurrentCommitError(f"{SILVER_EVENTS.name}: the rebuilt days have changed meanwhile")
+    else:
+        silver.replace(accepted(), SILVER_EVENTS.on_days(days), {BATCH: covered, **rebuilt})
     return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
+
+
+def _take_place(lake: Lake, other: LakeTable, days: Sequence[date], rebuilt: Mapping[str, int]) -> bool:
+    """Add to `other` what silver has got since, and put it in the place of silver's days.
+
+    False if the days were rebuilt by somebody else, or if a new row is a duplicate of a row that only `other` has.
+    """
+    silver = lake.table(SILVER_EVENTS)
+    if rebuilt_again(silver, days) != rebuilt:
+        return False
+    covered, known = batch_of(silver), batch_of(other)
+    if covered > known:
+        new = silver.read(f"{SILVER_EVENTS.on_days(days)} AND batch > {known}")
+        if _repeats(new, other):
+            return False
+        other.append(new, {BATCH: covered})
+    exchange(silver, other, days, {BATCH: covered, **rebuilt})
+    return True
+
+
+def _repeats(events: pl.DataFrame, stored: LakeTable) -> bool:
+    """Whether one of these events is a duplicate of a stored one."""
+    unjudged = events.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
+    return events.height > 0 and bool(judge_duplicates(unjudged, _stored_copies(events, stored))["is_duplicate"].any())
 
 
 def _counts(rows: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.archive import month_loader
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import load_month
 from assets.bronze import bronze as bronze_events
@@ -236,8 +235,7 @@ def mutate(world: World, module: ModuleType, function: str, guard: str, without:
 
 
 def rebuild_silver_without_a_word(world: World) -> None:
-    mutate(world, month_loader, "put_in_silver", "BATCH: covered, ", "")
-    mutate(world, silver, "put_in_silver", "BATCH: covered, ", "")
+    mutate(world, silver, "_take_place", "BATCH: covered, ", "")
 
 
 def let_sums_be_wrong(world: World) -> None:

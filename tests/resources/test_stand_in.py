@@ -1,0 +1,85 @@
+"""Days of a table that are written elsewhere and then exchanged."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from resources.lake import Lake
+from resources.lake_table import ConcurrentCommitError, TableLayout
+from resources.stand_in import exchange, stand_in
+
+LAYOUT = TableLayout("silver/things", pl.Schema({"number": pl.Int64(), "day": pl.Date()}), ("day",))
+FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)
+
+
+def things(*numbers: int, day: date = FIRST) -> pl.DataFrame:
+    return pl.DataFrame({"number": numbers, "day": [day] * len(numbers)}, schema=LAYOUT.schema)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(str(tmp_path / "a lake"))
+    for number in range(3):
+        lake.table(LAYOUT).append(things(number), {})
+    lake.table(LAYOUT).append(things(7, day=SECOND), {})
+    return lake
+
+
+def held(lake: Lake) -> list[tuple[int, date]]:
+    return sorted(lake.table(LAYOUT).read().rows())
+
+
+def test_a_day_is_exchanged_and_the_others_stay(lake: Lake) -> None:
+    with stand_in(lake, LAYOUT) as other:
+        other.append(things(4, 5), {})
+        other.append(things(6), {})
+        exchange(lake.table(LAYOUT), other, [FIRST], {"done": 3})
+
+    assert held(lake) == [(4, FIRST), (5, FIRST), (6, FIRST), (7, SECOND)]
+    assert lake.table(LAYOUT).progress("done") == 3
+    assert lake.table(LAYOUT).files()["min.number"].sort().to_list() == [4, 6, 7]
+
+
+def test_a_row_that_was_replaced_in_the_stand_in_is_gone(lake: Lake) -> None:
+    with stand_in(lake, LAYOUT) as other:
+        other.append(things(4), {})
+        other.replace(things(5), "number >= 4", {})
+        exchange(lake.table(LAYOUT), other, [FIRST], {})
+
+    assert held(lake) == [(5, FIRST), (7, SECOND)]
+
+
+@pytest.mark.parametrize("what", ["append", "compact"])
+def test_whatever_was_committed_meanwhile_refuses_the_exchange(lake: Lake, what: str) -> None:
+    table = lake.table(LAYOUT)
+    if what == "append":
+        lake.table(LAYOUT).append(things(8), {})
+    else:
+        lake.table(LAYOUT).compact([FIRST])
+    before, files = held(lake), sorted(table.folder.rglob("*.parquet"))
+
+    with stand_in(lake, LAYOUT) as other:
+        other.append(things(4), {})
+        with pytest.raises(ConcurrentCommitError):
+            exchange(table, other, [FIRST], {})
+
+    assert held(lake) == before
+    assert sorted(table.folder.rglob("*.parquet")) == files
+
+
+def test_an_empty_stand_in_empties_the_day(lake: Lake) -> None:
+    with stand_in(lake, LAYOUT) as other:
+        exchange(lake.table(LAYOUT), other, [FIRST, date(2019, 10, 3)], {})
+
+    assert held(lake) == [(7, SECOND)]
+
+
+def test_what_a_killed_process_left_is_removed(lake: Lake) -> None:
+    abandoned = lake.scratch / "stand-in-abandoned"
+    abandoned.mkdir(parents=True)
+    (lake.scratch / "stand-in-abandoned.lock").touch()
+
+    with stand_in(lake, LAYOUT):
+        assert not abandoned.exists()
