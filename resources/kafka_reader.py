@@ -44,8 +44,14 @@ _RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
 LATEST_MILLISECONDS = 253_402_300_799_999
 """The end of the year 9999. A producer may set any 64 bits, such as microseconds; no tool shows a later time."""
 
+CHUNK_BYTES = 64 * 2**20
+"""A chunk is full with so many bytes of keys and values, however few messages they are: about 200,000 usual events."""
+
 _AT_ONCE = 10_000
 """Messages that are taken from librdkafka in one call."""
+
+_LARGE = 2**16
+"""Bytes. As large as this the next message may be, for all that is known before the first one."""
 
 _ENDLESS = 2**62
 """An offset that no partition reaches."""
@@ -80,6 +86,11 @@ class Chunk:
 
     messages: pl.DataFrame
     reached: Mapping[int, int]
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of the keys and values."""
+        return int(_sizes(self.messages).sum())
 
 
 class KafkaReader:
@@ -117,7 +128,8 @@ class KafkaReader:
     def read(self, start: Mapping[int, int], end: Mapping[int, int], rows: int) -> Iterator[Chunk]:
         """Read [start, end) of each partition, in chunks of at most `rows` messages, in order within a partition.
 
-        Raises KafkaUnavailableError if Kafka stays silent, KafkaException if it answers with an error.
+        A chunk ends early once its messages have CHUNK_BYTES. Raises KafkaUnavailableError if Kafka stays silent,
+        KafkaException if it answers with an error.
         """
         consumer = Consumer(self._consumer_options())
         try:
@@ -144,9 +156,9 @@ class KafkaReader:
 
     def _read_chunk(self, consumer: Consumer, reading: "_Reading", rows: int) -> Chunk:
         deadline = time.monotonic() + self._timeout
-        while reading.open and reading.waiting < rows:
-            most = min(_AT_ONCE, rows - reading.waiting, reading.left)
-            messages = consumer.consume(most, timeout=_LONGEST_WAIT)
+        while reading.open and reading.waiting < rows and reading.bytes < CHUNK_BYTES:
+            most = min(rows - reading.waiting, reading.left)
+            messages = consumer.consume(reading.fitting(most, CHUNK_BYTES), timeout=_LONGEST_WAIT)
             if messages:
                 deadline = time.monotonic() + self._timeout
             elif time.monotonic() > deadline:
@@ -215,17 +227,20 @@ class Following:
         self._consumer = consumer
         self._reading = _Reading(start, dict.fromkeys(start, _ENDLESS))
 
-    def read(self, rows: int, seconds: float) -> Chunk:
+    def read(self, rows: int, seconds: float, room: int = CHUNK_BYTES) -> Chunk:
         """At most `rows` messages that have come; waits at most so many seconds for the first. There may be none.
 
-        Raises KafkaException for what Kafka answers.
+        Fewer if they have more than `room` bytes, as far as the sizes of the last ones tell. Raises KafkaException for
+        what Kafka answers.
         """
         first = self._consumer.consume(1, timeout=seconds)
         if not first:
             return Chunk(MESSAGES.to_frame(), self._reading.reached)
         # Asked for more than there are, `consume` would wait for the others.
-        more = self._consumer.consume(min(rows, _AT_ONCE) - 1, timeout=0) if first and rows > 1 else []
-        self._reading.take([*first, *more])
+        self._reading.take(first)
+        if rows > 1:
+            fitting = self._reading.fitting(rows - 1, room)
+            self._reading.take(self._consumer.consume(fitting, timeout=0))
         return self._reading.chunk()
 
 
@@ -234,7 +249,9 @@ class _Reading:
 
     def __init__(self, start: Mapping[int, int], end: Mapping[int, int]) -> None:
         self.open = {partition for partition in end if start[partition] < end[partition]}
-        self.waiting = 0
+        self.waiting = self.bytes = 0
+        """Messages that were not handed out yet, and the bytes of their keys and values."""
+        self._largest = _LARGE
         self._reached = dict(start)
         self._end = end
         self._frames: list[pl.DataFrame] = []
@@ -243,6 +260,10 @@ class _Reading:
     def left(self) -> int:
         """Offsets still to read: at least as many as messages."""
         return sum(self._end[partition] - self._reached[partition] for partition in self.open)
+
+    def fitting(self, rows: int, room: int) -> int:
+        """How many messages to ask for, at most `rows`: they fit if none is larger than those of the last calls."""
+        return max(1, min(rows, _AT_ONCE, (room - self.bytes) // self._largest))
 
     def take(self, messages: list[Message]) -> list[int]:
         """Keep the messages that are inside their range; return the partitions whose range is now read.
@@ -269,7 +290,7 @@ class _Reading:
 
     def chunk(self) -> Chunk:
         messages = pl.concat([_RAW.to_frame(), *self._frames])
-        self._frames, self.waiting = [], 0
+        self._frames, self.waiting, self.bytes = [], 0, 0
         within = pl.col("kafka_timestamp").clip(0, LATEST_MILLISECONDS)
         milliseconds = pl.from_epoch(within, time_unit="ms").dt.replace_time_zone("UTC")
         return Chunk(messages.with_columns(milliseconds).cast(MESSAGES).rechunk(), self.reached)
@@ -289,8 +310,17 @@ class _Reading:
 
     def _keep(self, frame: pl.DataFrame) -> None:
         inside = frame.filter(pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0))
-        self.waiting += inside.height
         self._frames.append(inside)
+        if inside.height:
+            sizes = _sizes(inside)
+            self.waiting += inside.height
+            self.bytes += int(sizes.sum())
+            self._largest = max(sizes.top_k(1)[0], self._largest // 2, 1)
+
+
+def _sizes(messages: pl.DataFrame) -> pl.Series:
+    """The bytes of each message's key and value."""
+    return messages["key"].bin.size().fill_null(0).cast(pl.Int64) + messages["value"].bin.size().fill_null(0)
 
 
 def _frame(messages: list[Message], partitions: Sequence[int | None], offsets: Sequence[int | None]) -> pl.DataFrame:

@@ -47,6 +47,9 @@ reader lasts. A checkpoint names each replaced file for that time, so keeping th
 MAGIC = b"PAR1"
 """With these bytes a file of Parquet begins and ends."""
 
+STREAMED_BYTES = 256 * 2**20
+"""A frame of `LakeTable.stream` is full with so many bytes, however few rows they are."""
+
 _LOG_KEPT = "delta.logRetentionDuration"
 
 
@@ -198,13 +201,13 @@ class LakeTable:
     ) -> Iterator[pl.DataFrame]:
         """What `read` gives, as it comes from the files, in frames of about `rows_at_once` rows: only one is held.
 
-        Of a table with `superseding`, also the rows that do not count.
+        Frames of large rows end at STREAMED_BYTES. Of a table with `superseding`, also the rows that do not count.
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []
         for batch in itertools.chain(self._delta.scan(columns=names, predicate=where), [None]):
             held += [batch] if batch is not None else []
-            if held and (batch is None or sum(one.num_rows for one in held) >= rows_at_once):
+            if held and (batch is None or _is_full(held, rows_at_once)):
                 yield self._framed(Table.from_batches(held), names)
                 held = []
 
@@ -369,6 +372,10 @@ class LakeTable:
                 f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists and is writable, "
                 "and that its disk has space; then run again: nothing was half-written"
             ) from error
+
+
+def _is_full(held: Sequence[RecordBatch], rows: int) -> bool:
+    return sum(one.num_rows for one in held) >= rows or sum(one.nbytes for one in held) >= STREAMED_BYTES
 
 
 def _commit(progress: Mapping[str, int], max_commit_retries: int | None = None) -> CommitProperties:

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     batch_rows: kinds.Count = Field(
         200_000,
         description="the most messages in one batch; bounds the memory of reading a backlog (about 1.2 GB at the "
-        "default)",
+        "default). A batch of large messages ends earlier, at 64 MB of keys and values, so it needs no more memory",
     )
     alert_webhook: kinds.WebAddress | None = Field(
         None,

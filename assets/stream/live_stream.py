@@ -22,7 +22,7 @@ from assets.events.avro_decoder import Schemas
 from assets.stream.day_tables import DayTables
 from assets.stream.micro_batch import STREAM_TABLES, Layers, Now, Receipt, Stages, micro_batches, parsed, process
 from assets.tables import BRONZE_EVENTS, PRODUCT_SALES
-from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
+from resources.kafka_reader import CHUNK_BYTES, MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables
 
 COMMIT_SECONDS = 2.5
@@ -59,6 +59,7 @@ class _Waiting:
     reached: Mapping[int, int]
     messages: list[pl.DataFrame] = field(default_factory=list)
     rows: int = 0
+    bytes: int = 0
     has_purchase: bool = False
     stages: Stages = field(default_factory=Stages)
 
@@ -143,7 +144,8 @@ class LiveStream:
         waiting = self._waiting
         if waiting:
             self._sleep(min(wait, max(self._due_in(waiting), 0)))
-        chunk = self._following.read(self._batch_rows - (waiting.rows if waiting else 0), 0 if waiting else wait)
+        rows, held = (waiting.rows, waiting.bytes) if waiting else (0, 0)
+        chunk = self._following.read(self._batch_rows - rows, 0 if waiting else wait, CHUNK_BYTES - held)
         if chunk.reached == (waiting.reached if waiting else self._read_to):
             return
         waiting = self._waiting = waiting or _Waiting(self._elapsed(), chunk.reached)
@@ -151,15 +153,20 @@ class LiveStream:
         if chunk.messages.height:
             self._heard_at = self._elapsed()
             waiting.rows += chunk.messages.height
+            waiting.bytes += chunk.bytes
             waiting.messages.append(chunk.messages)
             waiting.has_purchase |= bool(chunk.messages["value"].bin.contains(_HINT).any())
 
     def _due_in(self, waiting: _Waiting) -> float:
         """Seconds until these messages are to be committed."""
-        if waiting.rows >= self._batch_rows:
+        if self._is_full(waiting):
             return 0.0
         at = self._committed_at + COMMIT_SECONDS if waiting.has_purchase else waiting.since + OTHERS_SECONDS
         return at - self._elapsed()
+
+    def _is_full(self, waiting: _Waiting) -> bool:
+        # Half of what a batch may hold: the next message may not fit into a smaller rest.
+        return waiting.rows >= self._batch_rows or waiting.bytes >= CHUNK_BYTES // 2
 
     def _commit(self, waiting: _Waiting) -> Receipt:
         self._waiting, self._committed_at = None, self._elapsed()
@@ -179,6 +186,6 @@ class LiveStream:
             self._forgotten,
             self._layers,
             self._now,
-            is_last=waiting.rows < self._batch_rows,
+            is_last=not self._is_full(waiting),
             gold=AT_ONCE,
         )

@@ -2,8 +2,9 @@ import polars as pl
 import pytest
 from confluent_kafka import Producer
 
+from resources import kafka_reader
 from resources.kafka_connection import KafkaConnection
-from resources.kafka_reader import KafkaReader, KafkaUnavailableError
+from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 
@@ -28,6 +29,60 @@ def test_chunks_are_bounded_and_say_where_they_end(mock_kafka: MockKafka, topic:
 
     assert [chunk.messages.height for chunk in chunks] == [10, 10, 5]
     assert [chunk.reached for chunk in chunks] == [{0: 10, 1: 0}, {0: 20, 1: 0}, {0: 25, 1: 0}]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Chunks are full with as many bytes."""
+    monkeypatch.setattr(kafka_reader, "CHUNK_BYTES", 5_000)
+    return 5_000
+
+
+def offsets(chunks: list[Chunk]) -> list[int]:
+    return [offset for chunk in chunks for offset in chunk.messages["offset"]]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_chunks_of_large_messages_are_bounded_by_bytes(mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [b"x" * 999] * 12)
+    reader = MockTopicReader(mock_kafka.connection, topic)
+
+    chunks = list(reader.read({0: 0}, {0: 12}, 1_000))
+
+    assert [chunk.bytes for chunk in chunks] == [5_000, 5_000, 2_000]
+    assert offsets(chunks) == list(range(12))
+
+
+def test_small_messages_among_large_ones_do_not_widen_a_chunk(
+    mock_kafka: MockKafka, topic: str, small_chunks: int
+) -> None:
+    mock_kafka.publish(topic, [b"x" * (2_999 if number % 4 == 0 else 9) for number in range(200)])
+    reader = MockTopicReader(mock_kafka.connection, topic)
+
+    chunks = list(reader.read({0: 0}, {0: 200}, 1_000))
+
+    assert max(chunk.bytes for chunk in chunks) < 2 * small_chunks
+    assert offsets(chunks) == list(range(200))
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_message_that_is_larger_than_a_chunk_is_read(mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [b"x" * 8_999, b"x" * 8_999])
+    reader = MockTopicReader(mock_kafka.connection, topic)
+
+    assert [chunk.bytes for chunk in reader.read({0: 0}, {0: 2}, 1_000)] == [9_000, 9_000]
+
+
+def test_what_follows_is_bounded_by_bytes(mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [b"x" * 999] * 12)
+    reader, chunks = MockTopicReader(mock_kafka.connection, topic), list[Chunk]()
+
+    with reader.follow({0: 0}) as following:
+        while len(offsets(chunks)) < 12:
+            chunks.append(following.read(1_000, 1, room=5_000))
+
+    assert max(chunk.bytes for chunk in chunks) <= 5_000
+    assert offsets(chunks) == list(range(12))
 
 
 def test_a_value_may_be_missing(mock_kafka: MockKafka, topic: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
+from resources import lake_table
 from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeError, TableLayout, again_on_conflict
 from tests.resources.lake_rows import FIRST, LAYOUT, SECOND, things
@@ -74,6 +75,16 @@ def test_a_stream_of_rows_is_what_a_read_gives(lake: Lake) -> None:
     assert len(frames) > 1
     assert_frame_equal(pl.concat(frames).sort("number"), lake.table(LAYOUT).read(where, ["number"]).sort("number"))
     assert list(lake.table(LAYOUT).stream("number > 99", 15)) == []
+
+
+def test_a_stream_of_large_rows_is_cut_by_their_bytes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for numbers in ((1, 2), (3, 4), (5, 6)):
+        lake.table(LAYOUT).append(things(*numbers), {})
+    monkeypatch.setattr(lake_table, "STREAMED_BYTES", 1)
+
+    frames = list(lake.table(LAYOUT).stream(None, 1_000, ["number"]))
+
+    assert sorted(frame["number"].to_list() for frame in frames) == [[1, 2], [3, 4], [5, 6]]
 
 
 def test_frames_of_many_days_are_written_under_each_rows_day(lake: Lake) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from assets.bronze.bronze import OffsetsLostError
+from assets.stream import live_stream
 from assets.stream.live_stream import (
     COMMIT_SECONDS,
     DAYS_SECONDS,
@@ -17,6 +18,7 @@ from assets.stream.live_stream import (
 from assets.stream.micro_batch import Receipt, open_stream
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_EVENTS
+from resources import kafka_reader
 from resources.kafka_reader import TopicState
 from resources.lake import Lake
 from resources.lake_table import ProgressMovedError
@@ -145,6 +147,22 @@ def test_a_full_batch_does_not_wait(lake: Lake, mock_kafka: MockKafka, topic: st
         found = live.until(1)
 
     assert sizes(found) == [10, 10]
+
+
+def test_a_batch_is_full_with_few_large_messages(
+    lake: Lake, mock_kafka: MockKafka, topic: str, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = event(event_type="view", note="x" * 1_000)
+    monkeypatch.setattr(live_stream, "CHUNK_BYTES", 8 * len(large))
+    monkeypatch.setattr(kafka_reader, "_LARGE", len(large))
+    mock_kafka.publish(topic, [VIEW])
+    live = Live(lake, mock_kafka, topic, stream)
+    with live.at_the_end():
+        live.publish(*[large] * 40)
+        found = live.until(1)
+
+    assert len(found) > 1
+    assert min(sizes(found)) >= 4
 
 
 def test_nothing_is_committed_where_nothing_comes(live: Live) -> None:
