@@ -128,7 +128,7 @@ class OpenTables:
     """
 
     def __init__(self, lake: Lake, layouts: Sequence[TableLayout]) -> None:
-        self._lake = lake
+        self.lake = lake
         self._held: dict[str, LakeTable] = {}
         self.refresh(layouts)
 
@@ -141,8 +141,8 @@ class OpenTables:
 
     def annotate(self, layout: TableLayout, properties: Mapping[str, str]) -> None:
         """Set properties of a table through a handle that is then dropped: the kept handle does not move."""
-        again_on_conflict(lambda: self._lake.table(layout).annotate(properties))
+        again_on_conflict(lambda: self.lake.table(layout).annotate(properties))
 
     def refresh(self, layouts: Sequence[TableLayout]) -> None:
         """Load these tables again, in this order."""
-        self._held.update((layout.name, self._lake.table(layout)) for layout in layouts)
+        self._held.update((layout.name, self.lake.table(layout)) for layout in layouts)

@@ -17,6 +17,7 @@ from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines
 from assets.gold.gold import rebuild_gold
 from assets.progress.changed_days import rows_per_day
+from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import DayPieces, day_pieces
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import put_in_silver, rebuild_silver
@@ -72,10 +73,11 @@ def load_month(
         days = _days_of(lake, file.month)
         pieces.judge_named()
         groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
-        for group, outcome in prefetched((group, _refine(lake, file.month, group, pieces)) for group in groups):
-            outcomes.append(outcome)
-            rebuild_gold(lake, DAILY, group, window_seconds)
-            heard("silver and gold", int(outcome["rows"].sum()))
+        with finishing(lake, days, rebuilds=1):
+            for group, outcome in prefetched((group, _refine(lake, file.month, group, pieces)) for group in groups):
+                outcomes.append(outcome)
+                rebuild_gold(lake, DAILY, group, window_seconds)
+                heard("silver and gold", int(outcome["rows"].sum()))
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
     _enter(lake, file, file.fingerprint, counts, days, now)
     return MonthLoad(file, counts, days, is_new)

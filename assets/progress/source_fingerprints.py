@@ -24,7 +24,8 @@ each one makes all others slower to read."""
 DayRows = Mapping[date, tuple[int, object]]
 """Per day, the number of rows and when the newest was written."""
 
-_REBUILDS = "rebuilt"
+REBUILDS = "rebuilt"
+"""How often any day was rebuilt."""
 
 
 def seen(source: LakeTable) -> dict[str, int]:
@@ -55,7 +56,7 @@ def day_rows(table: LakeTable) -> DayRows:
 
 def rebuilt_again(table: LakeTable, days: Collection[date]) -> dict[str, int]:
     """The progress of a commit that rebuilds these days: rows may change while count and newest time stay the same."""
-    names = {_REBUILDS, *(_rebuilt(slot_of(day)) for day in days), *(_rebuilt(month) for month in map(_month, days))}
+    names = {REBUILDS, *(_rebuilt(slot_of(day)) for day in days), *(_rebuilt(month) for month in map(_month, days))}
     return {name: (table.progress(name) or 0) + 1 for name in sorted(names)}
 
 
@@ -137,11 +138,11 @@ class SourceFingerprints:
 
     def _older(self, months: Mapping[str, Iterable[date]], recent: Collection[str]) -> int:
         rows = [(day, self._rows[day]) for month in sorted(months) if month not in recent for day in months[month]]
-        return fingerprint(f"{sorted(recent)} {rows} {self.source.progress(_REBUILDS) or 0} {self.query}")
+        return fingerprint(f"{sorted(recent)} {rows} {self.source.progress(REBUILDS) or 0} {self.query}")
 
 
 def _print_of_all(source: LakeTable) -> int:
-    return fingerprint(f"{day_rows(source)} {source.progress(_REBUILDS) or 0}")
+    return fingerprint(f"{day_rows(source)} {source.progress(REBUILDS) or 0}")
 
 
 def _content(source: LakeTable) -> str:
@@ -149,7 +150,7 @@ def _content(source: LakeTable) -> str:
 
 
 def _rebuilt(what: str) -> str:
-    return f"{_REBUILDS}/{what}"
+    return f"{REBUILDS}/{what}"
 
 
 def _day(day: date) -> str:

@@ -15,6 +15,7 @@ import polars as pl
 
 from assets.bronze.bronze import Batch, last_batch
 from assets.progress.batches import BATCH, batch_of
+from assets.progress.rebuild_marks import marked
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.silver.duplicates import BODY, judge_duplicates
@@ -166,6 +167,8 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
 def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
     """Rebuild these days of silver, and their purchases, from bronze; returns rows per source, partition and outcome.
 
+    Marks them as unfinished: `finishing` takes that back once they are in gold.
+
     Uses only batches that silver covers, so it can run beside the stream. Running it again changes no row. First adds
     the refused rows that quarantine lacks. Both commits carry the tables' own progress: a micro-batch that looked for
     duplicates before them is refused and starts again.
@@ -206,7 +209,8 @@ def put_in_silver(
             if not again_on_conflict(lambda: _take_place(lake, other, days, rebuilt), attempts=EXCHANGE_ATTEMPTS):
                 raise ConcurrentCommitError(f"{SILVER_EVENTS.name}: the rebuilt days have changed meanwhile")
     else:
-        silver.replace(accepted(), SILVER_EVENTS.on_days(days), {BATCH: covered, **rebuilt})
+        progress = {BATCH: covered, **rebuilt, **marked(silver, days)}
+        silver.replace(accepted(), SILVER_EVENTS.on_days(days), progress)
     return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
 
 
@@ -224,7 +228,7 @@ def _take_place(lake: Lake, other: LakeTable, days: Sequence[date], rebuilt: Map
         if _repeats(new, other):
             return False
         other.append(new, {BATCH: covered})
-    exchange(silver, other, days, {BATCH: covered, **rebuilt})
+    exchange(silver, other, days, {BATCH: covered, **rebuilt, **marked(silver, days)})
     return True
 
 

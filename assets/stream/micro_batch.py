@@ -19,6 +19,7 @@ from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.avro_decoder import Schemas, new_schemas
 from assets.events.message_parser import parse_events
 from assets.gold.gold import advance_gold
+from assets.gold.unfinished_days import finish_days
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, DAILY, FORGOTTEN_USERS, REFINED
@@ -97,6 +98,7 @@ def micro_batches(
     resumed = layers.finish_last(reader.topic)
     if resumed is not None:
         yield resumed
+    layers.finish_days()
     state, forgotten = reader.state(), forgotten_users(tables)
     bronze = tables.table(BRONZE_EVENTS)
     chunks = reader.read(next_offsets(bronze, reader.topic, state), state.end, batch_rows)
@@ -185,6 +187,11 @@ class Layers:
     def advance_gold(self, layouts: Sequence[TableLayout] = DAILY) -> None:
         """Update these tables of gold to the newest batch."""
         advance_gold(self._tables, self._window_seconds, layouts)
+
+    def finish_days(self) -> None:
+        """Bring to gold the days that a killed backfill has only rebuilt in silver."""
+        if finish_days(self._tables.lake, self._window_seconds):
+            self._tables.refresh(STREAM_TABLES)
 
     def refine(self, batch: Batch, stages: Stages, *, is_last: bool, gold: Sequence[TableLayout] = DAILY) -> Receipt:
         """Update silver with a batch, and gold too if it is the last one or gold has waited long enough."""

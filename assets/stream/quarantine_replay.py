@@ -13,6 +13,7 @@ import polars as pl
 from assets.bronze.avro_schemas import schemas_of
 from assets.gold.gold import rebuild_gold
 from assets.progress.batches import batch_of
+from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
@@ -52,8 +53,9 @@ def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Rep
     days = sorted(set(good["event_date"]))
     if not days:
         return Replay(refused.height, 0, 0, [])
-    rebuild_silver(lake, days)
-    rebuild_gold(lake, DAILY, days, window_seconds)
+    with finishing(lake, days, rebuilds=1):
+        rebuild_silver(lake, days)
+        rebuild_gold(lake, DAILY, days, window_seconds)
     fates = _release(lake, arrival_days, good, days)
     return Replay(refused.height, fates.get("accepted", 0), fates.get("duplicates", 0), days)
 

@@ -14,6 +14,7 @@ import dagster as dg
 from assets.bronze.bronze import next_offsets
 from assets.gold.gold import rebuild_gold, whole_batches
 from assets.progress.changed_days import changed_days, rows_per_day
+from assets.progress.rebuild_marks import finishing
 from assets.runs.last_results import Happened, with_last_results
 from assets.runs.launched_by_hand import is_by_hand
 from assets.runs.verdict import Verdict
@@ -244,7 +245,18 @@ def _check_result(name: str, verdict: Verdict) -> dg.AssetCheckEvaluation:
 def _rebuild(
     context: dg.AssetExecutionContext, lake: Lake, stream: Stream, days: Sequence[date], selected: Iterable[TableLayout]
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
-    for layout in selected:
+    layouts = list(selected)
+    # Gold of all tables follows its silver here; otherwise the next run of the stream brings the days to gold.
+    is_whole = {SILVER_EVENTS.name, *(layout.name for layout in DAILY)} <= {layout.name for layout in layouts}
+    with finishing(lake, days if is_whole else (), rebuilds=1):
+        yield from _rebuild_tables(context, lake, stream, days, layouts)
+    yield from _rebuilt_checks(context, lake, list(days))
+
+
+def _rebuild_tables(
+    context: dg.AssetExecutionContext, lake: Lake, stream: Stream, days: Sequence[date], layouts: Iterable[TableLayout]
+) -> Iterator[dg.MaterializeResult]:
+    for layout in layouts:
         make, upstream = _maker(layout, lake, stream), _UPSTREAM.get(layout.name, layout)
         filled = rows_per_day(lake.table(layout)).keys() | rows_per_day(lake.table(upstream)).keys()
         for day in days:
@@ -258,7 +270,6 @@ def _rebuild(
         yield dg.MaterializeResult(key_of(layout))
         empty = sum(day not in rows for day in days)
         context.log.info(f"{layout.name}: {len(days)} days, {empty} of them empty")
-    yield from _rebuilt_checks(context, lake, list(days))
 
 
 def _maker(layout: TableLayout, lake: Lake, stream: Stream) -> Callable[[date], object]:

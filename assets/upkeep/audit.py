@@ -3,7 +3,7 @@
 Add here: what an audit reports. Not here: what it looks for (`audit.sql`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from assets.progress.batches import batch_of
+from assets.progress.rebuild_marks import unfinished_days
 from assets.silver.day_pieces import judge_days
 from assets.tables import SILVER_EVENTS
 from assets.tables.sql_views import open_tables, sql_session
@@ -63,7 +64,17 @@ def audit(lake: Lake) -> Audit:
         ranges = query(connection, _RANGES).to_dicts()
     last = covered["silver_events"]
     found = [finding for finding in findings.to_dicts() if not _is_restated(tables, last, finding)]
-    return Audit([{"finding": row["finding"], "detail": row["detail"]} for row in found], totals, ranges, covered)
+    shown = [{"finding": row["finding"], "detail": row["detail"]} for row in found]
+    return Audit([*shown, *_unfinished(lake, shown)], totals, ranges, covered)
+
+
+def _unfinished(lake: Lake, findings: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
+    """Why gold differs, if a rebuild was cut short before it, and what to do."""
+    days = unfinished_days(lake)
+    if days and any(row["finding"] == "gold" for row in findings):
+        listed = ", ".join(map(str, days))
+        remedy = "the next run of the stream, or salesinsights ingest, brings them there"
+        yield {"finding": "unfinished", "detail": f"rebuilt in silver and not yet in gold: {listed}; {remedy}"}
 
 
 def _is_restated(tables: Mapping[str, LakeTable], last: int, finding: Mapping[str, Any]) -> bool:

@@ -69,9 +69,9 @@ FROM ledger WHERE messages <> accepted + quarantined + duplicates OR markers < 0
 
 UNION ALL
 SELECT 'bronze',
-       format('{} partition {}, batch {} [{}, {}): the ledger has {} messages, bronze has {} at {} offsets in [{}, {}]',
+       format('{} partition {}, batch {} [{}, {}): the ledger has {} messages, bronze has {} at {} offsets{}',
               source, "partition", batch, start_offset, end_offset, l.messages, coalesce(b.messages, 0),
-              coalesce(b.offsets, 0), b.lowest, b.highest), NULL, NULL
+              coalesce(b.offsets, 0), coalesce(format(' in [{}, {}]', b.lowest, b.highest), '')), NULL, NULL
 FROM ledger l LEFT JOIN landed b USING (batch, "partition")
 WHERE l.messages <> coalesce(b.messages, 0) OR b.offsets <> b.messages OR b.lowest < start_offset
    OR b.highest >= end_offset
@@ -95,8 +95,10 @@ FROM ledger l LEFT JOIN quarantined q USING (batch, "partition") WHERE l.quarant
 
 UNION ALL
 SELECT 'archive',
-       format('{}: the ledger has {} lines = {} accepted + {} quarantined + {} duplicates, bronze has {} at {} numbers',
-              file, m.lines, accepted, quarantined, duplicates, coalesce(b.lines, 0), coalesce(b.offsets, 0)),
+       format('{}: the ledger has {} lines = {} accepted + {} quarantined + {} duplicates, bronze has {} at {} numbers{}',
+              file, m.lines, accepted, quarantined, duplicates, coalesce(b.lines, 0), coalesce(b.offsets, 0),
+              CASE WHEN sha256 = '' THEN '; unless its load is under way, complete it: salesinsights backfill --from '
+                   || strftime(month, '%Y-%m') ELSE '' END),
        NULL, NULL
 FROM months m LEFT JOIN lines b USING ("partition")
 WHERE m.lines <> accepted + quarantined + duplicates OR m.lines <> coalesce(b.lines, 0) OR b.offsets <> b.lines
@@ -118,5 +120,7 @@ SELECT 'quarantine',
 FROM months m LEFT JOIN refused q USING ("partition") WHERE quarantined <> coalesce(q.lines, 0)
 
 UNION ALL
-SELECT 'gold', format('{} of {}: revenue {}, silver has {}', name, event_date, gold, silver), NULL, NULL
+SELECT 'gold',
+       format('{} of {}: revenue {}, silver has {}', name, event_date, coalesce(gold::VARCHAR, 'missing'),
+              coalesce(silver::VARCHAR, 'none')), NULL, NULL
 FROM told FULL JOIN earned USING (name, event_date) WHERE gold IS DISTINCT FROM silver

@@ -18,6 +18,7 @@ from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.kept_parts import drop_parts
+from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import parse_bronze
 from assets.silver.silver import PLACE, near, rebuild_silver
 from assets.tables import (
@@ -85,8 +86,9 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         _remove(lake, found.filter(event_date=day), day)
     if trace.days:
         _release_refused(lake, user_id)
-        rebuild_silver(lake, trace.days)
-        rebuild_gold(lake, DAILY, trace.days, window_seconds)
+        with finishing(lake, trace.days, rebuilds=1):
+            rebuild_silver(lake, trace.days)
+            rebuild_gold(lake, DAILY, trace.days, window_seconds)
         refresh_customer_value(lake)
         for layout in VISITOR_TABLES:
             list(refresh_days(lake, layout, trace.days))

@@ -244,6 +244,7 @@ def test_the_audit_sees_a_month_that_was_cut_short(lake: Lake, folder: Path, mon
 
     assert finding["finding"] == "archive"
     assert finding["detail"].startswith("2019-Oct.csv: the ledger has 0 lines = 0 accepted")
+    assert finding["detail"].endswith("complete it: salesinsights backfill --from 2019-10")
 
 
 def test_the_audit_sees_a_row_of_the_archive_that_is_gone(lake: Lake, folder: Path) -> None:
