@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Self, cast
 
 import polars as pl
 from confluent_kafka import (
@@ -106,6 +106,10 @@ class KafkaReader:
         self.registry = registry
         self._connection = connection
         self._timeout = timeout
+
+    def of(self, topic: str) -> Self:
+        """A reader of another topic of the same cluster."""
+        return type(self)(self._connection, topic, self._timeout, self.registry)
 
     def state(self) -> TopicState:
         """Raises KafkaUnavailableError, TopicMissingError."""

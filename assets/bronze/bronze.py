@@ -76,10 +76,9 @@ def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, 
     Raises OffsetsLostError if messages are gone that the lake never read: the topic was recreated, Kafka's first offset
     is after that place (after 0 in a new partition), or its end is before it.
     """
-    known = bronze.progress(_identity(topic))
-    if known is not None and known != _fingerprint(state.topic_id):
+    if is_recreated(bronze, topic, state):
         raise OffsetsLostError(_recreated(bronze, topic, state))
-    begun = known is not None
+    begun = bronze.progress(_identity(topic)) is not None
     cursor = {partition: bronze.progress(_next(topic, partition)) for partition in state.end}
     lost = [_lost(partition, cursor[partition], state, begun=begun) for partition in sorted(cursor)]
     if any(lost):
@@ -92,6 +91,12 @@ def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, 
         named = ", ".join(filter(None, lost))
         raise OffsetsLostError(f"topic {topic} lost offsets that were never read: {named}. {remedy}")
     return {partition: state.start[partition] if at is None else at for partition, at in cursor.items()}
+
+
+def is_recreated(bronze: LakeTable, topic: str, state: TopicState) -> bool:
+    """Whether the topic is another one than the one of this name that the lake has read."""
+    known = bronze.progress(_identity(topic))
+    return known is not None and known != _fingerprint(state.topic_id)
 
 
 def unread_offsets(tables: Tables, reader: KafkaReader) -> int:

@@ -20,6 +20,7 @@ from assets.intake.csv_publisher import FileChangedError, Publication, publish_c
 from assets.tables.asset_specs import SHOP_EVENTS
 from resources.kafka_connection import KafkaConnection
 from resources.open_files import has_writer
+from resources.whole_files import write_whole
 
 QUIET_SECONDS = 5.0
 """A file that has not changed for this long, and that no process has open for writing, counts as complete."""
@@ -58,7 +59,7 @@ class InputFolder:
         """Take no notice of a file that can't be handled, until it changes."""
         left = self._left()
         left[shown(path)] = [path.stat().st_mtime_ns, why]
-        (self.path / _LEFT).write_text(json.dumps(left))
+        write_whole(self.path / _LEFT, json.dumps(left))
 
     def put_away(self, path: Path, folder: Path, reason: str | None = None) -> Path:
         """Move the file to a free name in the folder. The reason is written first, so it is never missing."""
@@ -80,7 +81,8 @@ class InputFolder:
     def _left(self) -> dict[str, list[Any]]:
         try:
             left: dict[str, list[Any]] = json.loads((self.path / _LEFT).read_text())
-        except FileNotFoundError:
+        # A release that wrote this file in place may have left half of it: its files are then tried once more.
+        except (FileNotFoundError, ValueError):
             return {}
         return left
 

@@ -1,28 +1,23 @@
 """Data files that a power cut emptied or cut short: found, dropped, and their rows restored from what still has them.
 
 Bronze comes from Kafka again, silver from bronze, gold from silver. Add here: how a table gets its rows back.
-Not here: logs and lost commits (`repair`).
+Not here: how bronze reads its messages again (`lost_messages`), logs and lost commits (`repair`).
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 import polars as pl
 
-from assets.bronze.avro_schemas import schemas_of
-from assets.bronze.bronze import rows_again
-from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.customers.customer_value import refresh_customer_value
-from assets.events.message_parser import parse_events
 from assets.gold.gold import rebuild_gold
-from assets.silver.silver import PLACE, rebuild_silver
+from assets.progress.rebuild_marks import finishing
+from assets.silver.silver import rebuild_silver
 from assets.tables import (
     BRONZE_EVENTS,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     DAILY,
-    SILVER_BATCHES,
     SILVER_EVENTS,
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
@@ -30,23 +25,11 @@ from assets.tables import (
     VISITOR_TABLES,
 )
 from assets.tables.table import Table
+from assets.upkeep.lost_messages import LOST, Finding, OpenReader, restore_bronze
+from assets.upkeep.repair_plan import Damage, begin_repair, damage_of, end_repair, unfinished_repair
 from assets.visitors.cohort_retention import refresh_cohorts
 from assets.visitors.daily_tables import refresh_days
-from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
-
-READ_ROWS = 200_000
-
-OpenReader = Callable[[], KafkaReader]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was wrong with a table, and how it is repaired."""
-
-    table: str
-    kind: str
-    detail: str
 
 
 def broken_files(lake: Lake) -> dict[str, pl.DataFrame]:
@@ -56,86 +39,53 @@ def broken_files(lake: Lake) -> dict[str, pl.DataFrame]:
 
 
 def restore_files(lake: Lake, window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
-    """Drop broken files, and restore their rows; yield each file, and what could not be restored.
+    """Drop broken files, and restore their rows; yield each file, and what is lost.
 
-    Changes nothing if no file is broken. One that is killed after a file was dropped leaves its rows missing, and does
-    not find them again: `audit` names the batches then, and a backfill of their days restores silver and gold. Raises
-    what reading Kafka raises.
+    Changes nothing if no file is broken. What is going to be dropped is written down first, so a repair that was killed
+    is resumed by the next. Raises what reading Kafka raises.
     """
-    broken = broken_files(lake)
-    for name, files in broken.items():
+    plan = unfinished_repair(lake)
+    for name, damage in plan.items():
+        yield Finding(name, "resumed", f"a repair was cut short; restoring {len(damage.places)} files")
+    for name, files in broken_files(lake).items():
+        damage = damage_of(TABLES[name], files)
+        plan[name] = plan[name].with_more(damage) if name in plan else damage
         for place in files["place"]:
             yield Finding(name, "broken_file", f"{place} is empty or cut short: dropped")
-    if BRONZE_EVENTS.sql_name in broken:
-        # Before the files are dropped: until then they say which batches they held.
-        yield from _restore_bronze(lake, broken[BRONZE_EVENTS.sql_name], open_reader)
-    for name, files in broken.items():
-        if name != BRONZE_EVENTS.sql_name:
-            lake.table(TABLES[name]).drop_files(files["place"])
-    days = {name: _days(TABLES[name], files) for name, files in broken.items()}
-    silver = sorted(set[date]().union(*(days.get(table.sql_name, set()) for table in _FROM_BRONZE)))
-    if silver:
-        rebuild_silver(lake, silver)
-    gold = sorted(set(silver).union(*(days.get(table.sql_name, set()) for table in DAILY)))
-    if gold:
-        rebuild_gold(lake, DAILY, gold, window_seconds)
-    yield from _restore_others(lake, days)
+    if not plan:
+        return
+    begin_repair(lake, plan)
+    for name, damage in plan.items():
+        lake.table(TABLES[name]).drop_files(damage.places)
+    yield from _restore(lake, plan, window_seconds, open_reader)
+    end_repair(lake)
 
 
-_FROM_BRONZE = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
-_RESTORED = (*_FROM_BRONZE, *DAILY, *VISITOR_TABLES, CUSTOMER_VALUE, COHORT_RETENTION)
+_FROM_BRONZE = (SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
+"""Bronze itself is not among them: what it has lost for good, silver still has."""
+
+_RESTORED = (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, CUSTOMER_VALUE, COHORT_RETENTION)
 
 
-def _restore_others(lake: Lake, days: dict[str, set[date]]) -> Iterator[Finding]:
+def _restore(lake: Lake, plan: Mapping[str, Damage], window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
+    if BRONZE_EVENTS.sql_name in plan:
+        yield from restore_bronze(lake, plan[BRONZE_EVENTS.sql_name], open_reader)
+    silver, gold = (_days(plan, tables) for tables in (_FROM_BRONZE, DAILY))
+    with finishing(lake, silver, rebuilds=1):
+        if silver:
+            rebuild_silver(lake, silver)
+        rebuild_gold(lake, DAILY, sorted({*silver, *gold}), window_seconds)
     for table in VISITOR_TABLES:
-        for _ in refresh_days(lake, table, sorted(days[table.sql_name])) if table.sql_name in days else ():
-            continue
-    if CUSTOMER_VALUE.sql_name in days:
+        if table.sql_name in plan:
+            list(refresh_days(lake, table, plan[table.sql_name].days))
+    if CUSTOMER_VALUE.sql_name in plan:
         refresh_customer_value(lake)
-    if COHORT_RETENTION.sql_name in days:
+    if COHORT_RETENTION.sql_name in plan:
         refresh_cohorts(lake)
-    for name in days.keys() - {table.sql_name for table in _RESTORED}:
-        yield Finding(name, "lost", "its rows can't be computed again: restore this table from a backup")
+    for name in plan.keys() - {table.sql_name for table in _RESTORED}:
+        yield Finding(name, LOST, "its rows can't be computed again: restore this table from a backup")
 
 
-def _days(table: Table, files: pl.DataFrame) -> set[date]:
-    return set(files[table.file_day]) if table.partition_by else set()
-
-
-def _restore_bronze(lake: Lake, files: pl.DataFrame, open_reader: OpenReader) -> Iterator[Finding]:
-    """Read the batches of these files from Kafka again. Lines of the archive come from their month's file."""
-    days = sorted(_days(BRONZE_EVENTS, files))
-    lowest, highest = int(files["min.batch"].min() or 0), int(files["max.batch"].max() or 0)  # type: ignore[arg-type]
-    if highest > 0:
-        yield from _read_again(lake, max(lowest, 1), highest, days, files["place"], open_reader)
-    else:
-        lake.table(BRONZE_EVENTS).drop_files(files["place"])
-    if lowest == 0:
-        months = sorted({f"{day:%Y-%m}" for day in days})
-        again = ", ".join(f"salesinsights backfill --from {month} --again" for month in months)
-        yield Finding(BRONZE_EVENTS.sql_name, "lost", f"lines of the archive: load their month again: {again}")
-
-
-def _read_again(
-    lake: Lake, first: int, last: int, days: list[date], places: pl.Series, open_reader: OpenReader
-) -> Iterator[Finding]:
-    ledger = lake.table(SILVER_BATCHES).read(f"batch BETWEEN {first} AND {last}")
-    reader = open_reader()
-    mine = ledger.filter(source=reader.topic)
-    ends = mine.group_by("partition").agg(pl.col("start_offset").min(), pl.col("end_offset").max())
-    start, end = ({p: offsets[at] for p, *offsets in ends.iter_rows()} for at in (0, 1))
-    held, restored = reader.state().start, 0
-    gone = {p: (offset, min(held[p], end[p])) for p, offset in start.items() if held[p] > offset}
-    bronze = lake.table(BRONZE_EVENTS)
-    bronze.drop_files(places)
-    known = bronze.read(BRONZE_EVENTS.on_days(days), PLACE)
-    forgotten, schemas = forgotten_users(lake), schemas_of(bronze)
-    for chunk in reader.read({p: max(offset, held[p]) for p, offset in start.items()}, end, READ_ROWS):
-        parsed = without_forgotten(parse_events(chunk.messages, schemas), forgotten)
-        rows = rows_again(parsed, mine).filter(pl.col("event_date").is_in(days)).join(known, on=PLACE, how="anti")
-        lake.table(BRONZE_EVENTS).append(rows.select(BRONZE_EVENTS.schema.names()), {})
-        restored += rows.height
-    told = f"{restored} messages of batches {first} to {last} read from Kafka again"
-    yield Finding(BRONZE_EVENTS.sql_name, "restored", told)
-    for partition, (lost, until) in sorted(gone.items()):
-        yield Finding(BRONZE_EVENTS.sql_name, "lost", f"Kafka has deleted partition {partition} [{lost}, {until})")
+def _days(plan: Mapping[str, Damage], tables: Iterable[Table]) -> list[date]:
+    """The damaged days of these tables."""
+    return sorted(set[date]().union(*(plan[table.sql_name].days for table in tables if table.sql_name in plan)))

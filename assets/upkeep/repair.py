@@ -26,7 +26,8 @@ from assets.tables import (
     TABLES,
 )
 from assets.upkeep.lake_files import READER_HOURS
-from assets.upkeep.lost_files import Finding, OpenReader, restore_files
+from assets.upkeep.lost_files import restore_files
+from assets.upkeep.lost_messages import Finding, OpenReader
 from resources.lake import Lake
 from resources.lake_table import LakeTable
 from resources.table_log import LogFault, log_faults

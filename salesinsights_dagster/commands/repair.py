@@ -19,10 +19,13 @@ def repair(ctx: click.Context, check: bool, as_json: bool) -> None:
 
     Stop Dagster first. The tables go back to the last batch that all of them hold; the stream, or
     `salesinsights ingest`, reads the rest from Kafka again. Then `salesinsights audit` proves that nothing is missing.
+    After a kill, the same command goes on. Exit code 1 if something is lost: each such range of offsets is named.
     """
-    from assets.upkeep.lost_files import Finding, broken_files
+    from assets.upkeep.lost_files import broken_files
+    from assets.upkeep.lost_messages import LOST, Finding
     from assets.upkeep.repair import find_faults
     from assets.upkeep.repair import repair as repair_lake
+    from assets.upkeep.repair_plan import unfinished_repair
     from resources.lake import Lake
     from salesinsights_dagster.topic import open_reader
 
@@ -33,11 +36,14 @@ def repair(ctx: click.Context, check: bool, as_json: bool) -> None:
         faults = [Finding(name, fault.kind, str(fault.path)) for name, found in broken for fault in found]
         if not faults:  # a table with a broken log can't be opened
             files = broken_files(lake).items()
-            faults = [Finding(name, "broken_file", place) for name, found in files for place in found["place"]]
+            faults = [
+                Finding(name, "cut_short", "a repair was cut short: run it again") for name in unfinished_repair(lake)
+            ]
+            faults += [Finding(name, "broken_file", place) for name, found in files for place in found["place"]]
     else:
         faults = list(repair_lake(lake, settings.window_seconds, lambda: open_reader(settings)))
     for finding in faults:
         click.echo(json.dumps(vars(finding)) if as_json else f"{finding.table}: {finding.kind}: {finding.detail}")
     if not faults and not as_json:
         click.echo("nothing to repair")
-    ctx.exit(1 if check and faults else 0)
+    ctx.exit(1 if any(check or finding.kind == LOST for finding in faults) else 0)

@@ -1,9 +1,13 @@
 """A power cut takes the content of files that were not forced to the disk; `repair` and the next pass restore it."""
 
+from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
+from click.testing import CliRunner
 
+import salesinsights_dagster.topic
 from assets.customers.customer_value import refresh_customer_value
 from assets.stream.stream_assets import Stream
 from assets.tables import (
@@ -17,16 +21,21 @@ from assets.tables import (
     VISITOR_TABLES,
 )
 from assets.tables.table import Table
+from assets.upkeep import lost_files, lost_messages
 from assets.upkeep.lost_files import broken_files
+from assets.upkeep.lost_messages import Finding
 from assets.upkeep.repair import find_faults, repair
 from resources.kafka_reader import TopicState
 from resources.lake import Lake
 from resources.lake_table import LakeError, TableLayout
+from salesinsights_dagster.commands.repair import repair as command
 from tests.assets.visitors.visits import follow
 from tests.faults.feed import Feed
+from tests.faults.interleaving import crash_before
 from tests.faults.killed_run import COMMITS
 from tests.faults.oracle import assert_lake_holds
 from tests.lakes import rows, run
+from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 EVERY = tuple(COMMITS)
 
@@ -143,6 +152,36 @@ def test_a_data_file_without_its_content_is_restored(
     assert list(repair(lake, stream.window_seconds, stream.open_reader)) == []
 
 
+STEPS = [
+    *((BRONZE_EVENTS, lost_files, step) for step in ("restore_bronze", "end_repair")),
+    (BRONZE_EVENTS, lost_messages, "rows_again"),
+    *((SILVER_EVENTS, lost_files, step) for step in ("rebuild_silver", "rebuild_gold", "end_repair")),
+    *((SILVER_PURCHASES, lost_files, step) for step in ("rebuild_silver", "rebuild_gold")),
+    *((layout, lost_files, "rebuild_gold") for layout in DAILY),
+]
+
+
+@pytest.mark.parametrize(("table", "owner", "step"), STEPS, ids=lambda value: getattr(value, "sql_name", None))
+def test_a_repair_that_is_killed_after_it_dropped_files_is_resumed_by_the_next(
+    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch, table: Table, owner: object, step: str
+) -> None:
+    for _ in range(3):
+        feed.publish()
+        run(lake, stream)
+    before = rows(lake, table)
+    Path(lake.table(table).file_uris()[0]).write_bytes(b"")
+    crash_before(monkeypatch, owner, step, lambda: list(repair(lake, 45, stream.open_reader)))
+    left = broken_files(lake)
+
+    found = list(repair(lake, stream.window_seconds, stream.open_reader))
+
+    assert left == {}
+    assert (table.sql_name, "resumed") in {(finding.table, finding.kind) for finding in found}
+    assert rows(lake, table).equals(before)
+    assert_lake_holds(lake, feed.log)
+    assert list(repair(lake, stream.window_seconds, stream.open_reader)) == []
+
+
 def test_what_can_not_be_computed_again_is_named(lake: Lake, stream: Stream, feed: Feed) -> None:
     feed.publish()
     run(lake, stream)
@@ -153,16 +192,96 @@ def test_what_can_not_be_computed_again_is_named(lake: Lake, stream: Stream, fee
     assert ("silver_batches", "lost") in {(finding.table, finding.kind) for finding in found}
 
 
-def test_messages_that_kafka_has_deleted_are_named(
-    lake: Lake, stream: Stream, feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def before(lake: Lake, stream: Stream, feed: Feed) -> pl.DataFrame:
+    """What silver held when bronze lost a file of one batch."""
     feed.publish()
     run(lake, stream)
     Path(lake.table(BRONZE_EVENTS).file_uris()[0]).write_bytes(b"")
+    return rows(lake, SILVER_EVENTS)
+
+
+def lost(found: list[Finding]) -> list[str]:
+    return [finding.detail for finding in found if finding.kind == "lost"]
+
+
+def offsets_of(feed: Feed) -> list[tuple[int, int]]:
+    """The partitions of the feed, and where they end."""
+    counted = Counter(message.partition for message in feed.log)
+    return sorted(counted.items())
+
+
+def test_messages_that_kafka_has_deleted_are_named(
+    lake: Lake, stream: Stream, feed: Feed, before: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = stream.open_reader()
     state = reader.state()
     monkeypatch.setattr(reader, "state", lambda: TopicState(state.topic_id, state.end, state.end))
 
     found = list(repair(lake, stream.window_seconds, lambda: reader))
 
-    assert any("Kafka has deleted partition" in finding.detail for finding in found)
+    named = [f"Kafka has deleted partition {p} of {feed.topic}, offsets [0, {end})" for p, end in offsets_of(feed)]
+    assert lost(found)
+    assert {detail.rsplit(": ", 1)[0] for detail in lost(found)} <= set(named)
+    assert rows(lake, SILVER_EVENTS).equals(before)
+
+
+def test_messages_of_a_topic_that_was_recreated_are_lost_and_no_others_take_their_place(
+    lake: Lake, stream: Stream, before: pl.DataFrame
+) -> None:
+    reader = stream.open_reader()
+    assert isinstance(reader, MockTopicReader)
+    reader.topic_id = "second"
+
+    found = list(repair(lake, stream.window_seconds, lambda: reader))
+
+    assert lost(found)
+    assert all(detail.startswith("the topic was deleted and recreated: partition ") for detail in lost(found))
+    assert any(finding.detail.startswith("0 messages") for finding in found)
+    assert rows(lake, SILVER_EVENTS).equals(before)
+
+
+def test_a_topic_that_ends_before_the_messages_is_not_waited_for(
+    lake: Lake, stream: Stream, before: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = stream.open_reader()
+    state = reader.state()
+    monkeypatch.setattr(reader, "state", lambda: TopicState(state.topic_id, state.start, state.start))
+
+    assert lost(list(repair(lake, stream.window_seconds, lambda: reader)))
+
+
+def test_messages_of_a_topic_that_the_stream_read_before_are_read_from_it(
+    lake: Lake, stream: Stream, feed: Feed, before: pl.DataFrame, mock_kafka: MockKafka
+) -> None:
+    mock_kafka.publish(f"{feed.topic}.new", [b"other"] * 50)
+    other = MockTopicReader(mock_kafka.connection, f"{feed.topic}.new")
+
+    found = list(repair(lake, stream.window_seconds, lambda: other))
+
+    assert lost(found) == []
+    assert_lake_holds(lake, feed.log)
+
+
+def test_batches_that_the_ledger_has_lost_too_are_named(lake: Lake, stream: Stream, before: pl.DataFrame) -> None:
+    Path(lake.table(SILVER_BATCHES).file_uris()[0]).write_bytes(b"")
+
+    found = list(repair(lake, stream.window_seconds, stream.open_reader))
+
+    assert any(detail.startswith("the ledger has lost batches 1:") for detail in lost(found))
+
+
+def test_the_command_fails_if_something_is_lost(
+    lake: Lake, stream: Stream, feed: Feed, before: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = stream.open_reader()
+    assert isinstance(reader, MockTopicReader)
+    reader.topic_id = "second"
+    monkeypatch.setenv("SALESINSIGHTS_LAKE", lake.root)
+    monkeypatch.setattr(salesinsights_dagster.topic, "open_reader", lambda settings: reader)
+
+    done = CliRunner().invoke(command)
+
+    assert done.exit_code == 1
+    assert f"bronze_events: lost: the topic was deleted and recreated: partition 0 of {feed.topic}" in done.output
+    assert CliRunner().invoke(command).output == "nothing to repair\n"

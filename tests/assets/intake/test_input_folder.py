@@ -15,6 +15,7 @@ from assets.intake.input_folder import Inbox, InputFolder, publish_file, publish
 from resources.kafka_connection import KafkaConnection
 from resources.open_files import has_writer
 from tests.assets.intake.published_files import HEADER, ROW, a_file, visible
+from tests.faults.interleaving import crash_before
 
 LATER = 60.0
 """Seconds after which a file has been quiet for long enough."""
@@ -145,6 +146,24 @@ def test_a_file_that_cannot_be_put_away_holds_up_no_other_and_is_told_once(
 
 
 @pytest.mark.kafka
+def test_a_kill_while_a_file_is_left_forgets_no_other(folder: InputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (folder.path / name for name in ("first.csv", "second.csv"))
+    for path in (first, second):
+        path.touch()
+    folder.leave(first, "why")
+
+    crash_before(monkeypatch, os, "replace", lambda: folder.leave(second, "why too"))
+
+    assert folder.waiting(time.time() + LATER) == {"first.csv": "why"}
+
+
+def test_half_of_the_list_of_left_files_stops_nobody(folder: InputFolder) -> None:
+    (folder.path / "first.csv").touch()
+    (folder.path / ".left.json").write_text('{"first.csv": [17')
+
+    assert [path.name for path in folder.ready(time.time() + LATER)] == ["first.csv"]
+
+
 def test_a_broken_file_with_a_long_name_is_rejected_with_its_reason(inbox: Inbox, folder: InputFolder) -> None:
     path = a_file(folder.path, f"{'ä' * 120}.csv", 1, "x\n")
 
