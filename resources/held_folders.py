@@ -22,19 +22,24 @@ def held(folder: Path) -> Iterator[int]:
         os.close(place)
 
 
+@contextmanager
+def alone(place: int) -> Iterator[bool]:
+    """Whether nobody else holds the folder of this descriptor. If so, others who want to hold it wait for the block."""
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        is_alone = False
+    else:
+        is_alone = True
+    try:
+        yield is_alone
+    finally:
+        fcntl.flock(place, fcntl.LOCK_SH)
+
+
 def is_held(folder: Path) -> bool:
     """Whether somebody holds the folder now."""
     if not folder.exists():
         return False
-    with held(folder) as place:
-        return not is_alone(place)
-
-
-def is_alone(place: int) -> bool:
-    """Whether nobody else holds the folder of this descriptor."""
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    fcntl.flock(place, fcntl.LOCK_SH)
-    return True
+    with held(folder) as place, alone(place) as is_alone:
+        return not is_alone

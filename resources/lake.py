@@ -137,7 +137,7 @@ class OpenTables:
 
     def again(self, layouts: Sequence[TableLayout]) -> "OpenTables":
         """Tables of the same lake with handles of their own, for another thread."""
-        return OpenTables(self._lake, layouts)
+        return OpenTables(self.lake, layouts)
 
     def annotate(self, layout: TableLayout, properties: Mapping[str, str]) -> None:
         """Set properties of a table through a handle that is then dropped: the kept handle does not move."""

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from resources.foreseen_error import ForeseenError
+from resources.leftovers import taken_back
 from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM, Superseding
 
@@ -160,11 +162,6 @@ class LakeTable:
         self._delta = delta
 
     @property
-    def folder(self) -> Path:
-        """Where the table lies on the local disk."""
-        return Path(unquote(self._delta.table_uri.removeprefix("file://")))
-
-    @property
     def version(self) -> int:
         return self._delta.version()
 
@@ -247,9 +244,9 @@ class LakeTable:
         None in an object store, which writes a file whole or not at all.
         """
         files = self.files()
-        if files.is_empty() or not is_local(self._delta.table_uri):
-            return files.clear().with_columns(place=pl.lit(None, pl.String))
         root = self.folder
+        if files.is_empty() or root is None:
+            return files.clear().with_columns(place=pl.lit(None, pl.String))
         placed = files.with_columns(
             place=pl.Series([str(root / unquote(path)) for path in files["path"]], dtype=pl.String)
         )
@@ -333,6 +330,12 @@ class LakeTable:
         self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: PROPERTIES[_LOG_KEPT]}))
         self._write(lambda: self._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False))
 
+    @property
+    def folder(self) -> Path | None:
+        """The table's folder, None in an object store."""
+        uri = self._delta.table_uri
+        return Path(unquote(uri.removeprefix("file://"))) if is_local(uri) else None
+
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []
         shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
@@ -364,7 +367,8 @@ class LakeTable:
 
     def _write(self, write: Callable[[], _T]) -> _T:
         try:
-            return write()
+            with taken_back(self.folder) if self.folder else nullcontext():
+                return write()
         except CommitFailedError as error:
             raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error
         except (DeltaError, OSError) as error:

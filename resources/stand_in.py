@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from deltalake.transaction import AddAction, RemoveAction
 
+from resources.held_folders import held
 from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout
 from resources.scratch import scratch_folder
@@ -34,15 +35,21 @@ def stand_in(lake: Lake, layout: TableLayout) -> Iterator[LakeTable]:
 def exchange(table: LakeTable, other: LakeTable, days: Sequence[date], progress: Mapping[str, int]) -> None:
     """Put the rows of `other` in the place of `table`'s rows of these days, and set `progress`, in one commit.
 
-    Raises ConcurrentCommitError if anybody has committed to `table` since its handle was loaded.
+    Raises ConcurrentCommitError if anybody has committed to `table` since its handle was loaded, ValueError if a table
+    is not on a local disk.
     """
-    added = [_linked(file, other.folder, table.folder) for file in _files(other)]
-    try:
-        table.commit_files([*_removed(table, days), *(action for _, action in added)], progress)
-    except ConcurrentCommitError:
-        for place, _ in added:
-            place.unlink()
-        raise
+    source, target = other.folder, table.folder
+    if source is None or target is None:
+        raise ValueError("days can be exchanged on a local disk only")
+    # Held, since a writer that fails meanwhile deletes files that no commit names.
+    with held(target):
+        added = [_linked(file, source, target) for file in _files(source)]
+        try:
+            table.commit_files([*_removed(table, days), *(action for _, action in added)], progress)
+        except ConcurrentCommitError:
+            for place, _ in added:
+                place.unlink()
+            raise
 
 
 def _linked(file: Mapping[str, Any], source: Path, target: Path) -> tuple[Path, AddAction]:
@@ -63,10 +70,10 @@ def _removed(table: LakeTable, days: Sequence[date]) -> list[RemoveAction]:
     ]
 
 
-def _files(table: LakeTable) -> list[Mapping[str, Any]]:
-    """What the table's log says of its current files: it is young, and all its entries are there."""
+def _files(folder: Path) -> list[Mapping[str, Any]]:
+    """What a table's log says of its current files: the table is young, and all entries are there."""
     held = dict[str, Mapping[str, Any]]()
-    for entry in sorted((table.folder / "_delta_log").glob("*.json")):
+    for entry in sorted((folder / "_delta_log").glob("*.json")):
         for action in map(json.loads, entry.read_text().splitlines()):
             if "add" in action:
                 held[action["add"]["path"]] = action["add"]

@@ -28,6 +28,7 @@ from assets.tables import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
+from resources.held_folders import held
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
@@ -108,10 +109,13 @@ def kill_after(write: Write, order: Order, table: LakeTable, *arguments: Any) ->
 
 def kill_uncommitted(write: Write, order: Order, table: LakeTable, *arguments: Any) -> None:
     """Die when the data files are written but the commit is not: a folder blocks the commit's path."""
-    obstacle = log_of(table) / f"{table.version + 1:020}.json"
+    log = log_of(table)
+    obstacle = log / f"{table.version + 1:020}.json"
     obstacle.mkdir()
     try:
-        write(table, *arguments)
+        # As if another wrote too: the files of a write that fails are then not taken back.
+        with held(log.parent):
+            write(table, *arguments)
     except ConcurrentCommitError:
         obstacle.rmdir()
         die()

@@ -58,7 +58,7 @@ def test_whatever_was_committed_meanwhile_refuses_the_exchange(lake: Lake, what:
         lake.table(LAYOUT).append(things(8), {})
     else:
         lake.table(LAYOUT).compact([FIRST])
-    before, files = held(lake), sorted(table.folder.rglob("*.parquet"))
+    before, files = held(lake), sorted(Path(lake.uri(LAYOUT)).rglob("*.parquet"))
 
     with stand_in(lake, LAYOUT) as other:
         other.append(things(4), {})
@@ -66,7 +66,7 @@ def test_whatever_was_committed_meanwhile_refuses_the_exchange(lake: Lake, what:
             exchange(table, other, [FIRST], {})
 
     assert held(lake) == before
-    assert sorted(table.folder.rglob("*.parquet")) == files
+    assert sorted(Path(lake.uri(LAYOUT)).rglob("*.parquet")) == files
 
 
 def test_an_empty_stand_in_empties_the_day(lake: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -146,5 +147,5 @@ def test_a_stand_in_leaves_no_file_behind(lake: Lake, sell: Callable[[int], None
     for layout in TABLES:
         table = lake.table(layout)
         table.purge()
-        held = {path.name for path in table.folder.rglob("*.parquet") if "_delta_log" not in path.parts}
+        held = {path.name for path in Path(lake.uri(layout)).rglob("*.parquet") if "_delta_log" not in path.parts}
         assert len(held) == table.files().height
