@@ -49,7 +49,7 @@ reader lasts. A checkpoint names each replaced file for that time, so keeping th
 MAGIC = b"PAR1"
 """With these bytes a file of Parquet begins and ends."""
 
-STREAMED_BYTES = 256 * 2**20
+STREAMED_BYTES = 128 * 2**20
 """A frame of `LakeTable.stream` is full with so many bytes, however few rows they are."""
 
 _LOG_KEPT = "delta.logRetentionDuration"
@@ -202,7 +202,8 @@ class LakeTable:
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []
-        for batch in itertools.chain(self._delta.scan(columns=names, predicate=where), [None]):
+        scanned = itertools.chain.from_iterable(map(_parts, self._delta.scan(columns=names, predicate=where)))
+        for batch in itertools.chain(scanned, [None]):
             held += [batch] if batch is not None else []
             if held and (batch is None or _is_full(held, rows_at_once)):
                 yield self._framed(Table.from_batches(held), names)
@@ -376,6 +377,12 @@ class LakeTable:
                 f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists and is writable, "
                 "and that its disk has space; then run again: nothing was half-written"
             ) from error
+
+
+def _parts(batch: RecordBatch) -> Iterator[RecordBatch]:
+    """The batch in parts of STREAMED_BYTES: Delta Lake cuts by rows."""
+    rows = max(1, batch.num_rows * STREAMED_BYTES // max(batch.nbytes, STREAMED_BYTES))
+    return (batch.slice(start, min(rows, batch.num_rows - start)) for start in range(0, batch.num_rows, rows))
 
 
 def _is_full(held: Sequence[RecordBatch], rows: int) -> bool:
