@@ -22,6 +22,7 @@ from assets.tables import (
 )
 from assets.tables.table import Table
 from assets.upkeep import lost_files, lost_messages
+from assets.upkeep.audit import audit
 from assets.upkeep.lost_files import broken_files
 from assets.upkeep.lost_messages import Finding
 from assets.upkeep.repair import find_faults, repair
@@ -239,6 +240,24 @@ def test_messages_of_a_topic_that_was_recreated_are_lost_and_no_others_take_thei
     assert all(detail.startswith("the topic was deleted and recreated: partition ") for detail in lost(found))
     assert any(finding.detail.startswith("0 messages") for finding in found)
     assert rows(lake, SILVER_EVENTS).equals(before)
+
+
+def test_the_audit_names_batches_of_which_bronze_has_nothing_left(
+    lake: Lake, stream: Stream, feed: Feed, before: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in lake.table(BRONZE_EVENTS).file_uris():
+        Path(place).write_bytes(b"")
+    reader = stream.open_reader()
+    state = reader.state()
+    monkeypatch.setattr(reader, "state", lambda: TopicState(state.topic_id, state.end, state.end))
+    list(repair(lake, stream.window_seconds, lambda: reader))
+
+    told = [finding["detail"] for finding in audit(lake).findings]
+
+    partition, end = offsets_of(feed)[0]
+    assert f"{feed.topic} partition {partition}, batch 1 [0, {end}): the ledger has {end} messages, bronze has 0" in [
+        detail.split(" at ")[0] for detail in told
+    ]
 
 
 def test_a_topic_that_ends_before_the_messages_is_not_waited_for(
