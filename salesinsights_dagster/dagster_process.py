@@ -78,15 +78,20 @@ class DagsterProcess:
         return cls(process, f"http://127.0.0.1:{port}", log, first_day)
 
     def await_ready(self, wait_seconds: float = 90) -> None:
-        """Return once the web server answers and the code location is loaded.
+        """Return once the web server answers, to its own name only, and the code location is loaded.
 
-        Raises DagsterStartError if Dagster ends, stays silent or can't load the location.
+        Raises DagsterStartError if Dagster ends, stays silent, answers everybody or can't load the location.
         """
         deadline = time.monotonic() + wait_seconds
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise DagsterStartError(f"Dagster did not start at {self.url}: see {self.log}; is the port free?")
             time.sleep(0.5)
+        if self._answers("other.example"):
+            raise DagsterStartError(
+                f"Dagster's web server at {self.url} answers to any host name, so other sites could use it: install "
+                "the versions of requirements.lock"
+            )
         for entry in self.ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]:
             fault = entry["locationOrLoadError"]
             if fault["__typename"] == "PythonError":
@@ -123,9 +128,11 @@ class DagsterProcess:
             return False
         return True
 
-    def _answers(self) -> bool:
+    def _answers(self, host: str | None = None) -> bool:
+        named = {"Host": host} if host else {}
+        request = urllib.request.Request(f"{self.url}/server_info", headers=named)  # noqa: S310
         try:
-            with _ask_directly(f"{self.url}/server_info", timeout=2) as answer:
+            with _ask_directly(request, timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -148,9 +155,8 @@ def prepare_home(settings: Settings) -> Path:
 
 
 def _command(port: int) -> list[str]:
-    dagster = Path(sys.executable).with_name("dagster")
     options = ["--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-    return [str(dagster), "dev", *options]
+    return [sys.executable, "-m", "salesinsights_dagster.dagster_dev", "dev", *options]
 
 
 def _restore_signals() -> None:

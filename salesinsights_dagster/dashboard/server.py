@@ -23,14 +23,24 @@ from salesinsights_dagster.dashboard.pages.customers import CustomersPage
 from salesinsights_dagster.dashboard.pages.health import HealthPage
 from salesinsights_dagster.dashboard.pages.live import LivePage
 from salesinsights_dagster.dashboard.pages.product import ProductPage
-from salesinsights_dagster.dashboard.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
+from salesinsights_dagster.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.settings import Settings
 
 LOOK_SECONDS = 1.0
 HEALTH_SECONDS = 10.0
 KAFKA_SECONDS = 5.0
+
+REMEDY = "start the dashboard with --allow-host NAME"
+
+_HEADERS = {
+    # NiceGUI compiles its templates in the browser, with inline and evaluated scripts; nothing is loaded from outside.
+    b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    b"connect-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +48,10 @@ _log = logging.getLogger(__name__)
 def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: int, hosts: Sequence[str]) -> None:
     """Run until stopped. `hosts` are more host names to accept, besides the loopback's."""
     board = Board(Lake(settings.lake), clock, settings.window_seconds)
-    app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts))
+    app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts), remedy=REMEDY, headers=_HEADERS)
+    # The description alone: FastAPI's pages about it would load their scripts from another site.
+    app.title, app.openapi_url = "SalesInsights", "/openapi.json"
+    app.setup()
     watch = HealthWatch(
         board.lake,
         lambda: KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS),
