@@ -20,6 +20,7 @@ from typing import Any
 
 from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.calendar_start import FIRST_DAY, calendar_start
+from salesinsights_dagster.home import make_home, make_private, write_private
 from salesinsights_dagster.settings import CHECKOUT, Settings
 
 _ask_directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -148,9 +149,10 @@ def prepare_home(settings: Settings) -> Path:
             "SALESINSIGHTS_DAGSTER_DB is set, but dagster-postgres is missing: pip install 'salesinsights[postgres]'"
         )
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
+    make_private(home)
     parts = [INSTANCE_SETTINGS, *([POSTGRES_SETTINGS] if settings.dagster_db else [])]
-    (home / "dagster.yaml").write_text("".join(part.read_text() for part in parts))
+    write_private(home / "dagster.yaml", "".join(part.read_text() for part in parts))
     return home
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from salesinsights_dagster.broker import admin
 from salesinsights_dagster.broker.local_broker import DEFAULT_PORT, BrokerStatus, LocalBroker
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import Settings, load_settings
 
 NOT_RUNNING = 3
@@ -38,6 +39,7 @@ def start(port: int, wait: float) -> None:
     settings = load_settings()
     if _names_cluster(settings, "started"):
         return
+    make_home(settings.home)
     with _progress() as progress:
         status = LocalBroker(settings.broker_home).start(port, wait, progress)
     click.echo(f"Kafka runs on {status.bootstrap_servers} (process {status.pid})")

@@ -16,6 +16,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.commands.terminal import terminal
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None
     from assets.archive.month_files import find_month
 
     settings = load_settings()
+    make_home(settings.home)
     files = [find_month(settings.archive_folder, month) for month in _months(first, last or first)]
     done = {} if again else _loaded(settings)
     for file in files:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import click
 
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 from salesinsights_dagster.simulator.stopping import stop_on_signals
 
@@ -30,7 +31,7 @@ def demo(ctx: click.Context, seconds: int | None, rate: int, port: int) -> None:
     from salesinsights_dagster.topic import utc_now
 
     settings, begun = load_settings(), utc_now()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     lake = Lake(settings.lake)
     with stop_on_signals() as stop, running_system(settings, free_port(port), rate, click.echo) as running:
         click.echo(f"A shop with {rate} events a second; Ctrl-C stops")

@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError
+from salesinsights_dagster.home import is_open_to_others, make_home
 from salesinsights_dagster.settings import load_settings
 
 PAUSES = (1, 5, 15, 60)
@@ -30,6 +31,9 @@ def dev(port: int) -> None:
     If a part of it dies, all of it is started again; after five early ends in a row this ends with exit code 2.
     """
     settings = load_settings()
+    make_home(settings.home)
+    if is_open_to_others(settings.home):
+        click.echo(f"other users can look into {settings.home}: chmod 700 {settings.home} keeps them out", err=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         keep_running(lambda: DagsterProcess.start(settings, port, os.environ))

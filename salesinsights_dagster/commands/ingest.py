@@ -12,6 +12,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from salesinsights_dagster.commands.terminal import terminal
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def ingest(as_json: bool) -> None:
     from salesinsights_dagster.topic import open_reader, utc_now
 
     settings = load_settings()
+    make_home(settings.home)
     lake, reader, summary = Lake(settings.lake), open_reader(settings), RunSummary()
     tables = open_stream(lake)
     with _progress(unread_offsets(tables, reader)) as advance:

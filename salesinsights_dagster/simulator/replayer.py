@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from resources.foreseen_error import ForeseenError
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 from salesinsights_dagster.simulator.stopping import stop_on_signals
 
@@ -200,7 +201,13 @@ def replay_command(files: tuple[Path, ...], every: float, speed: float, folder: 
     \b
     salesinsights replay 2019-Oct.csv 2019-Nov.csv --every 10s
     """
-    folder = folder or load_settings().input_folder
+    folder = folder or _input_folder()
     with stop_on_signals() as stop:
         paths = replay(files, folder, every / speed, stop.wait, lambda path: click.echo(path.name))
     click.echo(f"{len(paths)} {'day' if len(paths) == 1 else 'days'} dropped into {folder}")
+
+
+def _input_folder() -> Path:
+    settings = load_settings()
+    make_home(settings.home)
+    return settings.input_folder

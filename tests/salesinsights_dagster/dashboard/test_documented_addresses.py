@@ -1,0 +1,57 @@
+"""Each address that docs/dashboard.md names answers, and the description of the API is one that can be read."""
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "dashboard.md"
+
+
+def documented(text: str) -> Iterator[str]:
+    """The addresses in backticks; in a table's first cell, a bare name stands for the last part of the one before."""
+    for line in text.splitlines():
+        cell = line.split("|")[1] if line.startswith("|") else line
+        for name in re.findall(r"`([^`]+)`", cell):
+            if name.startswith("/"):
+                base = name
+                yield name
+            elif line.startswith("|") and re.fullmatch(r"[a-z_]+", name):
+                yield f"{base.rpartition('/')[0]}/{name}"
+
+
+def answer(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as found:
+            return found.status, found.read()
+    except urllib.error.HTTPError as error:
+        return error.code, b""
+
+
+def test_every_documented_address_answers(dashboard: str) -> None:
+    named = list(documented(DOCS.read_text()))
+    deadline = time.monotonic() + 60
+    while answer(f"{dashboard}/api/health/lag")[0] == 503 and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    refused = {name: status for name in named if (status := answer(dashboard + name)[0]) != 200}
+
+    assert {"/", "/health", "/openapi.json", "/metrics", "/api/products/5773203/funnel"} <= set(named)
+    assert refused == {}
+    described = json.loads(answer(f"{dashboard}/openapi.json")[1])["paths"]
+    assert {"/api/totals", "/api/health/{part}", "/metrics"} <= set(described)
+    assert [path for path in described if "nicegui" in path] == []
+
+
+def test_a_malformed_host_is_a_bad_request(dashboard: str) -> None:
+    asked = urllib.request.Request(f"{dashboard}/api/latency", headers={"Host": "["})
+    try:
+        with urllib.request.urlopen(asked) as found:
+            status = found.status
+    except urllib.error.HTTPError as error:
+        status = error.code
+
+    assert status == 400

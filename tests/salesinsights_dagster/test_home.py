@@ -1,0 +1,61 @@
+"""The home is its owner's: other users of the machine see neither customers nor settings."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from salesinsights_dagster.cli import main
+from salesinsights_dagster.dagster_process import prepare_home
+from salesinsights_dagster.home import is_open_to_others, make_home, write_private
+from salesinsights_dagster.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o777)
+
+
+def test_a_new_home_and_dagsters_settings_are_for_the_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "far" / "home"
+    dagster_home = prepare_home(Settings(home=home, lake=str(home / "lake"), kafka=None))
+
+    found = [mode(path) for path in (home, dagster_home, dagster_home / "dagster.yaml")]
+
+    assert found == ["0o700", "0o700", "0o600"]
+
+
+def test_files_of_an_earlier_version_are_closed_and_a_home_that_was_opened_stays_so(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", lake=str(tmp_path / "lake"), kafka=None)
+    settings.dagster_home.mkdir(parents=True)
+    (settings.dagster_home / "dagster.yaml").write_text("old")
+    before = is_open_to_others(settings.home)
+
+    prepare_home(settings)
+
+    assert (before, is_open_to_others(settings.home)) == (True, True)
+    assert (mode(settings.dagster_home), mode(settings.dagster_home / "dagster.yaml")) == ("0o700", "0o600")
+
+
+def test_commands_that_fill_a_home_make_it_so(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    CliRunner().invoke(main, ["ingest"], env={"SALESINSIGHTS_HOME": str(home)})
+
+    assert mode(home) == "0o700"
+    assert not is_open_to_others(home)
+
+
+def test_a_private_file_is_written_again(tmp_path: Path) -> None:
+    make_home(tmp_path)
+    for text in ("one", "two"):
+        write_private(tmp_path / "file", text)
+
+    assert ((tmp_path / "file").read_text(), mode(tmp_path / "file")) == ("two", "0o600")
