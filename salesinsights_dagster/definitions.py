@@ -29,11 +29,12 @@ from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 from salesinsights_dagster.topic import open_reader, utc_now
-from sensors.alert_sensor import Pager, alert_sensor
+from sensors.alert_sensor import alert_sensor
 from sensors.customer_automation import customer_automation, with_cadence
 from sensors.input_sensor import input_sensor
 from sensors.jobs import ARCHIVE, CUSTOMERS, PROOF, PUBLISH, STREAM, UPKEEP
 from sensors.kafka_sensor import build_kafka_sensor
+from sensors.notices import Pager
 from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (

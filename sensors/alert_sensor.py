@@ -1,17 +1,16 @@
 """The sensor that alerts people: once when something goes wrong, and once when it is well again.
 
-It writes to Dagster's log, and to a webhook if one is set. Its cursor holds the alarms that it has told; an alarm that
-could not be delivered is told again at the next tick.
-Add here: an alarm about runs or checks. Not here: alarms about the stream (`assets.stream.alarms`).
+It writes to Dagster's log, and to a webhook if one is set. Its cursor holds what it has told (`notices.Memory`); what
+could not be delivered is told again at the next tick. What flaps is told late: `PATIENCE` says how late.
+Add here: what is looked at, and how patiently. Not here: an alarm about the stream (`assets.stream.alarms`), or about
+runs, checks and ticks (`run_alarms`).
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 import dagster as dg
-from dagster import AssetCheckKey
 
 from assets.bronze.bronze import unread_offsets
 from assets.customers.customer_value import customer_value_is_behind
@@ -24,72 +23,44 @@ from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import cohorts_are_behind
 from assets.visitors.daily_tables import is_stale
 from resources.lake import Lake
-from resources.webhook import WebhookError
+from sensors.foreign_cursor import mend_cursor
+from sensors.notices import Memory, Pager, Patience, notices, settled, spoken, tell, undelivered
+from sensors.run_alarms import (
+    CheckResult,
+    backfill_alarms,
+    check_results,
+    launched_alarms,
+    run_alarms,
+    tick_alarms,
+)
 
-ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+NAME = "alerts"
 TICK_SECONDS = 30
-KIND = "salesinsights/kind"
-LATE = "its source has moved on, and it was not refreshed for longer than its freshness policy allows"
+LATE = (
+    "its source has moved on, and it was not refreshed for longer than its freshness policy allows. The Dagster UI "
+    "({place}) shows its runs, and Materialize refreshes it"
+)
 BROKEN_POLICY = "FAIL"
 """The state of an asset that was not materialized within its policy's time."""
 
-FAILED_CHECK = "FAILED"
-"""The state of a check that ran and did not pass."""
+BRIEF, LONG = timedelta(seconds=90), timedelta(minutes=5)
 
+PATIENCE = {
+    # After a quiet spell a run has to start: what waits meanwhile is no fault.
+    "stalled": Patience(before=BRIEF, after=BRIEF),
+    "lag": Patience(before=BRIEF, after=BRIEF),
+    "kafka": Patience(before=BRIEF, after=BRIEF),
+    "not_judged": Patience(before=BRIEF),
+    "quarantine_flood": Patience(after=LONG),
+}
+"""By the alarm's name, or the part before the first slash; all others are told at once, and so is their end."""
 
-@dataclass(frozen=True)
-class Pager:
-    """Who is told besides the log: `send` takes one line of text and raises WebhookError; None for nobody."""
+OF_ERROR, OF_WARNING = Patience(after=LONG), Patience(before=LONG, after=LONG, results=3)
+"""A failed check is told at once. If its failure is only a warning, three results in a row must have failed, over five
+minutes. Either is over once no result has failed for five minutes."""
 
-    send: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What to say about an alarm: that it is on (`fault` says what is wrong), or that it is over (None)."""
-
-    name: str
-    fault: str | None
-
-    @property
-    def text(self) -> str:
-        return f"SalesInsights ALERT {self.name}: {self.fault}" if self.fault else f"SalesInsights OK {self.name}"
-
-
-def notices(told: Mapping[str, str], alarms: Alarms) -> list[Notice]:
-    """What is new: alarms not told yet, and told ones that are over. An alarm that is not judged stays as it is."""
-    return [Notice(name, fault) for name, fault in alarms.items() if (fault is not None) != (name in told)]
-
-
-def run_alarms(instance: dg.DagsterInstance, job_names: list[str]) -> Alarms:
-    """Per job `failed_run/JOB`: whether the newest of its ended runs failed.
-
-    A run that automation started has no job of its own: it is known by the tag of the job that does the same by hand.
-    """
-    return {f"failed_run/{name}": _last_failure(instance, name) for name in job_names}
-
-
-def _last_failure(instance: dg.DagsterInstance, job_name: str) -> str | None:
-    filters = [
-        dg.RunsFilter(job_name=job_name, statuses=ENDED),
-        dg.RunsFilter(tags={KIND: job_name}, statuses=ENDED),
-    ]
-    ended = [record for found in filters for record in instance.get_run_records(found, limit=1)]
-    runs = [record.dagster_run for record in sorted(ended, key=lambda record: record.storage_id, reverse=True)]
-    if not runs or runs[0].status is not dg.DagsterRunStatus.FAILURE:
-        return None
-    return f"run {runs[0].run_id[:8]} of {job_name} failed: its log in the Dagster UI says why"
-
-
-def check_alarms(instance: dg.DagsterInstance, checks: list[AssetCheckKey]) -> Alarms:
-    """Per check `failed_check/ASSET/NAME`: whether it failed the last time it ran."""
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
-    return {
-        f"failed_check/{key.asset_key.to_user_string()}/{key.name}": (
-            "the check failed: the Dagster UI shows its figures" if record.status.value == FAILED_CHECK else None
-        )
-        for key, record in latest.items()
-    }
+FORGOTTEN = ("failed_run/", "failed_backfill/", "failed_check/")
+"""Names of these that are no longer found, such as those of a week-old run, are neither told nor kept."""
 
 
 def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], bool]]) -> Alarms:
@@ -100,7 +71,10 @@ def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], 
     keys = {name: dg.AssetKey(name.split("/")) for name in behind}
     states = instance.get_freshness_state_records(list(keys.values()))
     late = {key for key, record in states.items() if record.freshness_state.value == BROKEN_POLICY}
-    return {f"late/{name}": LATE if keys[name] in late and is_behind() else None for name, is_behind in behind.items()}
+    return {
+        f"late/{name}": LATE.format(place=f"/assets/{name}") if keys[name] in late and is_behind() else None
+        for name, is_behind in behind.items()
+    }
 
 
 def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], bool]]:
@@ -114,41 +88,86 @@ def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], 
     }
 
 
-def tell(pager: Pager, news: list[Notice], told: Mapping[str, str], say: Callable[[str], None]) -> dict[str, str]:
-    """Tell the news; return what is told now. What can't be delivered counts as not told."""
-    known = dict(told)
-    for notice in news:
-        say(notice.text)
+def patience_with(checks: Mapping[str, CheckResult]) -> Callable[[str], Patience]:
+    """A function from an alarm's name to the patience that it needs."""
+
+    def of(name: str) -> Patience:
+        if name in checks:
+            return OF_WARNING if checks[name].is_warning else OF_ERROR
+        return PATIENCE.get(name.partition("/")[0], Patience())
+
+    return of
+
+
+def judged(sources: Mapping[str, Callable[[], Alarms]], note: Callable[[str], object]) -> Alarms:
+    """The alarms of all sources. A source that can't be judged is an alarm of its own, and hides no other.
+
+    `note` is called inside the handler of the error.
+    """
+    found: dict[str, str | None] = {}
+    for name, judge in sources.items():
         try:
-            if pager.send is not None:
-                pager.send(notice.text)
-        except WebhookError as error:
-            say(f"not delivered, the next tick tries again: {error}")
-            continue
-        if notice.fault is None:
-            known.pop(notice.name, None)
-        else:
-            known[notice.name] = notice.fault
-    return known
+            found |= {**judge(), f"not_judged/{name}": None}
+        except Exception as error:  # noqa: BLE001
+            # Whatever went wrong, the other alarms must still be told.
+            fault = str(error).strip().splitlines() or [type(error).__name__]
+            found[f"not_judged/{name}"] = f"nothing is alerted there ({fault[0]}): Automation > {NAME} has the log"
+            note(f"{name} can't be judged")
+    return found
 
 
-def _all_alarms(
-    context: dg.SensorEvaluationContext, lake: Lake, stream: Stream, cart_rule: CartRule
-) -> Iterator[Alarms]:
-    location = context.repository_def
-    assert location is not None  # noqa: S101
-    yield stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, stream.open_reader()), stream.clock())
-    yield run_alarms(context.instance, [name for name in location.job_names if not name.startswith("__")])
-    yield check_alarms(context.instance, list(location.asset_graph.asset_check_keys))
-    yield late_alarms(context.instance, tables_behind(lake, cart_rule))
+def alarms_now(
+    instance: dg.DagsterInstance,
+    location: dg.RepositoryDefinition,
+    lake: Lake,
+    stream: Stream,
+    cart_rule: CartRule,
+    note: Callable[[str], object],
+) -> tuple[Alarms, Mapping[str, CheckResult]]:
+    """All alarms of this moment, told or not; and of those that are checks, the results."""
+    now, results = stream.clock(), dict[str, CheckResult]()
+    jobs = [name for name in location.job_names if not name.startswith("__")]
+    ticking = {*(sensor.name for sensor in location.sensor_defs), *(plan.name for plan in location.schedule_defs)}
+
+    def of_stream() -> Alarms:
+        return stream_alarms(newest_batches(lake), lambda: unread_offsets(lake, stream.open_reader()), now)
+
+    def of_checks() -> Alarms:
+        results.update(check_results(instance, location.asset_graph.asset_check_keys))
+        return {name: result.fault for name, result in results.items()}
+
+    found = judged(
+        {
+            "stream": of_stream,
+            "runs": lambda: run_alarms(instance, jobs, now),
+            "launched": lambda: launched_alarms(instance, now),
+            "backfills": lambda: backfill_alarms(instance, now),
+            "checks": of_checks,
+            "ticks": lambda: tick_alarms(instance, sorted(ticking - {NAME})),
+            "late": lambda: late_alarms(instance, tables_behind(lake, cart_rule)),
+        },
+        note,
+    )
+    if found.get("lost_offsets") is not None:
+        # The stream's sensor fails at them: that is no second piece of news.
+        found = {name: fault for name, fault in found.items() if name != "failing_sensor/kafka"}
+    return found, results
+
+
+def _kept(told: Mapping[str, str], alarms: Alarms) -> Mapping[str, str]:
+    """What was told, without what is FORGOTTEN by now."""
+    if any(fault is not None for name, fault in alarms.items() if name.startswith("not_judged/")):
+        return told
+    return {name: fault for name, fault in told.items() if name in alarms or not name.startswith(FORGOTTEN)}
 
 
 @dg.sensor(
-    name="alerts",
+    name=NAME,
     minimum_interval_seconds=TICK_SECONDS - 2,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Alerts if the stream stands still, falls behind or lost offsets, a run or a check failed, a table is "
-    "late, or many messages are refused: once when it starts, and once when it is over.",
+    description="Alerts if the stream stands still, falls behind or lost offsets, a run, backfill, check or sensor "
+    "failed or was ended by somebody, a table is late, or many messages are refused: once when it starts, once when it "
+    "is over. What flaps is told late.",
 )
 def alert_sensor(
     context: dg.SensorEvaluationContext,
@@ -157,8 +176,16 @@ def alert_sensor(
     pager: dg.ResourceParam[Pager],
     cart_rule: dg.ResourceParam[CartRule],
 ) -> dg.SkipReason:
-    told = json.loads(context.cursor or "{}")
-    alarms = {name: fault for found in _all_alarms(context, lake, stream, cart_rule) for name, fault in found.items()}
-    known = tell(pager, notices(told, alarms), told, context.log.warning)
-    context.update_cursor(json.dumps(known))
-    return dg.SkipReason("; ".join(f"{name}: {fault}" for name, fault in known.items()) or "all is well")
+    location = context.repository_def
+    assert location is not None  # noqa: S101
+    if mend_cursor(context.instance):
+        context.log.warning("the cursor of the sensor customers was not its own: it begins again with an empty one")
+    memory = Memory.of(context.cursor)
+    alarms, results = alarms_now(context.instance, location, lake, stream, cart_rule, context.log.exception)
+    found_at = {name: result.at for name, result in results.items()}
+    ripe, turns = settled(alarms, memory, stream.clock(), patience_with(results), found_at)
+    news = notices(memory.told, ripe)
+    told = tell(pager, news, _kept(memory.told, alarms), context.log.warning)
+    after = Memory(told, turns)
+    context.update_cursor(after.text)
+    return dg.SkipReason(spoken(alarms, after, undelivered(news, told)))

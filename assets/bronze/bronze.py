@@ -90,6 +90,12 @@ def next_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, 
         )
         named = ", ".join(filter(None, lost))
         raise OffsetsLostError(f"topic {topic} lost offsets that were never read: {named}. {remedy}")
+    return read_offsets(bronze, topic, state)
+
+
+def read_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, int]:
+    """How far the lake has read, per partition of the topic, whatever Kafka still has of what comes next."""
+    cursor = {partition: bronze.progress(_next(topic, partition)) for partition in state.end}
     return {partition: state.start[partition] if at is None else at for partition, at in cursor.items()}
 
 

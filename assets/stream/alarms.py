@@ -18,8 +18,9 @@ from resources.lake import Lake
 
 Alarms = Mapping[str, str | None]
 
-STALLED_AFTER = timedelta(minutes=2)
-"""Four polls: if events wait, a healthy stream has committed a batch by then."""
+STALLED_AFTER = timedelta(minutes=1)
+"""Two polls: while events come, a healthy stream has committed a batch by then. After a quiet spell it has not, so
+whoever tells the alarm waits until it has held for a while."""
 
 LAG_LIMIT = 500_000
 """Messages: more than a few batches, which take longer than a minute or so."""
@@ -63,11 +64,16 @@ def stream_alarms(ledger: Ledger, unread: Callable[[], int], now: datetime) -> A
 def _stalled(ledger: Ledger, waiting: int, now: datetime) -> str | None:
     if not waiting or ledger.last_at is None or now - ledger.last_at <= STALLED_AFTER:
         return None
-    return f"the stream stands still: {waiting:,} messages wait, the last batch was read at {ledger.last_at:%F %T} UTC"
+    return (
+        f"the stream stands still: {waiting:,} messages wait, the last batch was read at {ledger.last_at:%F %T} UTC. "
+        "The Dagster UI shows its runs (/jobs/stream) and what the sensor kafka does (Automation)"
+    )
 
 
 def _lag(waiting: int) -> str | None:
-    return f"the stream is behind: {waiting:,} messages wait in Kafka" if waiting > LAG_LIMIT else None
+    if waiting <= LAG_LIMIT:
+        return None
+    return f"the stream is behind: {waiting:,} messages wait in Kafka. The dashboard's page /health shows where"
 
 
 def _flood(ledger: Ledger) -> str | None:

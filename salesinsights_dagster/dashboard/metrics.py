@@ -48,8 +48,16 @@ class _Newest:
             yield _gauge("last_sale_timestamp_seconds", "When the newest sale was read from Kafka", moment)
         found = self._watch.newest
         if found is not None:
-            yield _gauge("kafka_readable", "1 if Kafka answered and has every offset", int(found.error is None))
+            yield from _of_kafka(found)
             yield from _of_stream(found)
+
+
+def _of_kafka(found: StreamHealth) -> Iterator[Metric]:
+    if found.kafka_answers is None:
+        return
+    yield _gauge("kafka_readable", "1 if Kafka answered and has the topic", int(found.kafka_answers))
+    if found.kafka_answers:
+        yield _gauge("offsets_lost", "1 if Kafka deleted messages before they were read", int(found.loss is not None))
 
 
 def _of_stream(found: StreamHealth) -> Iterator[Metric]:

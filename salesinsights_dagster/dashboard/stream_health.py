@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 import polars as pl
 from confluent_kafka import KafkaException
 
-from assets.bronze.bronze import OffsetsLostError, next_offsets
+from assets.bronze.bronze import OffsetsLostError, next_offsets, read_offsets
 from assets.progress.batches import batch_of
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
 from resources.duckdb_engine import duckdb_session, query
-from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError
+from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError, TopicState
 from resources.lake import Lake
 from resources.lake_table import LakeError
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
@@ -24,7 +24,7 @@ from salesinsights_dagster.dashboard.figures import dashboard_sql
 BATCHES_SHOWN = 20
 QUARANTINE_DAYS = 7
 
-_LAG = pl.Schema({"partition": pl.Int32(), "committed": pl.Int64(), "end": pl.Int64(), "lag": pl.Int64()})
+_LAG = pl.Schema({name: pl.Int64() for name in ("partition", "committed", "end", "lag", "lost")})
 _SIZES = pl.Schema({"table": pl.String(), "rows": pl.Int64(), "files": pl.Int64(), "bytes": pl.Int64()})
 
 
@@ -32,12 +32,16 @@ _SIZES = pl.Schema({"table": pl.String(), "rows": pl.Int64(), "files": pl.Int64(
 class StreamHealth:
     """What was found at `at`. `error` says what could not be read; the frames that depend on it are then empty.
 
-    `lag`: partition, committed, end, lag. `batches`, `reasons`: as their SQL says. `sizes`: table, rows, files, bytes.
+    `kafka_answers` is None if Kafka was not asked. `loss` names the offsets that Kafka deleted before they were read,
+    and the remedy. `lag`: partition, committed, end, lag (what can still be read), lost. `batches`, `reasons`: as their
+    SQL says. `sizes`: table, rows, files, bytes.
     `checks`, `stages`: as `RunHistory` says.
     """
 
     at: datetime
     error: str | None = None
+    kafka_answers: bool | None = None
+    loss: str | None = None
     lag: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_LAG))
     batches: pl.DataFrame = field(default_factory=pl.DataFrame)
     reasons: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -88,19 +92,30 @@ class HealthWatch:
         except LakeError as error:
             return StreamHealth(now, str(error), history=history)
         try:
-            return StreamHealth(now, None, self._lag(), batches, reasons, sizes, history)
-        except (KafkaUnavailableError, TopicMissingError, OffsetsLostError) as error:
+            lag, loss = self._lag()
+            return StreamHealth(now, None, True, loss, lag, batches, reasons, sizes, history)
+        except (KafkaUnavailableError, TopicMissingError) as error:
             fault = str(error)
         except KafkaException as error:
             fault = f"Kafka refused: {error.args[0].str()}"
-        return StreamHealth(now, fault, batches=batches, reasons=reasons, sizes=sizes, history=history)
+        return StreamHealth(now, fault, False, batches=batches, reasons=reasons, sizes=sizes, history=history)
 
-    def _lag(self) -> pl.DataFrame:
-        reader = self._open_reader()
-        state = reader.state()
-        committed = next_offsets(self._lake.table(BRONZE_EVENTS), reader.topic, state)
-        rows = [(place, committed[place], end, end - committed[place]) for place, end in sorted(state.end.items())]
-        return pl.DataFrame(rows, schema=_LAG, orient="row")
+    def _lag(self) -> tuple[pl.DataFrame, str | None]:
+        """The lag of each partition, and which offsets are lost, if any."""
+        reader, bronze = self._open_reader(), self._lake.table(BRONZE_EVENTS)
+        state, loss = reader.state(), None
+        try:
+            next_offsets(bronze, reader.topic, state)
+        except OffsetsLostError as error:
+            loss = str(error)
+        committed = read_offsets(bronze, reader.topic, state)
+        rows = [_lag_of(place, committed[place], state) for place in sorted(state.end)]
+        return pl.DataFrame(rows, schema=_LAG, orient="row"), loss
+
+
+def _lag_of(partition: int, committed: int, state: TopicState) -> tuple[int, int, int, int, int]:
+    start, end = state.start[partition], state.end[partition]
+    return partition, committed, end, max(0, end - max(start, committed)), max(0, start - committed)
 
 
 def _batches(lake: Lake) -> pl.DataFrame:

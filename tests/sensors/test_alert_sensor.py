@@ -3,8 +3,10 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -26,17 +28,10 @@ from resources.lake_table import LakeTable
 from resources.webhook import WebhookError, post_text
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
-from sensors.alert_sensor import (
-    Notice,
-    Pager,
-    alert_sensor,
-    check_alarms,
-    late_alarms,
-    notices,
-    run_alarms,
-    tables_behind,
-    tell,
-)
+from sensors import alert_sensor as alert_module
+from sensors.alert_sensor import alert_sensor, late_alarms, patience_with, tables_behind
+from sensors.notices import Notice, Pager, Patience, notices, tell
+from sensors.run_alarms import CheckResult
 from tests.assets.visitors.visits import follow
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
@@ -107,19 +102,6 @@ def test_what_is_an_alarm(ledger: Ledger, waiting: int, alarms: set[str]) -> Non
     assert holding(ledger, waiting) == alarms
 
 
-def test_a_run_that_automation_started_counts_for_the_job_that_does_the_same() -> None:
-    @dg.asset
-    def value(context: dg.AssetExecutionContext) -> None:
-        if "broken" in context.run.tags:
-            raise ValueError("broken")
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        for more, holds in (({"broken": "yes"}, True), ({}, False)):
-            tags = {"salesinsights/kind": "customers", **more}
-            dg.materialize([value], instance=instance, tags=tags, raise_on_error=False)
-            assert (run_alarms(instance, ["customers"])["failed_run/customers"] is not None) == holds
-
-
 def test_what_cannot_be_judged_is_left_as_it_was() -> None:
     silent = stream_alarms(FINE, lambda: fail(KafkaUnavailableError("no answer")), NOW)
     lost = stream_alarms(FINE, lambda: fail(OffsetsLostError("partition 0 [5, 9)")), NOW)
@@ -155,53 +137,144 @@ def test_what_was_not_delivered_is_told_again_and_the_address_stays_secret(recei
     assert "secret-part" not in str(refused.value)
 
 
-def test_a_failed_run_and_a_failed_check_are_alarms_until_the_next_good_one() -> None:
-    is_fine = iter([False, False, True, True])
+class Sensor:
+    """The sensor, tick by tick, on a Dagster of the test's own. `said` is what the newest tick says."""
 
-    @dg.asset(check_specs=[dg.AssetCheckSpec("whole", asset="sales")])
-    def sales() -> dg.MaterializeResult:
-        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=next(is_fine))])
+    def __init__(self, instance: dg.DagsterInstance, lake: Lake, stream: Stream, url: str) -> None:
+        self.cursor: str | None = None
+        self.now = datetime.now(UTC)
+        self._instance, self._lake, self._stream = instance, lake, replace(stream, clock=lambda: self.now)
+        self._pager = Pager(lambda text: post_text(url, text))
+        self._location = build_definitions(load_settings({})).get_repository_def()
 
-    @dg.op
-    def work() -> None:
-        if not next(is_fine):
-            raise ValueError("broken")
+    def tick(self, later: timedelta = timedelta(seconds=30)) -> str:
+        self.now += later
+        resources = {"lake": self._lake, "stream": self._stream, "pager": self._pager, "cart_rule": CartRule()}
+        context = dg.build_sensor_context(
+            self._instance, self.cursor, repository_def=self._location, resources=resources, sensor_name="alerts"
+        )
+        skipped = alert_sensor(context)
+        self.cursor = context.cursor
+        assert isinstance(skipped, dg.SkipReason)
+        return str(skipped.skip_message)
 
-    @dg.job
-    def chore() -> None:
-        work()
 
-    key = dg.AssetCheckKey(sales.key, "whole")
-    with dg.DagsterInstance.ephemeral() as instance:
-        assert run_alarms(instance, ["chore"]) == {"failed_run/chore": None}
-        for holds in (True, False):
-            dg.materialize([sales], instance=instance)
-            chore.execute_in_process(instance=instance, raise_on_error=False)
-            for alarms in (run_alarms(instance, ["chore"]), check_alarms(instance, [key])):
-                assert [fault is not None for fault in alarms.values()] == [holds]
+@pytest.fixture
+def sensor(lake: Lake, stream: Stream, receiver: Receiver, tmp_path: Path) -> Iterator[Sensor]:
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        yield Sensor(instance, lake, stream, receiver.url)
+
+
+def names(receiver: Receiver) -> list[str]:
+    return [text.removeprefix("SalesInsights ").split(":")[0] for text in receiver.told]
 
 
 def test_the_sensor_tells_of_a_flood_and_remembers_it(
-    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
+    sensor: Sensor, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
 ) -> None:
     mock_kafka.publish(topic, [event(), *[b"not json"] * 100])
     run(lake, stream)
     assert newest_batches(lake).quarantined == 100
-    pager = Pager(lambda text: post_text(receiver.url, text))
-    location = build_definitions(load_settings({})).get_repository_def()
-    cursor = None
-    with dg.DagsterInstance.ephemeral() as instance:
-        for _ in range(2):
-            resources = {"lake": lake, "stream": stream, "pager": pager, "cart_rule": CartRule()}
-            context = dg.build_sensor_context(
-                instance, cursor, repository_def=location, resources=resources, sensor_name="alerts"
-            )
-            skipped = alert_sensor(context)
-            cursor = context.cursor
-            assert isinstance(skipped, dg.SkipReason)
-            assert "quarantine_flood" in str(skipped.skip_message)
 
-    assert [text.split(":")[0] for text in receiver.told] == ["SalesInsights ALERT quarantine_flood"]
+    assert all("quarantine_flood" in sensor.tick() for _ in range(2))
+
+    assert names(receiver) == ["ALERT quarantine_flood"]
+
+
+def test_while_the_webhook_is_down_the_tick_says_what_holds(
+    sensor: Sensor, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
+) -> None:
+    mock_kafka.publish(topic, [event(), *[b"not json"] * 100])
+    run(lake, stream)
+    receiver.status = 500
+
+    said = sensor.tick()
+    receiver.status = 200
+
+    assert "quarantine_flood: 100 of the last 101 messages were refused" in said
+    assert "quarantine_flood was not delivered: the log says why" in said
+    assert "not delivered" not in sensor.tick()
+    assert names(receiver) == ["ALERT quarantine_flood"]
+
+
+def test_the_end_of_a_quiet_spell_and_a_history_file_raise_nothing(
+    sensor: Sensor, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
+) -> None:
+    mock_kafka.publish(topic, [event()])
+    run(lake, stream)
+    sensor.tick(timedelta(hours=3))
+    mock_kafka.publish(topic, [event(user_id=user) for user in range(50)])
+    waiting = sensor.tick()
+    run(lake, replace(stream, clock=lambda: sensor.now))
+    after = [sensor.tick() for _ in range(6)]
+
+    assert waiting.startswith("stalled: the stream stands still: 50 messages wait")
+    assert "not told yet" in waiting
+    assert after == ["all is well"] * 6
+    assert receiver.told == []
+
+
+def test_a_stream_that_stands_still_is_told_once_and_so_is_its_end(
+    sensor: Sensor, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver
+) -> None:
+    mock_kafka.publish(topic, [event()])
+    run(lake, stream)
+    mock_kafka.publish(topic, [event(user_id=2)])
+    for _ in range(12):
+        sensor.tick()
+    told_at_first = names(receiver)
+    run(lake, replace(stream, clock=lambda: sensor.now))
+    for _ in range(12):
+        sensor.tick()
+
+    assert told_at_first == ["ALERT stalled"]
+    assert names(receiver) == ["ALERT stalled", "OK stalled"]
+
+
+def test_what_can_not_be_judged_is_an_alarm_and_hides_no_other(
+    sensor: Sensor,
+    lake: Lake,
+    stream: Stream,
+    mock_kafka: MockKafka,
+    topic: str,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mock_kafka.publish(topic, [event(), *[b"not json"] * 100])
+    run(lake, stream)
+
+    def fail(*arguments: object) -> None:
+        raise ValueError("no such table")
+
+    monkeypatch.setattr(alert_module, "tables_behind", fail)
+    said = [sensor.tick() for _ in range(5)][-1]
+
+    assert "not_judged/late: nothing is alerted there (no such table)" in said
+    assert names(receiver) == ["ALERT quarantine_flood", "ALERT not_judged/late"]
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "{}", "5", '{"__class__": "AssetDaemonCursor"}'])
+def test_the_sensor_goes_on_from_a_cursor_that_is_not_its_own(
+    sensor: Sensor, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, receiver: Receiver, cursor: str
+) -> None:
+    mock_kafka.publish(topic, [event(), *[b"not json"] * 100])
+    run(lake, stream)
+    sensor.cursor = cursor
+
+    assert all("quarantine_flood" in sensor.tick() for _ in range(2))
+
+    assert names(receiver) == ["ALERT quarantine_flood"]
+
+
+def test_a_warning_of_a_check_needs_more_than_one_result_and_an_error_does_not() -> None:
+    results = {"failed_check/a": CheckResult("x", 1.0, True), "failed_check/b": CheckResult("x", 1.0, False)}
+    patience = patience_with(results)
+
+    assert (patience("failed_check/a").results, patience("failed_check/a").before) == (3, timedelta(minutes=5))
+    assert (patience("failed_check/b").results, patience("failed_check/b").before) == (1, timedelta())
+    assert patience("stalled").before > timedelta(minutes=1)
+    assert patience("failed_run/stream") == Patience()
 
 
 @pytest.mark.parametrize(

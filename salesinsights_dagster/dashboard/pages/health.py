@@ -10,7 +10,7 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.parts import FreshnessPill, TableCard, Tile, column, page_frame, spoken
 from salesinsights_dagster.dashboard.stream_health import QUARANTINE_DAYS, HealthWatch, StreamHealth
 
-_LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Lag"}
+_LAG = {"partition": "Partition", "committed": "In the lake up to", "end": "Kafka's end", "lag": "Lag", "lost": "Lost"}
 _BATCHES = {
     "batch": "Batch",
     "ingested_at": "Read at (UTC)",
@@ -65,8 +65,9 @@ class HealthPage:
             self._show(found)
 
     def _show(self, found: StreamHealth) -> None:
-        self._kafka.set_text(found.error or f"Kafka answers, {found.lag.height} partitions")
-        self._kafka.classes(replace="si-pill " + ("si-bad" if found.error else "si-good"))
+        fault = found.error or found.loss
+        self._kafka.set_text(fault or f"Kafka answers, {found.lag.height} partitions")
+        self._kafka.classes(replace="si-pill " + ("si-bad" if fault else "si-good"))
         self._lag.show(f"{found.lag['lag'].sum():,}" if found.lag.height else "-", "messages, all partitions")
         refused = int(found.reasons["messages"].sum()) if found.reasons.height else 0
         self._refused.show(f"{refused:,}", "salesinsights quarantine list")

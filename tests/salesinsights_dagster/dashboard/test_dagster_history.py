@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +16,8 @@ from tests.resources.mock_kafka import MockKafka
 
 
 def test_a_run_leaves_its_checks_and_stages(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
-    mock_kafka.publish(topic, [event()])
+    hours_ago = datetime.now(UTC) - timedelta(hours=3)
+    mock_kafka.publish(topic, [event(event_time=hours_ago.isoformat())])
     with dg.DagsterInstance.ephemeral() as instance:
         before = read_history(instance)
         execute(lake, stream, instance)

@@ -8,6 +8,7 @@ from prometheus_client import generate_latest
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
+from resources.lake_table import LakeError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.metrics import registry_of
@@ -52,17 +53,45 @@ def test_without_kafka_the_lake_is_still_shown(watch: HealthWatch, monkeypatch: 
     found = watch.newest
     assert found is not None
     assert (found.error, found.lag.height, found.batches.height) == ("No Kafka runs", 0, 1)
+    assert (found.kafka_answers, found.loss) == (False, None)
 
 
-def test_lost_offsets_are_an_error(watch: HealthWatch, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_lost_offsets_kafka_still_answers_and_the_lag_is_what_can_be_read(
+    lake: Lake, watch: HealthWatch, stream: Stream, clock: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = stream.open_reader().state()
-    later = type(state)(state.topic_id, dict.fromkeys(state.end, 100), dict.fromkeys(state.end, 100))
+    later = type(state)(state.topic_id, dict.fromkeys(state.end, 100), dict.fromkeys(state.end, 107))
     monkeypatch.setattr(KafkaReader, "state", lambda reader: later)
     monkeypatch.setattr(type(stream.open_reader()), "state", lambda reader: later)
     watch.look()
 
+    found = watch.newest
+    assert found is not None
+    assert (found.error, found.kafka_answers) == (None, True)
+    assert "To give them up and go on: salesinsights accept-loss" in str(found.loss)
+    assert found.lag["lag"].to_list() == [7] * found.lag.height
+    assert found.lag["lost"].sum() == 100 * found.lag.height - 6
+    said = metrics_of(Board(lake, clock, 45), watch)
+    assert (said["salesinsights_kafka_readable"], said["salesinsights_offsets_lost"]) == ("1.0", "1.0")
+
+
+def metrics_of(board: Board, watch: HealthWatch) -> dict[str, str]:
+    lines = generate_latest(registry_of(board, watch)).decode().splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if line[0] != "#")
+
+
+def test_what_was_not_asked_is_not_said(
+    lake: Lake, watch: HealthWatch, clock: Callable[[], datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(lake: Lake, layout: object) -> None:
+        raise LakeError("the lake can't be read")
+
+    monkeypatch.setattr(Lake, "table", refuse)
+    watch.look()
+
     assert watch.newest is not None
-    assert "lost offsets that were never read" in str(watch.newest.error)
+    assert (watch.newest.error, watch.newest.kafka_answers) == ("the lake can't be read", None)
+    assert "salesinsights_kafka_readable" not in metrics_of(Board(lake, clock, 45), watch)
 
 
 def test_metrics_say_the_same(lake: Lake, stream: Stream, watch: HealthWatch, clock: Callable[[], datetime]) -> None:
@@ -87,4 +116,5 @@ def test_metrics_say_the_same(lake: Lake, stream: Stream, watch: HealthWatch, cl
     assert float(said['salesinsights_table_rows{table="silver_events"}']) == 4
     assert float(said['salesinsights_last_run_seconds{stage="gold"}']) == 0.25
     assert float(said['salesinsights_check_passed{check="lag",table="bronze_events"}']) == 0
+    assert float(said["salesinsights_offsets_lost"]) == 0
     assert float(said["salesinsights_kafka_readable"]) == float(said["salesinsights_lake_readable"]) == 1
