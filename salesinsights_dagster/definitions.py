@@ -4,7 +4,6 @@ Add here: a policy over all assets, or a resource. Not here: an asset, a sensor,
 """
 
 from datetime import timedelta
-from functools import partial
 
 import dagster as dg
 
@@ -25,7 +24,6 @@ from assets.upkeep.upkeep_assets import lake_files, run_history
 from assets.visitors.user_features import user_features
 from assets.visitors.visitor_assets import abandoned_carts, cohort_retention, visitor_tables
 from resources.lake import Lake
-from resources.webhook import post_text
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
 from salesinsights_dagster.topic import open_reader, utc_now
@@ -65,7 +63,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "inbox": inbox_of(settings),
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
-            "pager": pager_of(settings),
+            "pager": Pager.to(settings.alert_webhook),
             "clv_options": settings.clv,
             "cart_rule": settings.carts,
             "serving_file": ServingFile(settings.serving_file),
@@ -100,11 +98,6 @@ def replicas_of(settings: Settings) -> list[Replica]:
     if settings.postgres:
         found.append(PostgresReplica(settings.postgres))
     return found
-
-
-def pager_of(settings: Settings) -> Pager:
-    """Who is told about alerts besides the log."""
-    return Pager(partial(post_text, settings.alert_webhook) if settings.alert_webhook else None)
 
 
 def inbox_of(settings: Settings) -> Inbox:

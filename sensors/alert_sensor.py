@@ -24,7 +24,7 @@ from assets.visitors.cohort_retention import cohorts_are_behind
 from assets.visitors.daily_tables import is_stale
 from resources.lake import Lake
 from sensors.foreign_cursor import mend_cursor
-from sensors.notices import Memory, Pager, Patience, notices, settled, spoken, tell, undelivered
+from sensors.notices import ALERTS, Memory, Pager, Patience, notices, settled, spoken, tell, undelivered
 from sensors.run_alarms import (
     CheckResult,
     backfill_alarms,
@@ -34,7 +34,6 @@ from sensors.run_alarms import (
     tick_alarms,
 )
 
-NAME = "alerts"
 TICK_SECONDS = 30
 LATE = (
     "its source has moved on, and it was not refreshed for longer than its freshness policy allows. The Dagster UI "
@@ -111,7 +110,7 @@ def judged(sources: Mapping[str, Callable[[], Alarms]], note: Callable[[str], ob
         except Exception as error:  # noqa: BLE001
             # Whatever went wrong, the other alarms must still be told.
             fault = str(error).strip().splitlines() or [type(error).__name__]
-            found[f"not_judged/{name}"] = f"nothing is alerted there ({fault[0]}): Automation > {NAME} has the log"
+            found[f"not_judged/{name}"] = f"nothing is alerted there ({fault[0]}): Automation > {ALERTS} has the log"
             note(f"{name} can't be judged")
     return found
 
@@ -143,7 +142,7 @@ def alarms_now(
             "launched": lambda: launched_alarms(instance, now),
             "backfills": lambda: backfill_alarms(instance, now),
             "checks": of_checks,
-            "ticks": lambda: tick_alarms(instance, sorted(ticking - {NAME})),
+            "ticks": lambda: tick_alarms(instance, sorted(ticking - {ALERTS})),
             "late": lambda: late_alarms(instance, tables_behind(lake, cart_rule)),
         },
         note,
@@ -162,7 +161,7 @@ def _kept(told: Mapping[str, str], alarms: Alarms) -> Mapping[str, str]:
 
 
 @dg.sensor(
-    name=NAME,
+    name=ALERTS,
     minimum_interval_seconds=TICK_SECONDS - 2,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Alerts if the stream stands still, falls behind or lost offsets, a run, backfill, check or sensor "

@@ -8,9 +8,13 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from assets.stream.alarms import Alarms
-from resources.webhook import WebhookError
+from resources.webhook import WebhookError, post_text
+
+ALERTS = "alerts"
+"""The name of the sensor that tells."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,11 @@ class Pager:
     """Who is told besides the log: `send` takes one line of text and raises WebhookError; None for nobody."""
 
     send: Callable[[str], None] | None = None
+
+    @classmethod
+    def to(cls, webhook: str | None) -> "Pager":
+        """To this address; None for nobody."""
+        return cls(partial(post_text, webhook) if webhook else None)
 
 
 @dataclass(frozen=True)

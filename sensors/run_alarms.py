@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster import AssetCheckKey
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     AssetCheckExecutionRecord,
@@ -46,6 +46,9 @@ MOST, MOST_GOOD = 50, 200
 """How many of the newest backfills and failed runs are looked at, and of the good runs that may make up for them."""
 
 FAILED_TICKS = 3
+
+SILENT_AFTER = timedelta(minutes=5)
+"""Ten ticks."""
 
 
 def run_alarms(instance: dg.DagsterInstance, job_names: Iterable[str], now: datetime) -> Alarms:
@@ -194,6 +197,17 @@ def _ticks_fault(instance: dg.DagsterInstance, name: str) -> str | None:
     error = ticks[0].error
     reason = error.message.strip().splitlines()[0] if error and error.message.strip() else "it names no reason"
     return f"its last {FAILED_TICKS} ticks failed ({reason}): Automation > {name} in the Dagster UI shows the error"
+
+
+def silence(instance: dg.DagsterInstance, name: str, now: datetime) -> str | None:
+    """Why nobody hears of this sensor: it fails, or does not look. None if it never ran, or somebody stopped it."""
+    states = states_of(instance, name)
+    if all(state.status is InstigatorStatus.STOPPED for state in states):
+        return None
+    looks = [datetime.fromtimestamp(tick.timestamp, UTC) for tick in last_ticks(instance, name, 1)]
+    if looks and now - looks[0] > SILENT_AFTER:
+        return f"the sensor {name} has not looked since {looks[0]:%F %T} UTC: does `salesinsights dev` run?"
+    return _ticks_fault(instance, name)
 
 
 def last_ticks(instance: dg.DagsterInstance, name: str, most: int) -> list[InstigatorTick]:

@@ -5,6 +5,7 @@ Add here: an option of the start. Not here: the pages (`salesinsights_dagster.da
 
 import click
 
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 
 
@@ -15,9 +16,14 @@ from salesinsights_dagster.settings import load_settings
 )
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to accept besides the loopback's.")
 def dashboard(port: int, host: str, allow_host: tuple[str, ...]) -> None:
-    """Show sales per product, live, in the browser. Reads the lake and changes nothing. Ctrl-C stops."""
+    """Show sales per product, live, in the browser. Reads the lake and changes no row. Ctrl-C stops.
+
+    It also alerts if nothing reaches gold, or if Dagster's own alerts are silent.
+    """
     from salesinsights_dagster.dashboard.server import serve
     from salesinsights_dagster.topic import utc_now
 
+    settings = load_settings()
+    make_home(settings.home)
     click.echo(f"Dashboard: http://{host}:{port}")
-    serve(load_settings(), utc_now, host, port, allow_host)
+    serve(settings, utc_now, host, port, allow_host)

@@ -47,19 +47,29 @@ class RunHistory:
     stages: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_STAGES))
 
 
-def history_reader(settings: Settings) -> Callable[[], RunHistory]:
-    """A function that reads the history from Dagster's home, once there is one."""
+def dagster_opener(settings: Settings) -> Callable[[], dg.DagsterInstance | None]:
+    """A function that opens what Dagster's home keeps, once there is one."""
     opened: list[dg.DagsterInstance] = []
 
-    def read() -> RunHistory:
+    def open_once() -> dg.DagsterInstance | None:
         if not opened:
             if not (settings.dagster_home / "dagster.yaml").exists():
-                return RunHistory()
+                return None
             if settings.dagster_db:
                 # Dagster needs the URL in this form; the environment may hold another form.
                 os.environ["SALESINSIGHTS_DAGSTER_DB"] = settings.dagster_db
             opened.append(dg.DagsterInstance.from_config(str(settings.dagster_home)))
-        return read_history(opened[0])
+        return opened[0]
+
+    return open_once
+
+
+def history_reader(open_dagster: Callable[[], dg.DagsterInstance | None]) -> Callable[[], RunHistory]:
+    """A function that reads the history, once there is one."""
+
+    def read() -> RunHistory:
+        instance = open_dagster()
+        return RunHistory() if instance is None else read_history(instance)
 
     return read
 

@@ -17,7 +17,8 @@ from resources.lake import Lake
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.dashboard import api
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.dagster_history import history_reader
+from salesinsights_dagster.dashboard.dagster_history import dagster_opener, history_reader
+from salesinsights_dagster.dashboard.gold_watch import MEMORY, GoldWatch
 from salesinsights_dagster.dashboard.metrics import registry_of
 from salesinsights_dagster.dashboard.pages.customers import CustomersPage
 from salesinsights_dagster.dashboard.pages.health import HealthPage
@@ -27,9 +28,11 @@ from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
 from salesinsights_dagster.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.settings import Settings
+from sensors.notices import Pager
 
 LOOK_SECONDS = 1.0
 HEALTH_SECONDS = 10.0
+ALERT_SECONDS = 60.0
 KAFKA_SECONDS = 5.0
 
 REMEDY = "start the dashboard with --allow-host NAME"
@@ -52,12 +55,14 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     # The description alone: FastAPI's pages about it would load their scripts from another site.
     app.title, app.openapi_url = "SalesInsights", "/openapi.json"
     app.setup()
-    watch = HealthWatch(
-        board.lake,
-        lambda: KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS),
-        clock,
-        history_reader(settings),
-    )
+    open_dagster = dagster_opener(settings)
+
+    def open_reader() -> KafkaReader:
+        return KafkaReader(find_kafka(settings), settings.topic, KAFKA_SECONDS)
+
+    watch = HealthWatch(board.lake, open_reader, clock, history_reader(open_dagster))
+    pager, memory = Pager.to(settings.alert_webhook), settings.home / MEMORY
+    gold_watch = GoldWatch(board.lake, open_reader, open_dagster, clock, pager, memory)
     metrics = registry_of(board, watch)
     of_board = (api.sales_routes(board), api.product_routes(board), api.customer_routes(board))
     for router in (*of_board, api.health_routes(watch)):
@@ -82,6 +87,7 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
 
     app.on_startup(lambda: asyncio.create_task(_keep_looking(board.look, LOOK_SECONDS)))
     app.on_startup(lambda: asyncio.create_task(_keep_looking(watch.look, HEALTH_SECONDS)))
+    app.on_startup(lambda: asyncio.create_task(_keep_looking(gold_watch.look, ALERT_SECONDS)))
     ui.run(
         host=host,
         port=port,

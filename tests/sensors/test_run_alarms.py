@@ -9,21 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
-from dagster._core.remote_origin import (
-    InProcessCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    InstigatorType,
-    SensorInstigatorData,
-    TickData,
-    TickStatus,
-)
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster_shared.error import SerializableErrorInfo
+from dagster._core.scheduler.instigation import SensorInstigatorData
 
 from assets.runs.last_results import OF_RUN
 from assets.stream.live_run import LIVE
@@ -40,6 +26,7 @@ from sensors.run_alarms import (
     states_of,
     tick_alarms,
 )
+from tests.sensors.sensor_ticks import a_sensor, a_tick
 
 KEY = dg.AssetKey(["gold", "product_sales"])
 
@@ -167,34 +154,11 @@ def test_a_repeated_result_is_none_of_its_own(instance: dg.DagsterInstance) -> N
     assert (found.fault is not None, found.at) == (True, 0.0)
 
 
-def sensor(instance: dg.DagsterInstance, name: str, cursor: str | None = None) -> InstigatorState:
-    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="salesinsights_dagster.definitions"))
-    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)
-    data = SensorInstigatorData(cursor=cursor)
-    return instance.add_instigator_state(
-        InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.DECLARED_IN_CODE, data)
-    )
-
-
-def tick(instance: dg.DagsterInstance, state: InstigatorState, status: str, at: float) -> None:
-    error = SerializableErrorInfo("ValueError: no cursor of ours\n", [], None) if status == "FAILURE" else None
-    data = TickData(
-        state.instigator_origin_id,
-        state.instigator_name,
-        InstigatorType.SENSOR,
-        TickStatus(status),
-        at,
-        error=error,
-        selector_id=state.selector_id,
-    )
-    instance.create_tick(data)
-
-
 def test_a_sensor_whose_ticks_fail_is_an_alarm_that_says_why(instance: dg.DagsterInstance) -> None:
-    state = sensor(instance, "input_folder")
+    state = a_sensor(instance, "input_folder")
     found = []
     for at, status in enumerate(["FAILURE", "FAILURE", "STARTED", "FAILURE", "SKIPPED"], start=1):
-        tick(instance, state, status, float(at))
+        a_tick(instance, state, status, float(at))
         found.append(tick_alarms(instance, ["input_folder", "kafka"]))
 
     assert [alarms["failing_sensor/input_folder"] is not None for alarms in found] == [False, False, False, True, False]
@@ -206,7 +170,7 @@ def test_a_sensor_whose_ticks_fail_is_an_alarm_that_says_why(instance: dg.Dagste
 def test_the_cursor_of_automation_is_emptied_where_dagster_could_not_read_it(
     instance: dg.DagsterInstance, cursor: str
 ) -> None:
-    sensor(instance, customer_automation.name, cursor)
+    a_sensor(instance, customer_automation.name, cursor)
 
     assert [mend_cursor(instance), mend_cursor(instance)] == [True, False]
     (state,) = states_of(instance, customer_automation.name)

@@ -7,7 +7,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from salesinsights_dagster.dagster_process import prepare_home
-from salesinsights_dagster.dashboard.dagster_history import KEYS, history_reader, read_history
+from salesinsights_dagster.dashboard.dagster_history import KEYS, dagster_opener, history_reader, read_history
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from tests.assets.stream.dagster_runs import execute
@@ -57,7 +57,7 @@ def test_every_check_of_the_location_is_shown(tmp_path: Path) -> None:
 
 def test_a_home_is_read_once_dagster_has_made_it(tmp_path: Path) -> None:
     settings = load_settings({"SALESINSIGHTS_HOME": str(tmp_path)})
-    read = history_reader(settings)
+    read = history_reader(dagster_opener(settings))
     assert read().checks.is_empty()
     assert not settings.dagster_home.exists()
 
