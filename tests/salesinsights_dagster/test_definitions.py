@@ -22,7 +22,7 @@ def test_dagster_can_load_everything(tmp_path: Path) -> None:
 def test_a_location_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = {"__typename": "PythonError", "message": "two ops have one name"}
     entries = {"workspaceOrError": {"locationEntries": [{"name": "salesinsights", "locationOrLoadError": fault}]}}
-    monkeypatch.setattr(DagsterProcess, "_answers", lambda process: True)
+    monkeypatch.setattr(DagsterProcess, "_answers", lambda process, host=None: host is None)
     monkeypatch.setattr(DagsterProcess, "ask", lambda process, query: entries)
     assert "locationOrLoadError" in dagster_process._LOCATIONS
 
