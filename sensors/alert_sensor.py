@@ -58,8 +58,8 @@ OF_ERROR, OF_WARNING = Patience(after=LONG), Patience(before=LONG, after=LONG, r
 """A failed check is told at once. If its failure is only a warning, three results in a row must have failed, over five
 minutes. Either is over once no result has failed for five minutes."""
 
-FORGOTTEN = ("failed_run/", "failed_backfill/", "failed_check/")
-"""Names of these that are no longer found, such as those of a week-old run, are neither told nor kept."""
+FORGOTTEN = ("failed_", "failing_", "late/", "not_judged/")
+"""Names that begin so and are no longer found, such as that of a week-old run, are neither told nor kept."""
 
 
 def late_alarms(instance: dg.DagsterInstance, behind: Mapping[str, Callable[[], bool]]) -> Alarms:

@@ -143,8 +143,9 @@ def undelivered(news: Collection[Notice], told: Mapping[str, str]) -> list[Notic
 
 
 def spoken(alarms: Alarms, memory: Memory, left: Collection[Notice]) -> str:
-    """What holds now, whether or not it was told; what could not be judged; and what could not be delivered."""
+    """What holds now, or is over, whether or not that was told; what can't be judged; and what was not delivered."""
     said = [f"{name}: {fault}{_waits(memory, name)}" for name, fault in alarms.items() if fault is not None]
+    said += [f"{name}: over{_waits(memory, name)}" for name in memory.turns if alarms.get(name, "") is None]
     said += [f"{name}: {fault} (can't be judged now)" for name, fault in memory.told.items() if name not in alarms]
     said += [f"{notice.name} was not delivered: the log says why, the next tick tries again" for notice in left]
     return "; ".join(said) or "all is well"

@@ -30,7 +30,7 @@ from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from sensors import alert_sensor as alert_module
 from sensors.alert_sensor import alert_sensor, late_alarms, patience_with, tables_behind
-from sensors.notices import Notice, Pager, Patience, notices, tell
+from sensors.notices import Memory, Notice, Pager, Patience, notices, tell
 from sensors.run_alarms import CheckResult
 from tests.assets.visitors.visits import follow
 from tests.conftest import event
@@ -252,6 +252,48 @@ def test_what_can_not_be_judged_is_an_alarm_and_hides_no_other(
 
     assert "not_judged/late: nothing is alerted there (no such table)" in said
     assert names(receiver) == ["ALERT quarantine_flood", "ALERT not_judged/late"]
+
+
+def test_what_is_no_longer_found_is_forgotten_and_what_is_not_judged_is_kept(
+    sensor: Sensor, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed backfill of last week is no news; an alarm of a Kafka that is silent now is neither on nor over."""
+    monkeypatch.setattr(alert_module, "stream_alarms", lambda *arguments: {})
+    gone = {"failed_backfill/gold/product_sales", "failed_run/gold/user_days", "late/gold/no_such_table"}
+    sensor.cursor = Memory({**dict.fromkeys(gone, "failed"), "lag": "behind"}).text
+
+    said = sensor.tick()
+
+    assert dict(Memory.of(sensor.cursor).told) == {"lag": "behind"}
+    assert said == "lag: behind (can't be judged now)"
+    assert receiver.told == []
+
+
+def test_nothing_is_forgotten_while_its_source_can_not_be_judged(
+    sensor: Sensor, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sensor.cursor = Memory({"failed_backfill/gold/product_sales": "failed"}).text
+
+    def fail(*arguments: object) -> None:
+        raise ValueError("no such table")
+
+    monkeypatch.setattr(alert_module, "backfill_alarms", fail)
+    sensor.tick()
+
+    assert "failed_backfill/gold/product_sales" in Memory.of(sensor.cursor).told
+    assert receiver.told == []
+
+
+def test_lost_offsets_are_told_once_though_the_sensor_of_the_stream_fails_at_them(
+    sensor: Sensor, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = {"lost_offsets": "partition 0 [5, 9)"}
+    monkeypatch.setattr(alert_module, "stream_alarms", lambda *arguments: lost)
+    monkeypatch.setattr(alert_module, "tick_alarms", lambda *arguments: {"failing_sensor/kafka": "its ticks failed"})
+
+    sensor.tick()
+
+    assert receiver.told == ["SalesInsights ALERT lost_offsets: partition 0 [5, 9)"]
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "{}", "5", '{"__class__": "AssetDaemonCursor"}'])

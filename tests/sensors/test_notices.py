@@ -107,3 +107,4 @@ def test_what_is_said_is_what_holds() -> None:
     assert spoken({"lag": None}, Memory(), []) == "all is well"
     waits = Memory(turns={"lag": Turn(START)})
     assert spoken({"lag": "behind"}, waits, []) == "lag: behind (since 12:00:00 UTC, not told yet)"
+    assert spoken({"lag": None}, waits, []) == "lag: over (since 12:00:00 UTC, not told yet)"
