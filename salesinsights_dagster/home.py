@@ -3,16 +3,24 @@
 Add here: how the home is made. Not here: what lies in it (`settings` names the places).
 """
 
-import stat
+import os
 from pathlib import Path
 
 OWNER_ALONE = 0o700
+NOT_CHOSEN = (0o755, 0o775, 0o777)
+"""What a folder gets that is made without a thought of who may read it."""
 
 
 def make_home(home: Path) -> None:
-    """Make the home, for its owner alone. One that is there keeps its mode: its owner may have let others in."""
+    """Make the home for its owner alone, and close one of ours that is open as folders usually are.
+
+    Any other mode was chosen: its owner has let somebody in.
+    """
     home.parent.mkdir(parents=True, exist_ok=True)
     home.mkdir(OWNER_ALONE, exist_ok=True)
+    found = home.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o7777 in NOT_CHOSEN:
+        home.chmod(OWNER_ALONE)
 
 
 def make_private(folder: Path) -> None:
@@ -26,8 +34,3 @@ def write_private(file: Path, text: str) -> None:
     file.touch(0o600)
     file.chmod(0o600)
     file.write_text(text)
-
-
-def is_open_to_others(home: Path) -> bool:
-    """Whether other users of this machine can look into the home."""
-    return bool(home.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))

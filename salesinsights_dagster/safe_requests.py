@@ -82,8 +82,11 @@ def _is_own(page: re.Match[str] | None, host: re.Match[str]) -> bool:
 
 
 def _is_embedded(scope: Scope, headers: Headers) -> bool:
-    """Whether a page of another site asks, other than by a link that opens one of our pages."""
-    if headers.get("sec-fetch-site", "none") in _OWN_SITE:
+    """Whether a page of another site asks, other than by a link that opens one of our pages.
+
+    Of a web socket every browser says the Origin; not all of them say the rest.
+    """
+    if scope["type"] == "websocket" or headers.get("sec-fetch-site", "none") in _OWN_SITE:
         return False
     opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     return not (opened and scope.get("method") in ("GET", "HEAD"))

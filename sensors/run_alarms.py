@@ -187,11 +187,13 @@ def _result(key: AssetCheckKey, record: AssetCheckExecutionRecord) -> CheckResul
 
 def tick_alarms(instance: dg.DagsterInstance, names: Iterable[str]) -> Alarms:
     """Per sensor or schedule `failing_sensor/NAME`: whether its last FAILED_TICKS ticks failed."""
-    return {f"failing_sensor/{name}": _ticks_fault(instance, name) for name in names}
+    states = instance.all_instigator_state()
+    mine = {name: [state for state in states if state.instigator_name == name] for name in names}
+    return {f"failing_sensor/{name}": _ticks_fault(instance, name, found) for name, found in mine.items()}
 
 
-def _ticks_fault(instance: dg.DagsterInstance, name: str) -> str | None:
-    ticks = last_ticks(instance, name, FAILED_TICKS)
+def _ticks_fault(instance: dg.DagsterInstance, name: str, states: Sequence[InstigatorState]) -> str | None:
+    ticks = _last_ticks(instance, states, FAILED_TICKS)
     if len(ticks) < FAILED_TICKS or any(tick.status is not TickStatus.FAILURE for tick in ticks):
         return None
     error = ticks[0].error
@@ -204,18 +206,18 @@ def silence(instance: dg.DagsterInstance, name: str, now: datetime) -> str | Non
     states = states_of(instance, name)
     if all(state.status is InstigatorStatus.STOPPED for state in states):
         return None
-    looks = [datetime.fromtimestamp(tick.timestamp, UTC) for tick in last_ticks(instance, name, 1)]
+    looks = [datetime.fromtimestamp(tick.timestamp, UTC) for tick in _last_ticks(instance, states, 1)]
     if looks and now - looks[0] > SILENT_AFTER:
         return f"the sensor {name} has not looked since {looks[0]:%F %T} UTC: does `salesinsights dev` run?"
-    return _ticks_fault(instance, name)
+    return _ticks_fault(instance, name, states)
 
 
-def last_ticks(instance: dg.DagsterInstance, name: str, most: int) -> list[InstigatorTick]:
-    """The newest ended ticks of the sensor or schedule of this name, newest first."""
+def _last_ticks(instance: dg.DagsterInstance, states: Sequence[InstigatorState], most: int) -> list[InstigatorTick]:
+    """The newest ended ticks of a sensor or schedule, newest first."""
     ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
     ticks = [
         tick
-        for state in states_of(instance, name)
+        for state in states
         for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=most, statuses=ended)
     ]
     return sorted(ticks, key=lambda tick: tick.timestamp, reverse=True)[:most]

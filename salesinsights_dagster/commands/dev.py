@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError
-from salesinsights_dagster.home import is_open_to_others, make_home
+from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 
 PAUSES = (1, 5, 15, 60)
@@ -32,8 +32,6 @@ def dev(port: int) -> None:
     """
     settings = load_settings()
     make_home(settings.home)
-    if is_open_to_others(settings.home):
-        click.echo(f"other users can look into {settings.home}: chmod 700 {settings.home} keeps them out", err=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         keep_running(lambda: DagsterProcess.start(settings, port, os.environ))

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.dagster_process import prepare_home
-from salesinsights_dagster.home import is_open_to_others, make_home, write_private
+from salesinsights_dagster.home import make_home, write_private
 from salesinsights_dagster.settings import Settings
 
 
@@ -33,16 +33,26 @@ def test_a_new_home_and_dagsters_settings_are_for_the_owner_alone(tmp_path: Path
     assert found == ["0o700", "0o700", "0o600"]
 
 
-def test_files_of_an_earlier_version_are_closed_and_a_home_that_was_opened_stays_so(tmp_path: Path) -> None:
+def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", lake=str(tmp_path / "lake"), kafka=None)
     settings.dagster_home.mkdir(parents=True)
     (settings.dagster_home / "dagster.yaml").write_text("old")
-    before = is_open_to_others(settings.home)
 
     prepare_home(settings)
 
-    assert (before, is_open_to_others(settings.home)) == (True, True)
-    assert (mode(settings.dagster_home), mode(settings.dagster_home / "dagster.yaml")) == ("0o700", "0o600")
+    found = [mode(path) for path in (settings.home, settings.dagster_home, settings.dagster_home / "dagster.yaml")]
+    assert found == ["0o700", "0o700", "0o600"]
+
+
+@pytest.mark.parametrize("chosen", [0o711, 0o750, 0o700])
+def test_a_mode_that_somebody_chose_is_kept(tmp_path: Path, chosen: int) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(chosen)
+
+    make_home(home)
+
+    assert mode(home) == oct(chosen)
 
 
 def test_commands_that_fill_a_home_make_it_so(tmp_path: Path) -> None:
@@ -50,7 +60,6 @@ def test_commands_that_fill_a_home_make_it_so(tmp_path: Path) -> None:
     CliRunner().invoke(main, ["ingest"], env={"SALESINSIGHTS_HOME": str(home)})
 
     assert mode(home) == "0o700"
-    assert not is_open_to_others(home)
 
 
 def test_a_private_file_is_written_again(tmp_path: Path) -> None:

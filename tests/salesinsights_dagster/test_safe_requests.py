@@ -67,9 +67,6 @@ def test_its_own_names_are_answered(client: TestClient, host: str) -> None:
         {"origin": "http://127.0.0.1:9999"},
         {"origin": "chrome-extension://127.0.0.1:8080"},
         {"origin": "null"},
-        FOREIGN_IMAGE,
-        FOREIGN_FRAME,
-        {**FOREIGN_IMAGE, "sec-fetch-site": "same-site"},
     ],
 )
 def test_other_names_and_other_sites_get_nothing(client: TestClient, headers: dict[str, str]) -> None:
@@ -78,6 +75,14 @@ def test_other_names_and_other_sites_get_nothing(client: TestClient, headers: di
     assert answer.status_code == 403
     assert "figures" not in answer.text
     _no_socket(client, headers)
+
+
+@pytest.mark.parametrize("headers", [FOREIGN_IMAGE, FOREIGN_FRAME, {**FOREIGN_IMAGE, "sec-fetch-site": "same-site"}])
+def test_what_a_page_of_another_site_embeds_gets_nothing(client: TestClient, headers: dict[str, str]) -> None:
+    answer = client.get("/", headers=headers)
+
+    assert answer.status_code == 403
+    assert "figures" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,10 @@ def test_a_socket_of_its_own_page_is_answered(client: TestClient) -> None:
 @pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"origin": "http://evil.example"}, FOREIGN_IMAGE])
 def test_dagsters_server_refuses_other_sites(dagster_client: TestClient, headers: dict[str, str]) -> None:
     assert dagster_client.post("/graphql", headers=headers).status_code == 403
-    _no_socket(dagster_client, headers)
+
+
+def test_dagsters_server_refuses_the_sockets_of_other_sites(dagster_client: TestClient) -> None:
+    _no_socket(dagster_client, {"host": "127.0.0.1:3000", "origin": "http://evil.example"})
 
 
 def test_dagsters_server_answers_its_own_pages(dagster_client: TestClient) -> None:

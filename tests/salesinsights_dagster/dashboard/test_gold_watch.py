@@ -117,6 +117,7 @@ def test_without_kafka_nothing_is_judged_and_the_wait_starts_again(waiting: Worl
     def refuse() -> KafkaReader:
         raise KafkaUnavailableError("no answer")
 
+    waiting.look(1)
     waiting.open_reader = refuse
     assert waiting.look(60) == []
     waiting.open_reader = open_reader
