@@ -185,6 +185,6 @@ def alert_sensor(
     ripe, turns = settled(alarms, memory, stream.clock(), patience_with(results), found_at)
     news = notices(memory.told, ripe)
     told = tell(pager, news, _kept(memory.told, alarms), context.log.warning)
-    after = Memory(told, turns)
+    after = Memory.after(told, alarms, turns)
     context.update_cursor(after.text)
     return dg.SkipReason(spoken(alarms, after, undelivered(news, told)))

@@ -77,9 +77,18 @@ class Memory:
                 str(name): Turn(datetime.fromisoformat(since), int(results), float(last))
                 for name, (since, results, last) in found["turns"].items()
             }
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return cls()
         return cls(told, {name: turn for name, turn in turns.items() if turn.since.tzinfo})
+
+    @classmethod
+    def after(cls, told: Mapping[str, str], alarms: Alarms, turns: Mapping[str, Turn]) -> "Memory":
+        """What to remember after telling: what is told now, and the turns of what is left to tell.
+
+        What could not be delivered keeps its turn, so that it does not have to wait again.
+        """
+        left = {notice.name for notice in notices(told, alarms)}
+        return cls(told, {name: turn for name, turn in turns.items() if name in left})
 
     @property
     def text(self) -> str:
@@ -99,19 +108,19 @@ def settled(
     patience: Callable[[str], Patience],
     results: Mapping[str, float],
 ) -> tuple[Alarms, Mapping[str, Turn]]:
-    """The alarms that need no more patience, and what is still on its way.
+    """The alarms that need no more patience, and the turns of all that differs from what was told.
 
     `results` has the time of the newest result, for alarms that depend on results: the same one does not count twice.
     """
     ripe, turns = dict(alarms), dict[str, Turn]()
     for notice in notices(memory.told, alarms):
-        turn = _turned(memory.turns.get(notice.name, Turn(now)), results.get(notice.name, now.timestamp()))
+        before = memory.turns.get(notice.name, Turn(now))
+        turns[notice.name] = turn = _turned(before, results.get(notice.name, now.timestamp()))
         wanted = patience(notice.name)
         wait = wanted.after if notice.fault is None else wanted.before
         counts = notice.fault is None or turn.results >= wanted.results
         if now - turn.since < wait or not counts:
             del ripe[notice.name]
-            turns[notice.name] = turn
     return ripe, turns
 
 

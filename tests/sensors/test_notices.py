@@ -15,16 +15,18 @@ class Watch:
 
     def __init__(self, patience: Patience) -> None:
         self.memory, self.now, self._patience = Memory(), START, patience
+        self.webhook_is_up = True
 
     def tick(self, fault: str | None, result: float | None = None) -> list[Notice]:
         results = {} if result is None else {"lag": result}
         ripe, turns = settled({"lag": fault}, self.memory, self.now, lambda name: self._patience, results)
         news, told = notices(self.memory.told, ripe), dict(self.memory.told)
-        for notice in news:
+        for notice in news if self.webhook_is_up else []:
             told.pop(notice.name, None)
             told |= {notice.name: notice.fault} if notice.fault else {}
         # As the cursor keeps it between two ticks.
-        self.memory, self.now = Memory.of(Memory(told, turns).text), self.now + MINUTE
+        self.memory = Memory.of(Memory.after(told, {"lag": fault}, turns).text)
+        self.now += MINUTE
         return news
 
 
@@ -49,6 +51,15 @@ def test_its_end_is_told_once_it_is_over_for_as_long() -> None:
     faults = ["behind", None, "behind", None, None, None]
 
     assert [watch.tick(fault) for fault in faults] == [ON, [], [], [], [], OVER]
+
+
+def test_what_was_not_delivered_does_not_wait_again() -> None:
+    watch = Watch(Patience(before=2 * MINUTE, results=3))
+    watch.webhook_is_up = False
+    in_vain = [watch.tick("behind") for _ in range(4)]
+    watch.webhook_is_up = True
+
+    assert (in_vain, watch.tick("behind"), watch.tick("behind")) == ([[], [], ON, ON], ON, [])
 
 
 def test_one_result_that_stays_the_newest_counts_once() -> None:
@@ -79,6 +90,8 @@ def test_a_repeated_result_counts_for_nothing() -> None:
         '{"told": 5, "turns": {}}',
         '{"told": {}, "turns": {"lag": 5}}',
         '{"told": {}, "turns": {"lag": ["noon", 1, 1.0]}}',
+        '{"told": {}, "turns": {"lag": ["2026-11-24T12:00:00+00:00", Infinity, 1.0]}}',
+        pytest.param("[" * 100_000, id="deep"),
         '{"told": {}, "turns": {"lag": ["2026-11-24T12:00:00", 1, 1.0]}}',
         '{"__class__": "RunStatusSensorCursor", "record_id": 7}',
         "1eJxLTEoGAAJNASc=",
