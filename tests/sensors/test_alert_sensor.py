@@ -1,11 +1,8 @@
 """Alerts: what raises one, and that each is reported once, and its end once."""
 
-import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import dagster as dg
@@ -37,43 +34,11 @@ from tests.conftest import event
 from tests.faults.interleaving import crash_before
 from tests.lakes import age, run
 from tests.resources.mock_kafka import MockKafka
+from tests.resources.webhook_receiver import Receiver
+from tests.resources.webhook_receiver import receiver as receiver
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FINE = Ledger(NOW - timedelta(seconds=40), messages=1_000, quarantined=3)
-
-
-class Receiver(HTTPServer):
-    """A webhook on this machine: what it was sent, and the status that it answers with."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self.status = 200
-        super().__init__(("127.0.0.1", 0), _Take)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/services/secret-part"
-
-
-class _Take(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.status == 200:
-            self.server.told.append(said["text"])
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *arguments: object) -> None: ...
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 def fail(error: Exception) -> int:

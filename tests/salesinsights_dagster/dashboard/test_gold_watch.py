@@ -1,5 +1,6 @@
 """The dashboard's own alerts, which need no daemon of Dagster."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +13,17 @@ from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
 from resources.webhook import WebhookError
+from salesinsights_dagster.dagster_process import prepare_home
 from salesinsights_dagster.dashboard.gold_watch import STANDSTILL, GoldWatch
+from salesinsights_dagster.settings import load_settings
 from sensors.notices import ALERTS, Pager
 from sensors.run_alarms import SILENT_AFTER
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
+from tests.resources.webhook_receiver import Receiver
+from tests.resources.webhook_receiver import receiver as receiver
 from tests.sensors.sensor_ticks import a_sensor, a_tick
 
 MINUTE = timedelta(minutes=1)
@@ -181,3 +186,21 @@ def test_a_sensor_that_somebody_stopped_is_no_alarm(world: World, dagster: dg.Da
     a_tick(dagster, a_sensor(dagster, ALERTS, is_stopped=True), "SKIPPED", 0.0)
 
     assert world.look(9) == []
+
+
+@pytest.fixture
+def silent_dagster(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of Dagster whose sensor of alerts has not looked since 1970."""
+    monkeypatch.setenv("SALESINSIGHTS_ALERT_WEBHOOK", receiver.url)
+    home = prepare_home(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)}))
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        a_tick(instance, a_sensor(instance, ALERTS), "SKIPPED", 0.0)
+
+
+@pytest.mark.usefixtures("silent_dagster", "dashboard")
+def test_the_dashboards_process_looks_by_itself(receiver: Receiver) -> None:
+    deadline = time.monotonic() + 60
+    while not receiver.told and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    assert [text.split(":")[0] for text in receiver.told] == ["SalesInsights ALERT alerts_silent"]
