@@ -97,8 +97,8 @@ class Settings(BaseSettings):
     alert_webhook: kinds.WebAddress | None = Field(
         None,
         repr=False,
-        description="where [alerts](alerts.md) are sent: the address of an incoming webhook (Slack's, or any that takes "
-        'a POST of `{"text": "..."}`). Set it for `salesinsights dev` and for the dashboard. With none, only to '
+        description="where [alerts](alerts.md) are sent: the address of an incoming webhook (Slack's, or any that "
+        'takes a POST of `{"text": "..."}`). Set it for `salesinsights dev` and for the dashboard. With none, only to '
         "Dagster's log",
     )
     sales_topic: kinds.TopicOrOff = Field(
