@@ -344,9 +344,12 @@ class LakeTable:
         try:
             self._write(lambda: write_deltalake(self._delta, shaped, target_file_size=self.layout.file_bytes, **how))
         except LakeError:
-            if failures:  # what Delta Lake makes of it says less
-                raise failures[0] from failures[0].__cause__
-            raise
+            if not failures:
+                raise
+        if failures:
+            # What Delta Lake makes of it says less. Taken out of the list: Delta Lake's reader holds that, and an error
+            # that leads back to itself by way of a library is never freed.
+            raise failures.pop()
 
     def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
         """The frames as Arrow reads them; an error that they raise is kept in `failures`, since Arrow loses it."""

@@ -292,8 +292,9 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(_build_sources=((_Variables(os.environ if env is None else env),), {}))
     except ValidationError as invalid:
-        # Without its cause, which says the same in more lines.
-        raise SettingsError(_first_of(invalid)) from None
+        said = _first_of(invalid)
+    # Not inside the handler: the cause says the same in more lines, and an error in a chain with it is never freed.
+    raise SettingsError(said)
 
 
 def _first_of(invalid: ValidationError) -> str:

@@ -47,6 +47,27 @@ def test_without_kafka_the_remedy_is_one_line(tmp_path: Path) -> None:
     ]
 
 
+def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESINSIGHTS_POLL_SECONDS", "often")
+
+    done = salesinsights(tmp_path, "ingest")
+
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: SALESINSIGHTS_POLL_SECONDS='often' is not a whole number")
+
+
+def test_a_month_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "2019-Nov.csv").write_bytes(b"event_time,event_type\r2019-11-01 00:00:00 UTC,view\r")
+
+    done = salesinsights(tmp_path, "backfill", "--from", "2019-11")
+
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: 2019-11: 2019-Nov.csv, line 1: the header is not CSV")
+
+
 @pytest.mark.kafka
 def test_ingest_does_without_dagster_whose_import_takes_seconds(
     tmp_path: Path, real_kafka: KafkaConnection, topic: str
