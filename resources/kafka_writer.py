@@ -4,13 +4,15 @@ Add here: a way to write that more than one caller needs. Not here: what the mes
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka import KafkaException, Producer
 
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection, Option
 from resources.kafka_reader import KafkaReader
+from resources.topic_claim import Claim, commit_claim
 
 TRANSACTION_SECONDS = 900
 """How long a transaction may last before Kafka aborts it, by a broker's defaults."""
@@ -90,6 +92,7 @@ class SoleWriter:
     """
 
     def __init__(self, connection: KafkaConnection, topic: str, timeout: float = 30) -> None:
+        self._connection = connection
         self._producer = Producer(_transactional(connection, f"salesinsights/{topic}", TRANSACTION_SECONDS))
         self._topic = topic
         self._timeout = timeout
@@ -97,10 +100,20 @@ class SoleWriter:
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Publish the messages in one transaction; if anything raises, a reader of committed messages sees none."""
-        self._producer.begin_transaction()
-        try:
+        with self._transaction():
             for key, value in messages:
                 _send(self._producer, self._topic, key, value)
+
+    def claim(self, claim: Claim) -> None:
+        """Say who writes to the topic; a writer that was fenced off can't."""
+        with self._transaction():
+            commit_claim(self._connection, self._topic, claim, self._producer, self._timeout)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._producer.begin_transaction()
+        try:
+            yield
             self._producer.commit_transaction()
         except BaseException as error:
             # A writer that was fenced off has nothing to abort any more.

@@ -165,6 +165,11 @@ class LakeTable:
     def version(self) -> int:
         return self._delta.version()
 
+    @property
+    def id(self) -> str:
+        """The table's own id, random; a copy of its folder has the same."""
+        return str(self._delta.metadata().id)
+
     def progress(self, name: str) -> int | None:
         """The number last committed under `name`; None if there is none."""
         return self._delta.transaction_version(name)

@@ -3,6 +3,7 @@
 Add here: a policy over all assets, or a resource. Not here: an asset, a sensor, or the environment.
 """
 
+import platform
 from datetime import timedelta
 
 import dagster as dg
@@ -94,7 +95,7 @@ def replicas_of(settings: Settings) -> list[Replica]:
     """The replicas of gold that these settings name."""
     found: list[Replica] = []
     if settings.sales_topic:
-        found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings)))
+        found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings), platform.node()))
     if settings.postgres:
         found.append(PostgresReplica(settings.postgres))
     return found

@@ -13,7 +13,7 @@ from assets.bronze.bronze import unread_offsets
 from assets.gold.gold import gold_is_behind, whole_batches
 from assets.progress.rebuild_marks import abandoned_days
 from assets.stream.live_run import LIVE, Life
-from assets.stream.replicas import any_behind
+from assets.stream.replicas import any_behind, renew
 from assets.stream.stream_assets import Stream, told_batch
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
@@ -46,16 +46,22 @@ def supervise(
 
 
 def decide(
-    unread: Callable[[], int], leftovers: Callable[[], bool], tags: Mapping[str, str]
+    unread: Callable[[], int],
+    leftovers: Callable[[], bool],
+    tags: Mapping[str, str],
+    renewal: Callable[[], Sequence[str]] = tuple,
 ) -> dg.RunRequest | dg.SkipReason:
-    """Without a run in flight: one, with these tags, or the reason for none."""
+    """Without a run in flight: one, with these tags, or the reason for none.
+
+    If there is nothing to do, no run will renew the replicas: `renewal` does, and returns what went wrong.
+    """
     try:
         count = unread()
     except (KafkaUnavailableError, TopicMissingError) as absent:
         return dg.SkipReason(str(absent))
     if count or leftovers():
         return dg.RunRequest(tags=dict(tags))
-    return dg.SkipReason("the lake has read everything that Kafka holds")
+    return dg.SkipReason("; ".join(["the lake has read everything that Kafka holds", *renewal()]))
 
 
 def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
@@ -79,6 +85,7 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
             lambda: unread_offsets(lake, stream.open_reader()),
             lambda: has_leftovers(lake, stream, told_batch(context.instance)),
             {LIVE: "true"} if stream.life else {},
+            lambda: renew(stream.replicas, lake, stream.clock()),
         )
 
     return kafka_sensor

@@ -65,6 +65,9 @@ class PostgresReplica:
         except (PostgresError, LakeError) as error:
             raise ReplicaError(f"PostgreSQL is behind gold: {error}") from error
 
+    def renew(self, lake: Lake, now: datetime) -> None:
+        """Nothing to do: a home says nowhere that it writes to this database."""
+
 
 def _held(database: PostgresTables) -> dict[str, TableVersion]:
     database.ensure(COPIES, _COPIES, ["table_name"])

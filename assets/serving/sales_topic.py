@@ -2,13 +2,16 @@
 
 The key is product_id and window_start. The value is the row, and the version of the table that it was read from; a
 tombstone if the window has no sales any more. Messages are published at least once, by one writer at a time, in the
-order of versions: so the newest message of each key is the current row, also after kills and resends.
+order of versions: so the newest message of each key is the current row, also after kills and resends. Two lakes would
+mix their rows: so the lake that publishes claims the topic, and another one is refused.
 Add here: what a message says. Not here: how gold's changes are found (`table_diff`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -26,18 +29,28 @@ from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import Message, SoleWriter
 from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
+from resources.topic_claim import Claim, read_claim
 
 READ_ROWS = 200_000
+
+FRESH = timedelta(minutes=10)
+"""A claim that was not renewed for so long no longer keeps another lake from the topic."""
+
+RENEWED_AFTER = timedelta(minutes=3)
 
 _KEY = ("product_id", "window_start")
 
 
 @dataclass(frozen=True)
 class SalesTopic:
-    """The topic `name` in the cluster of `connect`; `open_reader` opens a topic of that cluster."""
+    """The topic `name` in the cluster of `connect`; `open_reader` opens a topic of that cluster.
+
+    `host` is the name of this machine: the same path on another one is another lake.
+    """
 
     name: str
     connect: Callable[[], KafkaConnection]
+    host: str = "this machine"
     open_reader: Callable[[KafkaConnection, str], KafkaReader] = KafkaReader
 
     @property
@@ -58,18 +71,32 @@ class SalesTopic:
         return held != version_of(lake.table(PRODUCT_SALES))
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
-        try:
+        """Raises ReplicaError also if another lake publishes to the topic."""
+        with self._failing_as("is behind gold"):
             return self._catch_up(lake, now)
+
+    def renew(self, lake: Lake, now: datetime) -> None:
+        """Renew this lake's claim on the topic if it has not been renewed for RENEWED_AFTER."""
+        with self._failing_as("may be claimed by another lake"):
+            connection, ledger = self.connect(), lake.table(SALES_TOPIC)
+            claim = read_claim(connection, self.name)
+            if claim and claim.holder == self._holder(lake, ledger) and now - claim.at >= RENEWED_AFTER:
+                self._sole_writer(connection, lake, ledger, now)
+
+    @contextmanager
+    def _failing_as(self, outcome: str) -> Iterator[None]:
+        try:
+            yield
         except (KafkaException, KafkaUnavailableError, LakeError) as error:
-            raise ReplicaError(f"topic {self.name} is behind gold: {error}") from error
+            raise ReplicaError(f"topic {self.name} {outcome}: {error}") from error
 
     def _catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         connection = self.connect()
         ensure_topic(connection, sales_topic(self.name))
         reader = self.open_reader(connection, self.name)
-        # From here on nobody else publishes under this name, so what the lake says about the topic stays true.
-        writer = SoleWriter(connection, self.name)
         ledger, sales = lake.table(SALES_TOPIC), lake.table(PRODUCT_SALES)
+        # From here on nobody else publishes under this name, so what the lake says about the topic stays true.
+        writer = self._sole_writer(connection, lake, ledger, now)
         topic_id, held = _held(ledger, self.name)
         state, mark = reader.state(), version_of(sales)
         changes = changes_since(lake, sales, held) if topic_id == state.topic_id else None
@@ -79,11 +106,48 @@ class SalesTopic:
             writer.publish(_messages(rows, gone, mark.version))
         counts = {"rows": rows.height, "tombstones": len(gone)}
         entry = {"topic": self.name, "topic_id": state.topic_id, **vars(mark), **counts, "published_at": now}
+        self._note(ledger, [entry])
+        return {**counts, "version": mark.version}
+
+    def _sole_writer(self, connection: KafkaConnection, lake: Lake, ledger: LakeTable, now: datetime) -> SoleWriter:
+        """The topic's only writer, for this lake. Raises ReplicaError if another lake has claimed the topic.
+
+        A claim that is not fresh any more is taken over: the ledger is emptied first, since the other lake has changed
+        what the topic holds. So the next publication writes the whole topic.
+        """
+        holder = self._holder(lake, ledger)
+        self._claim_of_others(connection, holder, now)
+        # This fences off every other writer: so it must not come before the first look, and a second one must follow.
+        writer = SoleWriter(connection, self.name)
+        if self._claim_of_others(connection, holder, now):
+            self._note(ledger, [])
+        writer.claim(Claim(holder, now))
+        return writer
+
+    def _claim_of_others(self, connection: KafkaConnection, holder: str, now: datetime) -> Claim | None:
+        """The old claim of another lake, if there is one. Raises ReplicaError if it is fresh."""
+        claim = read_claim(connection, self.name)
+        if claim is None or claim.holder == holder:
+            return None
+        if now - claim.at < FRESH:
+            raise ReplicaError(
+                f"topic {self.name} belongs to {claim.holder}, which said so at {claim.at:%Y-%m-%d %H:%M:%S} UTC: in "
+                "one of the two homes set SALESINSIGHTS_SALES_TOPIC to another name or to `off`. If that home is gone, "
+                f"this one goes on {FRESH // timedelta(minutes=1)} minutes after that time; nothing was published"
+            )
+        return claim
+
+    def _holder(self, lake: Lake, ledger: LakeTable) -> str:
+        """This lake and no other: a copy has the same id at another place; another place may have the same path."""
+        place = f"{Path(lake.root).resolve()} on {self.host}" if lake.is_local else lake.root
+        return f"the lake {place} (id {ledger.id})"
+
+    def _note(self, ledger: LakeTable, entries: list[dict[str, object]]) -> None:
+        """Set what the ledger says about the topic."""
         try:
-            ledger.replace(pl.DataFrame([entry], schema=SALES_TOPIC.schema), None, {})
+            ledger.replace(pl.DataFrame(entries, schema=SALES_TOPIC.schema), None, {})
         except ConcurrentCommitError as other:
             raise ReplicaError(f"another run publishes to {self.name}") from other
-        return {**counts, "version": mark.version}
 
 
 def _held(ledger: LakeTable, topic: str) -> tuple[str, TableVersion | None]:

@@ -29,16 +29,19 @@ class Replica(Protocol):
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         """Update to gold's newest version; return what was written, by table. Idempotent. Raises ReplicaError."""
 
+    def renew(self, lake: Lake, now: datetime) -> None:
+        """Say that this lake still updates the replica, where others might. Cheap. Raises ReplicaError."""
+
 
 def catch_up(replicas: Sequence[Replica], lake: Lake, now: datetime) -> Iterator[dg.AssetMaterialization]:
-    """Update all replicas, and yield a materialization for each that was behind.
+    """Update all replicas, renew those that need no update, and yield a materialization for each that was behind.
 
     A failing replica does not stop the others. Raises ReplicaError for it at the end.
     """
     failures = []
     for replica in replicas:
         try:
-            figures = replica.catch_up(lake, now) if replica.is_behind(lake) else None
+            figures = _catch_up_or_renew(replica, lake, now)
         except ReplicaError as failure:
             failures.append(str(failure))
             continue
@@ -46,6 +49,24 @@ def catch_up(replicas: Sequence[Replica], lake: Lake, now: datetime) -> Iterator
             yield dg.AssetMaterialization(replica.spec.key, metadata=figures)
     if failures:
         raise ReplicaError("; ".join(failures))
+
+
+def _catch_up_or_renew(replica: Replica, lake: Lake, now: datetime) -> dict[str, int] | None:
+    if replica.is_behind(lake):
+        return replica.catch_up(lake, now)
+    replica.renew(lake, now)
+    return None
+
+
+def renew(replicas: Sequence[Replica], lake: Lake, now: datetime) -> list[str]:
+    """Renew all replicas; return what went wrong. For the time when no run updates them."""
+    failures = []
+    for replica in replicas:
+        try:
+            replica.renew(lake, now)
+        except ReplicaError as failure:
+            failures.append(str(failure))
+    return failures
 
 
 def any_behind(replicas: Sequence[Replica], lake: Lake) -> bool:

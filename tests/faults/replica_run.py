@@ -29,7 +29,9 @@ from tests.faults.killed_run import CHECKOUT, die
 NOW = datetime(2020, 1, 2, tzinfo=UTC)
 PATIENCE = 20
 
-TOPIC_MOMENTS = ("before sending", "in the middle", "before the commit", "after the commit", "after the mark")
+TOPIC_MOMENTS = (
+    *("after the claim", "before sending", "in the middle", "before the commit", "after the commit", "after the mark"),
+)
 
 
 def catch_up_and_die(replica: Replica, lake: Lake, moment: str) -> int:
@@ -48,6 +50,8 @@ def _made_of(replica: Replica) -> tuple[str, str]:
 
 def arm_topic(moment: str) -> None:
     writer = kafka_writer.SoleWriter
+    if moment == "after the claim":
+        _die_after(writer, "claim")
     if moment == "before sending":
         setattr(writer, "publish", die)  # noqa: B010
     if moment == "in the middle":
@@ -55,7 +59,7 @@ def arm_topic(moment: str) -> None:
         setattr(sales_topic, "_messages", lambda *given: _half(messages(*given)))  # noqa: B010
         setattr(kafka_writer, "_send", _sent_at_once)  # noqa: B010
     if moment == "before the commit":
-        setattr(kafka_writer, "Producer", _dying_at_commit(Producer))  # noqa: B010
+        setattr(kafka_writer, "Producer", _dying_at_commit(Producer, 2))  # noqa: B010
     if moment == "after the commit":
         _die_after(writer, "publish")
     if moment == "after the mark":
@@ -73,8 +77,14 @@ def _sent_at_once(producer: Any, topic: str, key: bytes | None, value: bytes | N
     assert producer.flush(PATIENCE) == 0
 
 
-def _dying_at_commit(kind: type[Any]) -> type[Any]:
+def _dying_at_commit(kind: type[Any], number: int) -> type[Any]:
+    """The first commit is that of the claim."""
+    left = iter(range(number - 1, -1, -1))
+
     def commit(producer: Any, *_: Any) -> None:
+        if next(left):
+            kind.commit_transaction(producer)
+            return
         assert producer.flush(PATIENCE) == 0
         die()
 

@@ -4,7 +4,9 @@ Every second time gold changes between the kill and the next update, so that a h
 """
 
 import signal
+from datetime import timedelta
 from itertools import cycle, islice
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,26 @@ def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, rea
         published.catch_up(lake, NOW)
 
         sales_messages.assert_equal(published, lake)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("moment", ["after the mark", "after the claim"])
+def test_a_kill_while_a_home_takes_the_topic_over(
+    moment: str, lake: Lake, topic: str, real_kafka: KafkaConnection, tmp_path: Path
+) -> None:
+    """The mark that is committed first says that nothing is known of the topic any more."""
+    published, other = SalesTopic(f"{topic}.sales", lambda: real_kafka), Lake(str(tmp_path / "other"))
+    states, long_ago = GoldStates(lake, seed=13), NOW - timedelta(hours=1)
+    states.move()
+    published.catch_up(lake, long_ago - timedelta(hours=1))
+    GoldStates(other, seed=14).move()
+    published.catch_up(other, long_ago)
+    states.move()
+    assert catch_up_and_die(published, lake, moment) == -signal.SIGKILL
+
+    published.catch_up(lake, NOW)
+
+    sales_messages.assert_equal(published, lake)
 
 
 def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresReplica) -> None:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 import pytest
@@ -8,6 +9,7 @@ from assets.bronze.bronze import OffsetsLostError, unread_offsets
 from assets.serving.postgres_replica import PostgresReplica
 from assets.stream import micro_batch
 from assets.stream.live_run import LIVE, Life
+from assets.stream.replicas import renew
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
@@ -131,6 +133,18 @@ def test_a_copy_that_is_behind_starts_a_run_and_one_that_is_away_does_not(lake: 
     assert (behind, has_leftovers(lake, followed, told=0)) == (True, False)
     away = replace(stream, replicas=(PostgresReplica("postgresql://shop@127.0.0.1:1/shop"),))
     assert not has_leftovers(lake, away, told=0)
+
+
+def test_while_no_run_is_needed_the_sensor_renews_the_copies(lake: Lake, stream: Stream) -> None:
+    copy, away = Recorder("copy"), Recorder("away", fails=True)
+    renewals = partial(renew, (away, copy), lake, NOW)
+    busy = decide(lambda: 1, nothing_left, {}, renewals)
+    renewed_while_busy = len(copy.renewed)
+    idle = decide(lambda: 0, nothing_left, {}, renewals)
+
+    assert isinstance(busy, dg.RunRequest)
+    assert (renewed_while_busy, copy.renewed) == (0, [NOW])
+    assert skipped_because(idle) == "the lake has read everything that Kafka holds; away is away"
 
 
 def test_an_unended_run_is_found_by_its_job() -> None:

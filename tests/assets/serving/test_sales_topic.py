@@ -1,7 +1,9 @@
 """The topic of product sales in a real Kafka."""
 
 import runpy
-from datetime import UTC, datetime
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from assets.tables import PRODUCT_SALES
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_writer import SoleWriter
 from resources.lake import Lake
+from resources.topic_claim import read_claim
 from tests.assets.gold.gold_states import GoldStates
 from tests.assets.serving.sales_messages import assert_equal, messages, told_key, told_value
 
@@ -157,3 +160,86 @@ def test_the_example_consumer_has_the_rows_of_gold(
 
     found = {key.decode(): {n: v for n, v in row.items() if n != "version"} for key, row in rows.items()}
     assert found == {told_key(row): told_value(row) for row in lake.table(PRODUCT_SALES).read().to_dicts()}
+
+
+@pytest.fixture
+def states(published: SalesTopic, lake: Lake) -> GoldStates:
+    """Gold, published by the first home."""
+    states = GoldStates(lake, seed=10)
+    states.move()
+    states.move()
+    published.catch_up(lake, NOW)
+    return states
+
+
+@pytest.fixture
+def other(states: GoldStates, lake: Lake, tmp_path: Path) -> Lake:
+    """A copy of that home, in which gold has gone another way."""
+    shutil.copytree(lake.root, tmp_path / "other")
+    other = Lake(str(tmp_path / "other"))
+    ways = GoldStates(other, seed=11)
+    ways.move()
+    ways.move()
+    return other
+
+
+def test_another_home_is_refused_and_disturbs_nobody(
+    published: SalesTopic, states: GoldStates, lake: Lake, other: Lake, real_kafka: KafkaConnection
+) -> None:
+    at_work, sent = SoleWriter(real_kafka, published.name), len(messages(published))
+
+    with pytest.raises(ReplicaError, match=r"belongs to the lake .*/lake on .*SALESINSIGHTS_SALES_TOPIC.*`off`"):
+        published.catch_up(other, NOW + timedelta(minutes=9))
+
+    assert len(messages(published)) == sent
+    at_work.publish([])
+    states.move()
+    published.catch_up(lake, NOW)
+    assert_equal(published, lake)
+
+
+def test_the_same_folder_on_another_machine_is_another_home(
+    published: SalesTopic, states: GoldStates, lake: Lake
+) -> None:
+    states.move()
+
+    with pytest.raises(ReplicaError, match="belongs to the lake"):
+        replace(published, host="elsewhere").catch_up(lake, NOW)
+
+
+def test_homes_that_follow_each_other_publish_the_whole_topic(
+    published: SalesTopic, states: GoldStates, lake: Lake, other: Lake
+) -> None:
+    """What a home knows of the topic is not true any more once another one has published."""
+    published.catch_up(other, NOW + timedelta(minutes=10))
+    assert_equal(published, other)
+
+    states.move()
+    with pytest.raises(ReplicaError, match="belongs to the lake"):
+        published.catch_up(lake, NOW + timedelta(minutes=19))
+    published.catch_up(lake, NOW + timedelta(minutes=20))
+
+    assert_equal(published, lake)
+
+
+def test_a_home_without_sales_keeps_its_topic(
+    published: SalesTopic, states: GoldStates, lake: Lake, other: Lake
+) -> None:
+    published.renew(lake, NOW + timedelta(minutes=9))
+    published.renew(other, NOW + timedelta(minutes=9))
+
+    with pytest.raises(ReplicaError, match=r"which said so at 2020-01-02 00:09:00 UTC"):
+        published.catch_up(other, NOW + timedelta(minutes=18))
+
+
+def test_a_claim_is_renewed_every_few_minutes_at_most(
+    published: SalesTopic, states: GoldStates, lake: Lake, real_kafka: KafkaConnection
+) -> None:
+    seen = []
+    for minute in range(7):
+        published.renew(lake, NOW + timedelta(minutes=minute))
+        claim = read_claim(real_kafka, published.name)
+        assert claim is not None
+        seen.append((claim.at - NOW) // timedelta(minutes=1))
+
+    assert seen == [0, 0, 0, 3, 3, 3, 6]

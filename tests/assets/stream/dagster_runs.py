@@ -43,6 +43,7 @@ class Recorder:
     def __init__(self, name: str, fails: bool = False, first: Callable[[], object] = int) -> None:
         self.spec = dg.AssetSpec(["serving", name])
         self.behind, self.fails = True, fails
+        self.renewed: list[datetime] = []
         self._first = first
 
     def is_behind(self, lake: Lake) -> bool:
@@ -55,3 +56,8 @@ class Recorder:
             raise ReplicaError(f"{self.spec.key.path[-1]} is away")
         self.behind = False
         return {"rows": lake.table(PRODUCT_SALES).rows}
+
+    def renew(self, lake: Lake, now: datetime) -> None:
+        if self.fails:
+            raise ReplicaError(f"{self.spec.key.path[-1]} is away")
+        self.renewed.append(now)

@@ -248,6 +248,15 @@ def test_a_copy_that_is_behind_is_followed_though_kafka_has_nothing_new(
     assert partitions(execute(lake, replace(stream, replicas=(late,)), instance)) == {}
 
 
+def test_a_copy_that_is_up_to_date_is_renewed(lake: Lake, stream: Stream, instance: dg.DagsterInstance) -> None:
+    copy = Recorder("copy")
+    execute(lake, replace(stream, replicas=(copy,)), instance)
+    updated = len(copy.renewed)
+    execute(lake, replace(stream, replicas=(copy,)), instance)
+
+    assert (updated, len(copy.renewed)) == (0, 1)
+
+
 def test_the_ledger_that_is_asked_for_by_hand_is_told_though_it_has_no_news(
     lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:

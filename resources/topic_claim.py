@@ -1,0 +1,66 @@
+"""Who writes to a topic: a claim that programs which do not know each other leave in Kafka.
+
+It is the metadata of an offset that a consumer group of the topic's name has committed: it needs no topic of its own.
+Kafka forgets it with the topic, or when it has not been renewed for the retention of offsets (a week by default).
+Add here: how a claim is kept. Not here: who may write (`assets.serving.sales_topic`), or the writing (`kafka_writer`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from resources.kafka_connection import KafkaConnection
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`holder` writes to a topic, and last said so `at` this moment."""
+
+    holder: str
+    at: datetime
+
+    @property
+    def text(self) -> str:
+        return f"{self.at.isoformat()} {self.holder}"
+
+
+def read_claim(connection: KafkaConnection, topic: str, timeout: float = 10) -> Claim | None:
+    """The claim on the topic; None if nobody has claimed it. Raises KafkaException."""
+    with _group(connection, topic) as consumer:
+        [place] = consumer.committed([TopicPartition(topic, 0)], timeout=timeout)
+        if place.error is not None:
+            raise KafkaException(place.error)
+        return _claim_of(place.metadata or "")
+
+
+def commit_claim(connection: KafkaConnection, topic: str, claim: Claim, producer: Producer, timeout: float) -> None:
+    """Make the claim a part of the producer's open transaction: a producer that was fenced off claims nothing."""
+    with _group(connection, topic) as consumer:
+        # At its end the partition shows no lag, which somebody may watch.
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=timeout)
+        place = TopicPartition(topic, 0, end, metadata=claim.text)
+        producer.send_offsets_to_transaction([place], consumer.consumer_group_metadata(), timeout)
+
+
+@contextmanager
+def _group(connection: KafkaConnection, topic: str) -> Iterator[Consumer]:
+    # A reader of committed offsets would wait for a transaction that a killed writer left open.
+    options = connection.options(
+        group_id=f"salesinsights.publisher.{topic}", enable_auto_commit=False, isolation_level="read_uncommitted"
+    )
+    consumer = Consumer(options)
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _claim_of(text: str) -> Claim | None:
+    at, _, holder = text.partition(" ")
+    try:
+        return Claim(holder, datetime.fromisoformat(at))
+    except ValueError:
+        return None  # Nothing, or what another program has written there.
