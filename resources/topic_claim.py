@@ -5,14 +5,22 @@ Kafka forgets it with the topic, or when it has not been renewed for the retenti
 Add here: how a claim is kept. Not here: who may write (`assets.serving.sales_topic`), or the writing (`kafka_writer`).
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from resources.kafka_connection import KafkaConnection
+
+_MOVING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
+"""What Kafka answers while it makes or moves its topic of offsets; librdkafka passes it on."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,22 @@ class Claim:
 
 def read_claim(connection: KafkaConnection, topic: str, timeout: float = 10) -> Claim | None:
     """The claim on the topic; None if nobody has claimed it. Raises KafkaException."""
+    deadline = time.monotonic() + timeout
     with _group(connection, topic) as consumer:
-        [place] = consumer.committed([TopicPartition(topic, 0)], timeout=timeout)
-        if place.error is not None:
-            raise KafkaException(place.error)
-        return _claim_of(place.metadata or "")
+        while True:
+            try:
+                return _committed(consumer, topic, timeout)
+            except KafkaException as error:
+                if error.args[0].code() not in _MOVING or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
+
+
+def _committed(consumer: Consumer, topic: str, timeout: float) -> Claim | None:
+    [place] = consumer.committed([TopicPartition(topic, 0)], timeout=timeout)
+    if place.error is not None:
+        raise KafkaException(place.error)
+    return _claim_of(place.metadata or "")
 
 
 def commit_claim(connection: KafkaConnection, topic: str, claim: Claim, producer: Producer, timeout: float) -> None:

@@ -1,8 +1,10 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from resources import topic_claim
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import Topic, ensure_topic
 from resources.kafka_writer import SoleWriter
@@ -28,6 +30,24 @@ def test_a_claim_is_the_text_of_a_committed_offset(
     consumer.commit(offsets=[TopicPartition(topic, 0, 1, metadata=text)], asynchronous=False)
 
     assert read_claim(mock_kafka.connection, topic) == claim
+
+
+def test_a_cluster_that_makes_its_topic_of_offsets_is_asked_again(
+    mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS])
+
+    class Moving(Consumer):
+        def committed(self, *asked: Any, **how: Any) -> list[TopicPartition]:
+            for code in answers:
+                raise KafkaException(KafkaError(code))
+            return super().committed(*asked, **how)
+
+    mock_kafka.publish(topic, [b"1"])
+    monkeypatch.setattr(topic_claim, "Consumer", Moving)
+
+    assert read_claim(mock_kafka.connection, topic) is None
+    assert next(answers, None) is None
 
 
 @pytest.mark.kafka
