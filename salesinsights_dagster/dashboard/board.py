@@ -29,8 +29,8 @@ from salesinsights_dagster.dashboard.spans import SPANS
 AGES = timedelta(seconds=30)
 """After this time a span's figures are recomputed and the tables loaded again, even if nothing new came."""
 
-STALE = timedelta(seconds=120)
-"""A shop sells something every few seconds, and a batch comes every 30: no sale for this long looks like a fault."""
+QUIET = timedelta(seconds=120)
+"""A shop sells something every few seconds, and a batch comes every 30: no sale for this long may be a fault."""
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 import polars as pl
 from nicegui import ui
 
-from salesinsights_dagster.dashboard.board import STALE, Board
+from salesinsights_dagster.dashboard.board import QUIET, Board
 
 ACCENT = "#6d63f5"
 GREY = "#848b9b"
@@ -195,8 +195,8 @@ def _freshness(board: Board, now: datetime) -> tuple[str, str]:
     if board.last_sale is None:
         return ("Nothing was sold yet" if board.is_ready else "Looking at the lake …"), "warn"
     age = now - board.last_sale
-    if age > STALE:
-        return f"Stale: the last sale came {spoken(age)} ago", "bad"
+    if age > QUIET:
+        return f"No sale for {spoken(age)}", "bad"
     return f"Live: the last sale came {spoken(age)} ago", "good"
 
 
