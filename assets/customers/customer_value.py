@@ -12,7 +12,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.customers.clv_model import MODEL, newest_model
+from assets.customers.clv_model import MODEL, KnownModel, newest_model
 from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
@@ -51,29 +51,36 @@ def scored(past: pl.DataFrame, model: LifetimeModel, version: int | None) -> pl.
 
 def refresh_customer_value(lake: Lake) -> Refreshed:
     """Refresh customer_value from customer_days and the newest model. Idempotent: a second run predicts nothing."""
+    return again_on_conflict(lambda: _refresh(lake))
 
-    def refresh() -> Refreshed:
-        table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
-        newest, history = newest_model(models), purchase_history(lake, days)
-        past, reached = past_value(history), _reached(history)
-        del history
-        recorded = _record(lake, table, days, reached)
-        past = past.with_columns(model_version=pl.lit(newest.version, pl.Int64))
-        known = table.read(columns=("user_id", *_INPUTS, *PREDICTED))
-        predicted = 0
 
-        def rows() -> Iterator[pl.DataFrame]:
-            nonlocal predicted
-            for some in past.iter_slices(AT_ONCE):
-                carried = _carried(some, known)
-                new = scored(some.join(carried, on="user_id", how="anti"), newest.model, newest.version)
-                predicted += new.height
-                yield from (carried.select(new.columns), new)
+def _refresh(lake: Lake) -> Refreshed:
+    table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
+    newest, history = newest_model(models), purchase_history(lake, days)
+    past, reached = past_value(history), _reached(history)
+    del history
+    recorded = _record(lake, table, days, reached)
+    predictions = _Predictions(newest, table.read(columns=("user_id", *_INPUTS, *PREDICTED)))
+    table.replace(predictions.of(past), None, {**seen(days), MODEL: newest.version or 0, REACHED: reached})
+    return Refreshed(past.height, predictions.new, recorded)
 
-        table.replace(rows(), None, {**seen(days), MODEL: newest.version or 0, REACHED: reached})
-        return Refreshed(past.height, predicted, recorded)
 
-    return again_on_conflict(refresh)
+class _Predictions:
+    """The rows of customer_value by the `newest` model; `known` predictions are kept where nothing has changed."""
+
+    def __init__(self, newest: KnownModel, known: pl.DataFrame) -> None:
+        self._newest, self._known = newest, known
+        self.new = 0
+        """Buyers that were scored, up to the rows that have been taken."""
+
+    def of(self, past: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The rows of these buyers, as they are computed: only some buyers are held at once."""
+        numbered = past.with_columns(model_version=pl.lit(self._newest.version, pl.Int64))
+        for some in numbered.iter_slices(AT_ONCE):
+            carried = _carried(some, self._known)
+            new = scored(some.join(carried, on="user_id", how="anti"), self._newest.model, self._newest.version)
+            self.new += new.height
+            yield from (carried.select(new.columns), new)
 
 
 def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
