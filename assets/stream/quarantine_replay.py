@@ -18,7 +18,7 @@ from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake
-from resources.lake_table import again_on_conflict
+from resources.lake_table import LakeTable, again_on_conflict
 
 CONFLICT = "conflicting_duplicate"
 
@@ -68,21 +68,28 @@ def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
 def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
     """Move the rows of bronze that pass now to the days of their events; return their places and days."""
     bronze = lake.table(BRONZE_EVENTS)
-    span = near(refused)
-    held = bronze.read(span, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")
-    rows = bronze.read(f"{BRONZE_EVENTS.on_days(held['event_date'].unique())} AND ({span})")
-    tried = parse_bronze(rows.join(refused, on=PLACE, how="semi"), schemas_of(bronze))
-    passed = tried.filter(pl.col("reason").is_null())
-    moved = passed.filter(pl.col("event_date") != pl.col("event_time").dt.date())
-    good = passed.with_columns(event_date=pl.col("event_time").dt.date())
+    passed = _passing(bronze, refused).with_columns(home=pl.col("event_time").dt.date())
+    moved = passed.filter(pl.col("event_date") != pl.col("home"))
     if moved.height:
-        days = set(moved["event_date"]) | set(moved["event_time"].dt.date())
-        where = f"{BRONZE_EVENTS.on_days(days)} AND ({near(moved)})"
-        others = bronze.read(where).join(moved, on=PLACE, how="anti")
-        names = BRONZE_EVENTS.schema.names()
-        refiled = good.join(moved, on=PLACE, how="semi")
-        bronze.replace(pl.concat([others.select(names), refiled.select(names)]), where, {})
-    return good.select(*PLACE, "event_date")
+        _move(bronze, moved)
+    return passed.select(*PLACE, event_date="home")
+
+
+def _passing(bronze: LakeTable, refused: pl.DataFrame) -> pl.DataFrame:
+    """The refused rows of bronze that today's rules let pass, parsed."""
+    span = near(refused)
+    days = bronze.read(span, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")["event_date"].unique()
+    rows = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND ({span})").join(refused, on=PLACE, how="semi")
+    return parse_bronze(rows, schemas_of(bronze)).filter(pl.col("reason").is_null())
+
+
+def _move(bronze: LakeTable, moved: pl.DataFrame) -> None:
+    """Store these rows under their `home` day instead of their event_date."""
+    where = f"{BRONZE_EVENTS.on_days({*moved['event_date'], *moved['home']})} AND ({near(moved)})"
+    others = bronze.read(where).join(moved, on=PLACE, how="anti")
+    at_home = moved.with_columns(event_date="home")
+    names = BRONZE_EVENTS.schema.names()
+    bronze.replace(pl.concat([others.select(names), at_home.select(names)]), where, {})
 
 
 def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
