@@ -192,7 +192,7 @@ def test_another_home_is_refused_and_disturbs_nobody(
         published.catch_up(other, NOW + timedelta(minutes=9))
 
     assert len(messages(published)) == sent
-    at_work.publish([])
+    at_work.publish([(b"a key of nobody", None)])
     states.move()
     published.catch_up(lake, NOW)
     assert_equal(published, lake)
