@@ -8,9 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
-def alone(work: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:
+def alone(work: Callable[..., _T], *arguments: object) -> _T:
     """The answer of `work` in a new process that does nothing else."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()

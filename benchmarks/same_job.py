@@ -9,8 +9,9 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,8 @@ SUBJECT = (
     "A month's load compared with DuckDB doing the same job (read as text, cast, distinct, a Parquet file a day of the "
     f"lines and of the rows, gold's queries), medians of {TURNS} turns, the largest MB"
 )
+Figure = float | Decimal
+Figures = dict[str, Figure]
 _PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
 
@@ -55,23 +58,23 @@ def run(events: int) -> list[dict[str, object]]:
     ]
 
 
-def _median(turns: list[dict[str, object]]) -> dict[str, object]:
-    figures = {name: statistics.median(float(str(turn[name])) for turn in turns) for name in ("wall s", "CPU s")}
-    return {**turns[0], **figures, "peak MB": max(int(str(turn["peak MB"])) for turn in turns)}
+def _median(turns: list[Figures]) -> Figures:
+    figures = {name: statistics.median(float(turn[name]) for turn in turns) for name in ("wall s", "CPU s")}
+    return {**turns[0], **figures, "peak MB": max(turn["peak MB"] for turn in turns)}
 
 
-def _ratio(pairs: list[tuple[object, object]]) -> float:
+def _ratio(pairs: list[tuple[Figure, Figure]]) -> float:
     """The median of the ratios of each turn: what else the machine does affects both sides."""
-    return round(statistics.median(float(str(duck)) / float(str(product)) for duck, product in pairs), 2)
+    return round(statistics.median(float(duck) / float(product) for duck, product in pairs), 2)
 
 
-def _with_duckdb(folder: str) -> dict[str, object]:
+def _with_duckdb(folder: str) -> Figures:
     file = find_month(Path(folder), MONTH)
     with tempfile.TemporaryDirectory(dir=folder) as out:
         return _measured(lambda: _same_job(file, Path(out)))
 
 
-def _same_job(file: MonthFile, out: Path) -> Mapping[str, object]:
+def _same_job(file: MonthFile, out: Path) -> Figures:
     """Bronze, silver and gold of the month as Parquet files under `out`; the number of events, and the revenue."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
@@ -93,21 +96,21 @@ def _same_job(file: MonthFile, out: Path) -> Mapping[str, object]:
     return dict(zip(("rows of silver", "revenue"), found or (), strict=True))
 
 
-def _with_product(folder: str) -> dict[str, object]:
+def _with_product(folder: str) -> Figures:
     file = find_month(Path(folder), MONTH)
     with tempfile.TemporaryDirectory(dir=folder) as root:
         lake = Lake(root)
         used = _measured(lambda: _load(lake, file))
-        revenue = lake.table(PRODUCT_SALES).read(columns=["revenue"])["revenue"].sum()
+        revenue = Decimal(lake.table(PRODUCT_SALES).read(columns=["revenue"])["revenue"].sum())
         return {**used, "rows of silver": lake.table(SILVER_EVENTS).rows, "revenue": revenue}
 
 
-def _load(lake: Lake, file: MonthFile) -> Mapping[str, object]:
+def _load(lake: Lake, file: MonthFile) -> Figures:
     load_month(lake, file, datetime.now(UTC), WINDOW_SECONDS)
     return {}
 
 
-def _measured(work: Callable[[], Mapping[str, object]]) -> dict[str, object]:
+def _measured(work: Callable[[], Figures]) -> Figures:
     """The seconds of the work (all threads, without imports), the process's peak memory, and the answer."""
     begun, before = time.perf_counter(), _cpu_seconds()
     found = work()

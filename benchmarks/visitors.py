@@ -96,7 +96,7 @@ def run_busy_day(events: int) -> list[dict[str, object]]:
             "its peak MB": busy[name]["whole"]["MB"],
             "refresh on a small day, CPU s": small[name]["look"]["CPU s"],
             "refresh on the busy day, CPU s": busy[name]["look"]["CPU s"],
-            "ratio": round(_number(busy[name]["look"]["CPU s"]) / max(_number(small[name]["look"]["CPU s"]), 0.001), 2),
+            "ratio": round(busy[name]["look"]["CPU s"] / max(small[name]["look"]["CPU s"], 0.001), 2),
             "small: wall s": small[name]["look"]["s"],
             "busy: wall s": busy[name]["look"]["s"],
             "small: MB": small[name]["look"]["MB"],
@@ -106,7 +106,7 @@ def run_busy_day(events: int) -> list[dict[str, object]]:
     ]
 
 
-def _on_a_day(events: int) -> dict[str, dict[str, dict[str, object]]]:
+def _on_a_day(events: int) -> dict[str, dict[str, dict[str, float]]]:
     names = [name for name in MAKERS if name != "user_features of a day"]
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder:
         alone(fill, folder, events)
@@ -142,13 +142,9 @@ def _kept(folder: str) -> Path:
     return Path(folder) / "kept.parquet"
 
 
-def _make(folder: str, name: str) -> dict[str, object]:
+def _make(folder: str, name: str) -> dict[str, float]:
     lake, (layout, make) = Lake(folder), MAKERS[name]
     begun, used = time.perf_counter(), time.process_time()
     make(lake)
     seconds, cpu = round(time.perf_counter() - begun, 2), round(time.process_time() - used, 2)
     return {"s": seconds, "CPU s": cpu, "MB": peak_mb(), "rows": lake.table(layout).rows}
-
-
-def _number(figure: object) -> float:
-    return float(str(figure))

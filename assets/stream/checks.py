@@ -104,5 +104,6 @@ def percentiles(latency: pl.Series) -> dict[str, float | int]:
     """p50, p95, p99 and max in seconds, and the number of purchases; only the number if there are none."""
     if latency.is_empty():
         return {"purchases": 0}
-    points = {f"p{point}": round(float(latency.quantile(point / 100) or 0), 3) for point in (50, 95, 99)}
-    return {**points, "max": round(float(str(latency.max())), 3), "purchases": latency.len()}
+    points = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1}
+    seconds = {name: round(latency.quantile(point) or 0.0, 3) for name, point in points.items()}
+    return {**seconds, "purchases": latency.len()}

@@ -44,7 +44,7 @@ class PaymentLatency:
 
     def points(self) -> list[tuple[datetime, float, float]]:
         """For each look that brought payments: when, the median wait, the longest wait."""
-        return [(at, float(str(waits.median())), float(str(waits.max()))) for at, waits in self._seen]
+        return [(at, waits.quantile(0.5, "linear") or 0.0, waits.quantile(1) or 0.0) for at, waits in self._seen]
 
     def _waits(self, gold: BatchSnapshot, last: int, now: datetime) -> pl.Series:
         came = f"batch > {last} AND batch <= {gold.batch}"
