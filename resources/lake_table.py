@@ -170,6 +170,16 @@ class LakeTable:
         """The table's own id, random; a copy of its folder has the same."""
         return str(self._delta.metadata().id)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the table lies on a disk of this machine, not in an object store."""
+        return is_local(self._delta.table_uri)
+
+    @property
+    def folder(self) -> Path:
+        """Where a table on a disk of this machine lies."""
+        return Path(unquote(self._delta.table_uri.removeprefix("file://")))
+
     def progress(self, name: str) -> int | None:
         """The number last committed under `name`; None if there is none."""
         return self._delta.transaction_version(name)
@@ -250,11 +260,10 @@ class LakeTable:
         None in an object store, which writes a file whole or not at all.
         """
         files = self.files()
-        root = self.folder
-        if files.is_empty() or root is None:
+        if files.is_empty() or not self.is_local:
             return files.clear().with_columns(place=pl.lit(None, pl.String))
         placed = files.with_columns(
-            place=pl.Series([str(root / unquote(path)) for path in files["path"]], dtype=pl.String)
+            place=pl.Series([str(self.folder / unquote(path)) for path in files["path"]], dtype=pl.String)
         )
         broken = [_is_broken(Path(place), size) for place, size in placed.select("place", "size_bytes").iter_rows()]
         return placed.filter(pl.Series(broken, dtype=pl.Boolean))
@@ -336,12 +345,6 @@ class LakeTable:
         self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: PROPERTIES[_LOG_KEPT]}))
         self._write(lambda: self._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False))
 
-    @property
-    def folder(self) -> Path | None:
-        """The table's folder, None in an object store."""
-        uri = self._delta.table_uri
-        return Path(unquote(uri.removeprefix("file://"))) if is_local(uri) else None
-
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []
         shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
@@ -376,7 +379,7 @@ class LakeTable:
 
     def _write(self, write: Callable[[], _T]) -> _T:
         try:
-            with taken_back(self.folder) if self.folder else nullcontext():
+            with taken_back(self.folder) if self.is_local else nullcontext():
                 return write()
         except CommitFailedError as error:
             raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error

@@ -38,9 +38,9 @@ def exchange(table: LakeTable, other: LakeTable, days: Sequence[date], progress:
     Raises ConcurrentCommitError if anybody has committed to `table` since its handle was loaded, ValueError if a table
     is not on a local disk.
     """
-    source, target = other.folder, table.folder
-    if source is None or target is None:
+    if not (other.is_local and table.is_local):
         raise ValueError("days can be exchanged on a local disk only")
+    source, target = other.folder, table.folder
     # Held, since a writer that fails meanwhile deletes files that no commit names.
     with held(target):
         added = [_linked(file, source, target) for file in _files(source)]

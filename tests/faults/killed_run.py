@@ -137,7 +137,7 @@ AT_COMMIT = {
 
 
 def log_of(table: LakeTable) -> Path:
-    return Path(table._delta.table_uri.removeprefix("file://")) / "_delta_log"
+    return table.folder / "_delta_log"
 
 
 def arm(order: Order) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from assets.serving import sales_topic
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import Replica
@@ -55,9 +54,9 @@ def arm_topic(moment: str) -> None:
     if moment == "before sending":
         setattr(writer, "publish", die)  # noqa: B010
     if moment == "in the middle":
-        messages = sales_topic._messages
-        setattr(sales_topic, "_messages", lambda *given: _half(messages(*given)))  # noqa: B010
-        setattr(kafka_writer, "_send", _sent_at_once)  # noqa: B010
+        publish = writer.publish
+        setattr(writer, "publish", lambda self, messages: publish(self, _half(messages)))  # noqa: B010
+        setattr(kafka_writer, "Producer", SendingAtOnce)  # noqa: B010
     if moment == "before the commit":
         setattr(kafka_writer, "Producer", _dying_at_commit(Producer, 2))  # noqa: B010
     if moment == "after the commit":
@@ -72,9 +71,12 @@ def _half(messages: Any) -> Any:
     die()
 
 
-def _sent_at_once(producer: Any, topic: str, key: bytes | None, value: bytes | None) -> None:
-    producer.produce(topic, value, key)
-    assert producer.flush(PATIENCE) == 0
+class SendingAtOnce(Producer):
+    """What was handed over before the kill has reached Kafka."""
+
+    def produce(self, *message: Any, **how: Any) -> None:
+        super().produce(*message, **how)
+        assert self.flush(PATIENCE) == 0
 
 
 def _dying_at_commit(kind: type[Any], number: int) -> type[Any]:

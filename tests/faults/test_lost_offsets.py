@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from assets.bronze.bronze import OffsetsLostError
@@ -18,6 +18,7 @@ from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS
 from assets.tables.topics import events_topic
 from assets.upkeep.audit import audit
+from resources import kafka_reader
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
@@ -71,9 +72,8 @@ def test_messages_deleted_on_the_way_stop_the_run_and_the_next_one_names_them(la
 def test_a_reader_that_may_start_elsewhere_would_pass_over_them(
     lake: Lake, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strict = KafkaReader._consumer_options
     lax = {"auto.offset.reset": "earliest"}
-    monkeypatch.setattr(KafkaReader, "_consumer_options", lambda reader: {**strict(reader), **lax})
+    monkeypatch.setattr(kafka_reader, "Consumer", lambda options: Consumer({**options, **lax}))
 
     (receipt,) = run(lake, stream)
 

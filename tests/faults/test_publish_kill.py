@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
 
 from assets.intake.csv_publisher import Publication, publish_csv
 from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from assets.tables.topics import files_topic
-from resources import kafka_writer
+from resources import kafka_reader, kafka_writer
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_writer import OnceWriter, UndecidedTransactionError
@@ -135,8 +136,7 @@ def test_without_read_committed_half_a_file_would_be_visible(
 ) -> None:
     publish_in_a_process(real_kafka, topic, path, "in the middle")
     publish(real_kafka, topic, path)
-    strict = KafkaReader._consumer_options
     lax = {"isolation.level": "read_uncommitted"}
-    monkeypatch.setattr(KafkaReader, "_consumer_options", lambda reader: {**strict(reader), **lax})
+    monkeypatch.setattr(kafka_reader, "Consumer", lambda options: Consumer({**options, **lax}))
 
     assert len(settled(real_kafka, topic)) > ROWS

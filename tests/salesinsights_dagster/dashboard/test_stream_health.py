@@ -21,12 +21,17 @@ EVENTS = [event(), event(), event(user_id=2), b"not json", b"{}", b"not json"]
 
 
 @pytest.fixture
-def watch(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> HealthWatch:
-    """A stream that has read six messages; two more wait."""
+def watched(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Lake:
+    """The lake of a stream that has read six messages; two more wait."""
     mock_kafka.publish(topic, EVENTS)
     run(lake, stream)
     mock_kafka.publish(topic, [event(user_id=3), event(user_id=4)])
-    return HealthWatch(lake, stream.open_reader, lambda: datetime.now(UTC))
+    return lake
+
+
+@pytest.fixture
+def watch(watched: Lake, stream: Stream) -> HealthWatch:
+    return HealthWatch(watched, stream.open_reader, lambda: datetime.now(UTC))
 
 
 def test_what_waits_what_came_and_what_was_refused(watch: HealthWatch) -> None:
@@ -43,11 +48,11 @@ def test_what_waits_what_came_and_what_was_refused(watch: HealthWatch) -> None:
     assert (sizes["bronze_events"], sizes["silver_events"], sizes["product_sales"]) == (6, 2, 1)
 
 
-def test_without_kafka_the_lake_is_still_shown(watch: HealthWatch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_kafka_the_lake_is_still_shown(watched: Lake) -> None:
     def refuse() -> KafkaReader:
         raise KafkaUnavailableError("No Kafka runs")
 
-    monkeypatch.setattr(watch, "_open_reader", refuse)
+    watch = HealthWatch(watched, refuse, lambda: datetime.now(UTC))
     watch.look()
 
     found = watch.newest
