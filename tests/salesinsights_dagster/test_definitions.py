@@ -1,10 +1,14 @@
+import json
+import subprocess
+from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from salesinsights_dagster import dagster_process
 from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -19,15 +23,33 @@ def test_dagster_can_load_everything(tmp_path: Path) -> None:
     assert {job.name for job in repository.get_all_jobs()} >= {"stream", "archive", "customers", "publish", "upkeep"}
 
 
-def test_a_location_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    fault = {"__typename": "PythonError", "message": "two ops have one name"}
-    entries = {"workspaceOrError": {"locationEntries": [{"name": "salesinsights", "locationOrLoadError": fault}]}}
-    monkeypatch.setattr(DagsterProcess, "_answers", lambda process, host=None: host is None)
-    monkeypatch.setattr(DagsterProcess, "ask", lambda process, query: entries)
-    assert "locationOrLoadError" in dagster_process._LOCATIONS
+class LocationFails(BaseHTTPRequestHandler):
+    """A web server of Dagster that runs, but can't load the code location."""
 
-    with pytest.raises(DagsterStartError, match="salesinsights can't be loaded: two ops have one name"):
-        DagsterProcess.__new__(DagsterProcess).await_ready()
+    def do_GET(self) -> None:
+        self.send_response(200 if self.headers["Host"].startswith("127.0.0.1") else 403)
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        fault = {"__typename": "PythonError", "message": "two ops have one name"}
+        entries = {"workspaceOrError": {"locationEntries": [{"name": "salesinsights", "locationOrLoadError": fault}]}}
+        self.do_GET()
+        self.wfile.write(json.dumps({"data": entries}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_location_that_does_not_load_is_named(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with HTTPServer(("127.0.0.1", 0), LocationFails) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+
+        with pytest.raises(DagsterStartError, match="salesinsights can't be loaded: two ops have one name"):
+            DagsterProcess(ended, url, tmp_path / "log", date(2019, 1, 1)).await_ready()
+        server.shutdown()
 
 
 @pytest.mark.parametrize("job", [STREAM, ARCHIVE, CUSTOMERS])

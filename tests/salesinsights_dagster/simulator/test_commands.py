@@ -55,7 +55,9 @@ def producer(monkeypatch):
         report(3)
 
     answering = Answering()
-    monkeypatch.setattr(commands, "_connect", lambda: (answering, "shop.events"))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setattr(commands, "ensure_topic", lambda connection, topic: True)
+    monkeypatch.setattr(commands, "open_producer", lambda connection: answering)
     monkeypatch.setattr(commands, "run_live", three_events)
     return answering
 
