@@ -112,8 +112,8 @@ class SalesTopic:
     def _sole_writer(self, connection: KafkaConnection, lake: Lake, ledger: LakeTable, now: datetime) -> SoleWriter:
         """The topic's only writer, for this lake. Raises ReplicaError if another lake has claimed the topic.
 
-        A claim that is not fresh any more is taken over: the ledger is emptied first, since the other lake has changed
-        what the topic holds. So the next publication writes the whole topic.
+        A claim that is not fresh any more is taken over. The other lake has changed what the topic holds: so what this
+        lake knows of it is dropped first, and the next publication writes the whole topic.
         """
         holder = self._holder(lake, ledger)
         self._claim_of_others(connection, holder, now)
@@ -143,7 +143,7 @@ class SalesTopic:
         return f"the lake {place} (id {ledger.id})"
 
     def _note(self, ledger: LakeTable, entries: list[dict[str, object]]) -> None:
-        """Set what the ledger says about the topic."""
+        """Set what this lake knows of the topic."""
         try:
             ledger.replace(pl.DataFrame(entries, schema=SALES_TOPIC.schema), None, {})
         except ConcurrentCommitError as other:
