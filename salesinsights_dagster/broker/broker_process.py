@@ -16,7 +16,7 @@ RESTORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal
 
 
 @dataclass(frozen=True)
-class _Sighting:
+class Sighting:
     """What the system says about a process id; `started` is the system's own text."""
 
     started: str
@@ -31,7 +31,7 @@ class DetachedProcess:
     started: str
 
     def is_alive(self) -> bool:
-        seen = _look(self.pid)
+        seen = look(self.pid)
         if seen is None or seen.started != self.started:
             return False
         if seen.is_zombie:
@@ -43,9 +43,9 @@ class DetachedProcess:
     def end(self, wait_seconds: float) -> None:
         """Ask it to end, kill it after `wait_seconds`, and return once it is gone."""
         self._signal(signal.SIGTERM)
-        if not self._gone_within(wait_seconds):
+        if not self.gone_within(wait_seconds):
             self._signal(signal.SIGKILL)
-            while not self._gone_within(1):
+            while not self.gone_within(1):
                 pass
 
     def _signal(self, number: signal.Signals) -> None:
@@ -53,7 +53,8 @@ class DetachedProcess:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def _gone_within(self, seconds: float) -> bool:
+    def gone_within(self, seconds: float) -> bool:
+        """Wait for its end, at most so long; whether it has ended."""
         deadline = time.monotonic() + seconds
         while self.is_alive():
             if time.monotonic() > deadline:
@@ -82,13 +83,14 @@ def spawn(command: list[str], folder: Path, output: Path) -> DetachedProcess:
         setsigmask=[],
         setsigdef=RESTORED,
     )
-    seen = _look(pid)
+    seen = look(pid)
     return DetachedProcess(pid, seen.started if seen else "")
 
 
-def _look(pid: int) -> _Sighting | None:
+def look(pid: int) -> Sighting | None:
+    """The process of this id, in `/proc` where there is one; None if there is no such process."""
     if not Path("/proc/self/stat").exists():
-        return _look_with_ps(pid)
+        return look_with_ps(pid)
     try:
         # The command's name, in brackets, may itself hold spaces and brackets.
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -96,13 +98,14 @@ def _look(pid: int) -> _Sighting | None:
         return None
     state, threads, started = fields[0], int(fields[17]), fields[19]
     # The first thread may be a zombie while other threads have not ended yet, and still hold files and locks.
-    return _Sighting(started, is_zombie=state == "Z" and threads <= 1)
+    return Sighting(started, is_zombie=state == "Z" and threads <= 1)
 
 
-def _look_with_ps(pid: int) -> _Sighting | None:
+def look_with_ps(pid: int) -> Sighting | None:
+    """The same, for systems without `/proc`."""
     # The start time is compared as text, so it must not depend on the language or the time zone.
     neutral = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
     command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
     answer = subprocess.run(command, env=neutral, capture_output=True, text=True, check=False)
     state, _, started = answer.stdout.strip().partition(" ")
-    return _Sighting(started.strip(), state.startswith("Z")) if state else None
+    return Sighting(started.strip(), state.startswith("Z")) if state else None

@@ -35,7 +35,7 @@ def test_a_process_runs_in_its_folder_and_session_and_is_ended(tmp_path: Path) -
 
 def test_what_it_prints_is_kept(tmp_path: Path) -> None:
     process = spawn(["/bin/sh", "-c", "pwd; echo wrong >&2"], tmp_path, tmp_path / "out")
-    assert process._gone_within(10)
+    assert process.gone_within(10)
     assert (tmp_path / "out").read_text() == f"{tmp_path}\nwrong\n"
 
 
@@ -47,7 +47,7 @@ def test_a_signal_that_is_ignored_here_is_heard_there(tmp_path: Path, number: si
     finally:
         signal.signal(number, before)
     os.kill(process.pid, number)
-    ended = process._gone_within(10)
+    ended = process.gone_within(10)
     process.end(0)
     assert ended
 
@@ -67,14 +67,14 @@ def test_a_process_that_refuses_to_end_is_killed(tmp_path: Path) -> None:
 
 def test_ps_and_proc_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
-    seen = broker_process._look_with_ps(child.pid)
-    again = broker_process._look_with_ps(child.pid)
+    seen = broker_process.look_with_ps(child.pid)
+    again = broker_process.look_with_ps(child.pid)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    as_zombie = broker_process._look_with_ps(child.pid), broker_process._look(child.pid)
+    as_zombie = broker_process.look_with_ps(child.pid), broker_process.look(child.pid)
     child.wait()
     assert seen is not None
     assert seen == again
     assert [zombie is not None and zombie.is_zombie for zombie in as_zombie] == [True, True]
-    assert broker_process._look_with_ps(child.pid) is None
-    assert broker_process._look(child.pid) is None
+    assert broker_process.look_with_ps(child.pid) is None
+    assert broker_process.look(child.pid) is None

@@ -146,7 +146,7 @@ def test_an_interrupted_start_leaves_nothing_behind(
 
 
 def _started(pid: int) -> str:
-    seen = broker_process._look(pid)
+    seen = broker_process.look(pid)
     assert seen is not None
     return seen.started
 
