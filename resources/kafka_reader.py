@@ -56,6 +56,9 @@ _LARGE = 2**16
 _ENDLESS = 2**62
 """An offset that no partition reaches."""
 
+_LEADERLESS = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+"""What Kafka answers for a moment after a topic was created, or while a broker hands its partitions over."""
+
 _LONGEST_WAIT = 0.05
 """Seconds. A range that ends in transaction markers has fewer messages than asked for: this wait is then wasted."""
 
@@ -205,11 +208,15 @@ class KafkaReader:
         isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
     ) -> dict[int, int]:
         asked = {TopicPartition(self.topic, partition): spec for partition in partitions}
-        answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=self._timeout)
-        try:
-            return {place.partition: answer.result().offset for place, answer in answers.items()}
-        except KafkaException as error:
-            raise self._named(error) from error
+        deadline = time.monotonic() + self._timeout
+        while True:
+            answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=self._timeout)
+            try:
+                return {place.partition: answer.result().offset for place, answer in answers.items()}
+            except KafkaException as error:
+                if error.args[0].code() not in _LEADERLESS or time.monotonic() > deadline:
+                    raise self._named(error) from error
+            time.sleep(0.1)
 
     def _named(self, error: KafkaException) -> Exception:
         if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:

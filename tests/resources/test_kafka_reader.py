@@ -1,6 +1,10 @@
+from concurrent.futures import Future
+from typing import Any
+
 import polars as pl
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from resources import kafka_reader
 from resources.kafka_connection import KafkaConnection
@@ -121,3 +125,35 @@ def test_a_time_that_no_tool_can_show_is_the_latest_that_they_can(
     (messages,) = read(MockTopicReader(mock_kafka.connection, topic), {0: 0}, {0: 1})
 
     assert messages["kafka_timestamp"][0].isoformat() == read_as
+
+
+@pytest.mark.parametrize(
+    ("times", "code"), [(2, KafkaError.NOT_LEADER_FOR_PARTITION), (1, KafkaError.POLICY_VIOLATION)]
+)
+def test_a_partition_without_a_leader_is_asked_again(
+    mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch, times: int, code: int
+) -> None:
+    mock_kafka.publish(topic, [b"1"])
+    left = [KafkaException(KafkaError(code))] * times
+
+    class Moving:
+        def __init__(self, options: Any) -> None:
+            self._admin = AdminClient(options)
+            self.list_topics = self._admin.list_topics
+
+        def list_offsets(self, asked: Any, **options: Any) -> Any:
+            answers = self._admin.list_offsets(asked, **options)
+            if not left:
+                return answers
+            refused = Future[object]()
+            refused.set_exception(left.pop())
+            return dict.fromkeys(answers, refused)
+
+    monkeypatch.setattr(kafka_reader, "AdminClient", Moving)
+    reader = MockTopicReader(mock_kafka.connection, topic)
+    if code == KafkaError.NOT_LEADER_FOR_PARTITION:
+        assert reader.state().end[0] == 1
+        assert not left
+    else:
+        with pytest.raises(KafkaUnavailableError):
+            reader.state()
