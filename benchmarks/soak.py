@@ -87,13 +87,16 @@ def run(minutes: int) -> list[dict[str, object]]:
             done = _afflict(target, shop, minutes)
         _keep_for(SETTLE_SECONDS, target.dev, target.dashboard)
         observer.stop()
+        lines = list(_lines(done, sorted(observer.seen.values()), receiver.texts))
+        for line in lines:
+            click.echo(line, err=True)
         prove_live(system)
         messages, different = differences(system)
     if different:
         raise RuntimeError(f"gold differs from the topic in {len(different)} products of a day: {different[:3]}")
     whole = {"fault": f"all, {minutes} minutes", "times": len(done), **_told(receiver.texts)}
     proof = f"{messages:,} messages: equal in gold, to the cent; audit passed"
-    return [*_lines(done, sorted(observer.seen.values()), receiver.texts), {**whole, _GAP: proof}]
+    return [*lines, {**whole, _GAP: proof}]
 
 
 @contextmanager

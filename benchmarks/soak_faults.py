@@ -99,9 +99,10 @@ def _kill_broker(broker: LocalBroker) -> None:
 
 
 def _away(broker: LocalBroker, end: Callable[[], object]) -> None:
+    port = int((broker.status().bootstrap_servers or "").rpartition(":")[2])
     end()
     time.sleep(BROKER_AWAY)
-    broker.start()
+    broker.start(port)
 
 
 def _full(disk: Path) -> None:
