@@ -81,7 +81,8 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
             key.name,
             "_".join(key.asset_key.path).removeprefix("gold_"),
             _STATES[record.status],
-            datetime.fromtimestamp(record.create_timestamp, UTC),
+            # Not when the record was made: a run that stays makes it once, and evaluates the check again and again.
+            datetime.fromtimestamp(record.event.timestamp if record.event else record.create_timestamp, UTC),
         )
         for key, record in _outcomes(instance)
     ]

@@ -2,7 +2,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluation,
+    AssetCheckEvaluationPlanned,
+)
 
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
@@ -47,6 +50,23 @@ def test_a_run_that_has_only_planned_its_checks_hides_no_outcome(
         found = read_history(instance)
 
     assert found.checks.equals(before.checks)
+
+
+def test_of_a_check_that_a_run_evaluates_again_the_last_time_is_shown() -> None:
+    key, begun = KEYS[0], datetime.now(UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_id = instance.add_run(dg.DagsterRun(job_name="stream")).run_id
+        planned = AssetCheckEvaluationPlanned(asset_key=key.asset_key, check_name=key.name)
+        kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
+        instance.report_dagster_event(dg.DagsterEvent(kind, "stream", event_specific_data=planned), run_id)
+        for minutes in (1, 2):
+            result = AssetCheckEvaluation(asset_key=key.asset_key, check_name=key.name, passed=True, metadata={})
+            told = dg.DagsterEvent("ASSET_CHECK_EVALUATION", "stream", event_specific_data=result)
+            at = (begun + timedelta(minutes=minutes)).timestamp()
+            instance.report_dagster_event(told, run_id, timestamp=at)
+        found = read_history(instance).checks
+
+    assert found["checked_at"].to_list() == [begun + timedelta(minutes=2)]
 
 
 def test_every_check_of_the_location_is_shown(tmp_path: Path) -> None:
