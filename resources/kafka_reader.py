@@ -56,7 +56,12 @@ _LARGE = 2**16
 _ENDLESS = 2**62
 """An offset that no partition reaches."""
 
-_LEADERLESS = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+_LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+}
 """What Kafka answers for a moment after a topic was created, or while a broker hands its partitions over."""
 
 _LONGEST_WAIT = 0.05

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.dagster_process import prepare_home
 from salesinsights_dagster.home import make_home, write_private
-from salesinsights_dagster.settings import Settings
+from salesinsights_dagster.settings import load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def mode(path: Path) -> str:
 
 def test_a_new_home_and_dagsters_settings_are_for_the_owner_alone(tmp_path: Path) -> None:
     home = tmp_path / "far" / "home"
-    dagster_home = prepare_home(Settings(home=home, lake=str(home / "lake"), kafka=None))
+    dagster_home = prepare_home(load_settings({"SALESINSIGHTS_HOME": str(home)}))
 
     found = [mode(path) for path in (home, dagster_home, dagster_home / "dagster.yaml")]
 
@@ -34,7 +34,7 @@ def test_a_new_home_and_dagsters_settings_are_for_the_owner_alone(tmp_path: Path
 
 
 def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", lake=str(tmp_path / "lake"), kafka=None)
+    settings = load_settings({"SALESINSIGHTS_HOME": str(tmp_path / "home")})
     settings.dagster_home.mkdir(parents=True)
     (settings.dagster_home / "dagster.yaml").write_text("old")
 
