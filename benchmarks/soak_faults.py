@@ -82,14 +82,17 @@ def faults(target: Target) -> Mapping[str, Callable[[], None]]:
         "broker killed": lambda: _away(target.broker, lambda: _kill_broker(target.broker)),
         "dashboard killed": lambda: os.kill(target.dashboard.pid, signal.SIGKILL),
         "lake read-only": lambda: _read_only(target.disk),
-        "web server killed": killed("dagster_webserver"),
+        "web server killed": killed("salesinsights_dagster.dagster_web"),
     }
 
 
 def _kill(target: Target, program: str) -> None:
-    for name, process in programs((target.dev.pid,)):
-        if name.startswith(program):
-            process.kill()
+    """Raises RuntimeError if there is no such process: a fault that does not happen proves nothing."""
+    mine = [process for name, process in programs((target.dev.pid,)) if name.startswith(program)]
+    if not mine:
+        raise RuntimeError(f"no process {program} to kill")
+    for process in mine:
+        process.kill()
 
 
 def _kill_broker(broker: LocalBroker) -> None:

@@ -18,6 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
+
 from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.calendar_start import FIRST_DAY, calendar_start
 from salesinsights_dagster.home import make_home, make_private, write_private
@@ -25,6 +27,9 @@ from salesinsights_dagster.settings import CHECKOUT, Settings
 
 _ask_directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 """For requests to this machine: a proxy that the environment names knows nothing of it."""
+
+LOCATION, MISSED_LOOKS = "grpc", 3
+"""A word of the command line of the process that holds the code location, and after how many looks it is missed."""
 
 INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
 POSTGRES_SETTINGS = Path(__file__).with_name("dagster_postgres.yaml")
@@ -107,6 +112,28 @@ class DagsterProcess:
         with _ask_directly(request, timeout=30) as answer:
             return json.load(answer)["data"]
 
+    def wait(self, look_seconds: float = 5) -> None:
+        """Return once Dagster has ended, or the process of the code location is gone.
+
+        Dagster replaces neither that nor itself, and without it no sensor ticks and no run starts. It is gone if three
+        looks in a row do not find it: a reload of the location replaces it too.
+        """
+        missed = 0
+        while missed < MISSED_LOOKS:
+            try:
+                self.process.wait(look_seconds)
+            except subprocess.TimeoutExpired:
+                missed = 0 if self._has_location() else missed + 1
+            else:
+                return
+
+    def _has_location(self) -> bool:
+        try:
+            children = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return False
+        return any(LOCATION in _command_of(child) for child in children)
+
     def stop(self, wait_seconds: float = 30) -> None:
         """End the whole process group: SIGTERM, then SIGKILL."""
         for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -137,6 +164,15 @@ class DagsterProcess:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty if it has ended, also if nobody has taken note of that yet."""
+    try:
+        command: list[str] = process.cmdline()
+    except psutil.NoSuchProcess:
+        command = []
+    return command
 
 
 def prepare_home(settings: Settings) -> Path:

@@ -55,14 +55,14 @@ def keep_running(
         try:
             dagster.await_ready()
             click.echo(f"Dagster: {dagster.url} (log: {dagster.log}); days from {dagster.first_day} on")
-            dagster.process.wait()
+            dagster.wait()
         finally:
             dagster.stop()
         early = 0 if elapsed() - begun >= HEALTHY_SECONDS else early + 1
         if early > len(PAUSES):
             raise DagsterStartError(f"Dagster has ended {early} times in a row: see {dagster.log}")
         pause = PAUSES[max(early - 1, 0)]
-        click.echo(f"Dagster ended by itself, see {dagster.log}: starting it again in {pause} s", err=True)
+        click.echo(f"A part of Dagster ended by itself, see {dagster.log}: starting it again in {pause} s", err=True)
         sleep(pause)
 
 

@@ -1,13 +1,18 @@
 """`salesinsights dev` keeps Dagster running: parts that die are replaced, and who can't be replaced is named."""
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
+from resources.beside import beside
 from salesinsights_dagster.commands.dev import HEALTHY_SECONDS, PAUSES, keep_running
-from salesinsights_dagster.dagster_process import DagsterStartError
+from salesinsights_dagster.dagster_process import LOCATION, DagsterProcess, DagsterStartError
+from salesinsights_dagster.demo import free_port
+from salesinsights_dagster.settings import load_settings
 
 
 class Dagster:
@@ -16,7 +21,7 @@ class Dagster:
     url, log, first_day = "http://127.0.0.1:3000", Path("dagster.log"), date(2019, 1, 1)
 
     def __init__(self, world: "World", lives: float) -> None:
-        self.process, self._world, self._lives = self, world, lives
+        self._world, self._lives = world, lives
 
     def await_ready(self) -> None: ...
 
@@ -49,7 +54,7 @@ def test_dagster_is_started_again_after_a_pause(capsys: pytest.CaptureFixture[st
         world.keep()
 
     assert (world.pauses, world.stopped) == ([PAUSES[0], PAUSES[1]], 2)
-    assert "Dagster ended by itself, see dagster.log: starting it again in 1 s" in capsys.readouterr().err
+    assert "A part of Dagster ended by itself, see dagster.log: starting it again in 1 s" in capsys.readouterr().err
 
 
 def test_a_long_life_ends_the_row_of_early_ends() -> None:
@@ -68,3 +73,25 @@ def test_what_keeps_ending_is_given_up_with_the_log() -> None:
         world.keep()
 
     assert world.stopped == 5
+
+
+@pytest.mark.daemon
+def test_a_code_location_that_was_killed_is_noticed(tmp_path: Path) -> None:
+    settings = load_settings({"SALESINSIGHTS_HOME": str(tmp_path), "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
+    dagster = DagsterProcess.start(settings, free_port(3000), os.environ)
+    try:
+        dagster.await_ready()
+        children = psutil.Process(dagster.process.pid).children(recursive=True)
+        locations = [child for child in children if LOCATION in child.cmdline()]
+        noticed = beside(lambda: dagster.wait(0.5))
+        with pytest.raises(TimeoutError):
+            noticed.result(5)
+
+        for location in locations:
+            location.kill()
+
+        noticed.result(60)
+        assert locations
+        assert dagster.process.poll() is None
+    finally:
+        dagster.stop()
