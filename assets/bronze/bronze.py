@@ -100,7 +100,7 @@ def read_offsets(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, 
 
 
 def is_recreated(bronze: LakeTable, topic: str, state: TopicState) -> bool:
-    """Whether the topic is another one than the one of this name that the lake has read."""
+    """Whether the topic is not the one of this name that the lake has read."""
     known = bronze.progress(_identity(topic))
     return known is not None and known != _fingerprint(state.topic_id)
 

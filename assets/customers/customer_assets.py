@@ -67,7 +67,7 @@ def _valued(
         recorded = dg.MetadataValue.text(done.recorded.isoformat() if done.recorded else "no new day")
         metadata = {"dagster/row_count": rows, "recorded": recorded}
         yield dg.AssetMaterialization(key_of(CUSTOMER_VALUE_DAYS), metadata=metadata)
-    figures = {"dagster/row_count": done.buyers, "predicted_anew": done.predicted}
+    figures = {"dagster/row_count": done.buyers, "predicted_again": done.predicted}
     if is_asked:
         yield dg.MaterializeResult(key_of(CUSTOMER_VALUE), metadata=figures)
     else:

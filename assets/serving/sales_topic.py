@@ -45,7 +45,7 @@ _KEY = ("product_id", "window_start")
 class SalesTopic:
     """The topic `name` in the cluster of `connect`; `open_reader` opens a topic of that cluster.
 
-    `host` is the name of this machine: the same path on another one is another lake.
+    `host` is the name of this machine: the same path on another machine is a different lake.
     """
 
     name: str

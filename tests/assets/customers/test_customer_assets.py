@@ -63,7 +63,7 @@ def test_the_fit_is_shown_with_its_figures_and_its_picture(sold: Lake) -> None:
     assert str(report["holdout"].value).startswith("![holdout](data:image/png;base64,")
 
 
-def test_the_model_asked_for_alone_is_fitted_anew(sold: Lake) -> None:
+def test_the_model_asked_for_alone_is_fitted_again(sold: Lake) -> None:
     materialize(sold, CUSTOMER_VALUE)
 
     assert made(materialize(sold, CLV_MODEL)) == ["clv_model", "clv_holdout"]

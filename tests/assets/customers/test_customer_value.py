@@ -71,7 +71,7 @@ def test_a_second_look_fits_and_predicts_nothing(sold: Lake) -> None:
     assert not customer_value_is_behind(sold)
 
 
-def test_only_customers_with_new_purchases_are_predicted_anew(
+def test_only_customers_with_new_purchases_are_predicted_again(
     sold: Lake, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new: Bought = {2: [(119, "40.00")], 9_001: [(119, "8.00")]}

@@ -54,7 +54,7 @@ def test_only_changes_are_written(copy: PostgresReplica, lake: Lake) -> None:
     assert_equal(copy.url, lake)
 
 
-def test_a_copy_whose_version_is_gone_is_made_anew(copy: PostgresReplica, lake: Lake) -> None:
+def test_a_copy_whose_version_is_gone_is_recreated(copy: PostgresReplica, lake: Lake) -> None:
     states = GoldStates(lake, seed=4)
     for _ in range(5):
         states.move()

@@ -86,7 +86,7 @@ def test_a_topic_whose_version_is_gone_is_brought_to_gold_with_tombstones(publis
     assert_equal(published, lake)
 
 
-def test_a_topic_that_was_deleted_is_filled_anew(published: SalesTopic, lake: Lake) -> None:
+def test_a_topic_that_was_deleted_is_filled_again(published: SalesTopic, lake: Lake) -> None:
     states = GoldStates(lake, seed=5)
     states.move()
     published.catch_up(lake, NOW)

@@ -38,7 +38,7 @@ def test_the_changes_make_the_new_version_of_the_old_one(lake: Lake, gold: GoldS
     assert gone > 0
 
 
-def test_rows_that_are_only_stored_anew_are_no_changes(lake: Lake, gold: GoldStates) -> None:
+def test_rows_that_are_only_stored_again_are_no_changes(lake: Lake, gold: GoldStates) -> None:
     table = lake.table(PRODUCT_SALES)
     mark = version_of(table)
     table.replace(table.read(), None, {})

@@ -122,16 +122,16 @@ def test_days_that_nobody_told_of_are_materialized_by_the_next_pass(
     }
 
 
-def test_a_lake_that_was_started_anew_is_told_of_from_its_beginning(
+def test_a_lake_that_was_restarted_is_told_of_from_its_beginning(
     lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str, tmp_path: Path
 ) -> None:
     for number in range(2):
         mock_kafka.publish(topic, [event(user_id=number)])
         execute(lake, stream, instance)
-    anew = Lake(str(tmp_path / "anew"))
-    run(anew, stream)
+    fresh = Lake(str(tmp_path / "fresh"))
+    run(fresh, stream)
 
-    found = partitions(execute(anew, stream, instance))
+    found = partitions(execute(fresh, stream, instance))
 
     assert found["gold/product_sales"] == ["2019-10-01"]
 

@@ -66,7 +66,7 @@ def test_later_events_change_nothing(lake: Lake) -> None:
     assert_frame_equal(features(pl.concat([LIVED, LATER]), AS_OF).sort("user_id"), before)
 
 
-def test_a_day_is_made_anew_beside_others(lake: Lake) -> None:
+def test_a_day_is_recomputed_beside_others(lake: Lake) -> None:
     lake.table(USER_DAYS).append(LIVED, {})
     for _ in range(2):
         make_features(lake, AS_OF)

@@ -41,7 +41,7 @@ def test_jars_are_resolved_once(tmp_path: Path, pom: Path, monkeypatch: pytest.M
     assert len(told) == 1
 
 
-def test_a_changed_pom_is_resolved_anew(tmp_path: Path, pom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_pom_is_resolved_again(tmp_path: Path, pom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_maven(tmp_path / "bin", monkeypatch, COPY)
     first = resolve_jars(tmp_path / "libs", silent, pom)
     pom.write_text("<project><!-- newer --></project>")
