@@ -27,7 +27,13 @@ def settings(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, real_kafka: KafkaConnection
 ) -> Settings:
     home = tmp_path_factory.mktemp("home")
-    env = {"SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_TOPIC": f"shop.{request.module.__name__}"}
+    topic = f"shop.{request.module.__name__}"
+    # Its own copy too: on one broker, the first home to publish has the topic for some minutes.
+    env = {
+        "SALESINSIGHTS_HOME": str(home),
+        "SALESINSIGHTS_TOPIC": topic,
+        "SALESINSIGHTS_SALES_TOPIC": f"{topic}.sales",
+    }
     return load_settings({**env, **of_module(request), "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
 
 
@@ -40,6 +46,7 @@ def dagster(
         **os.environ,
         **of_module(request),
         "SALESINSIGHTS_TOPIC": settings.topic,
+        "SALESINSIGHTS_SALES_TOPIC": settings.sales_topic or "off",
         "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
     }
     running = DagsterProcess.start(settings, free_port(3000), env)
