@@ -9,7 +9,7 @@ Add here: how days are exchanged. Not here: what the rows are, or how they catch
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -21,8 +21,11 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from resources.held_folders import held
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout
+from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout, again_on_conflict
 from resources.scratch import scratch_folder
+
+ATTEMPTS = 50
+"""A busy stream commits every few seconds, and an exchange must come between two of its commits."""
 
 
 @contextmanager
@@ -50,6 +53,15 @@ def exchange(table: LakeTable, other: LakeTable, days: Sequence[date], progress:
             for place, _ in added:
                 place.unlink()
             raise
+
+
+def until_exchanged(take_place: Callable[[], bool], layout: TableLayout) -> None:
+    """Call `take_place`, which catches up and exchanges, until no commit comes in between.
+
+    Raises ConcurrentCommitError if it returns False: what the days are made from has changed, so compute them again.
+    """
+    if not again_on_conflict(take_place, attempts=ATTEMPTS):
+        raise ConcurrentCommitError(f"{layout.name}: somebody else has rebuilt its days meanwhile")
 
 
 def _linked(file: Mapping[str, Any], source: Path, target: Path) -> tuple[Path, AddAction]:

@@ -18,17 +18,16 @@ from assets.gold.measures import added, measured, taken_off
 from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
-from assets.silver.purchases import EXCHANGE_ATTEMPTS, MEASURED, purchases_of
+from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
 from resources.lake_table import (
-    ConcurrentCommitError,
     LakeTable,
     ProgressMovedError,
     TableLayout,
     again_on_conflict,
 )
-from resources.stand_in import exchange, stand_in
+from resources.stand_in import exchange, stand_in, until_exchanged
 from resources.table_files import rows_of
 
 NO_PROGRESS: Mapping[str, int] = {}
@@ -158,8 +157,7 @@ class _Rebuild:
     def _exchange(self, layout: TableLayout, rows: pl.DataFrame, last: int, rebuilt: Mapping[str, int]) -> None:
         with stand_in(self.lake, layout) as other:
             other.append(rows, {BATCH: last})
-            if not again_on_conflict(lambda: self._take_place(other, rebuilt), attempts=EXCHANGE_ATTEMPTS):
-                raise ConcurrentCommitError(f"{layout.name}: the purchases of its days were rebuilt meanwhile")
+            until_exchanged(lambda: self._take_place(other, rebuilt), layout)
 
     def _take_place(self, other: LakeTable, rebuilt: Mapping[str, int]) -> bool:
         """Bring `other` to the batch of the table, and put it in the place of the table's days.

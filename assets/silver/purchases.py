@@ -14,15 +14,12 @@ from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.tables import REFINED, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables
-from resources.lake_table import ConcurrentCommitError, LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
 from resources.prefetch import prefetched
-from resources.stand_in import exchange, stand_in
+from resources.stand_in import exchange, stand_in, until_exchanged
 
 MEASURED = ("event_time", "product_id", "brand", "price", "user_id", "user_session", "ingested_at", "event_date")
 """The columns that gold's queries need."""
-
-EXCHANGE_ATTEMPTS = 50
-"""A busy stream commits every few seconds, and an exchange must come between two of its commits."""
 
 _COLUMNS = SILVER_PURCHASES.schema.names()
 _BOUGHT = "event_type = 'purchase'"
@@ -88,8 +85,7 @@ def rebuild_purchases(lake: Lake, days: Sequence[date]) -> None:
             return
         with stand_in(lake, SILVER_PURCHASES) as other:
             other.append(rows, {BATCH: covered})
-            if not again_on_conflict(lambda: _take_place(lake, other, days, rebuilt), attempts=EXCHANGE_ATTEMPTS):
-                raise ConcurrentCommitError(f"{SILVER_PURCHASES.name}: silver's days were rebuilt meanwhile")
+            until_exchanged(lambda: _take_place(lake, other, days, rebuilt), SILVER_PURCHASES)
 
     if days:
         again_on_conflict(rebuild)

@@ -19,12 +19,12 @@ from assets.progress.rebuild_marks import marked
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.silver.duplicates import BODY, judge_duplicates
-from assets.silver.purchases import EXCHANGE_ATTEMPTS, rebuild_purchases
+from assets.silver.purchases import rebuild_purchases
 from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import ConcurrentCommitError, LakeTable, ProgressMovedError, again_on_conflict
-from resources.stand_in import exchange, stand_in
+from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.stand_in import exchange, stand_in, until_exchanged
 from resources.table_files import rows_of
 
 _NAMED = pl.col("event_id").is_not_null()
@@ -206,8 +206,7 @@ def put_in_silver(
     if lake.is_local:
         with stand_in(lake, SILVER_EVENTS) as other:
             other.append(accepted(), {BATCH: covered})
-            if not again_on_conflict(lambda: _take_place(lake, other, days, rebuilt), attempts=EXCHANGE_ATTEMPTS):
-                raise ConcurrentCommitError(f"{SILVER_EVENTS.name}: the rebuilt days have changed meanwhile")
+            until_exchanged(lambda: _take_place(lake, other, days, rebuilt), SILVER_EVENTS)
     else:
         progress = {BATCH: covered, **rebuilt, **marked(silver, days)}
         silver.replace(accepted(), SILVER_EVENTS.on_days(days), progress)
