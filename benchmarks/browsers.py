@@ -124,7 +124,7 @@ def _medians(spent: list[Spent]) -> Spent:
 @contextmanager
 def _dashboard(settings: Settings) -> Iterator[Dashboard]:
     """A dashboard of the lake, started as the demo starts it."""
-    port = free_port(8080)
+    port = free_port(0)
     env = {**os.environ, "SALESINSIGHTS_HOME": str(settings.home)}
     command = [COMMAND, "dashboard", "--port", str(port)]
     with (settings.home / "dashboard.log").open("ab") as log:

@@ -62,7 +62,7 @@ class Observer(threading.Thread):
 @contextmanager
 def observed(system: System) -> Iterator[tuple[DagsterProcess, Observer]]:
     """Dagster on a system, and the observer of its gold; at the end it waits for batches still on their way."""
-    dagster = DagsterProcess.start(system.settings, free_port(3000), system.env)
+    dagster = DagsterProcess.start(system.settings, free_port(0), system.env)
     observer = Observer(Lake(system.settings.lake))
     try:
         dagster.await_ready()

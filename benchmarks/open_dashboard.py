@@ -18,7 +18,7 @@ MOST_START_SECONDS = 120
 @contextmanager
 def open_dashboard(system: System) -> Iterator[int]:
     """The process id of a dashboard that has answered, and is asked for its figures every second."""
-    port, over, answered = free_port(8080), threading.Event(), threading.Event()
+    port, over, answered = free_port(0), threading.Event(), threading.Event()
     process = subprocess.Popen([COMMAND, "dashboard", "--port", str(port)], env=system.env)
 
     def look() -> None:

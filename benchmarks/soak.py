@@ -113,7 +113,7 @@ def _system(webhook: str) -> Iterator[tuple[System, Target]]:
         parts.callback(broker.stop)
         connection = find_kafka(settings)
         ensure_topic(connection, events_topic(settings.topic))
-        commands = {"dev": str(free_port(3000)), "dashboard": str(free_port(8080))}
+        commands = {"dev": str(free_port(0)), "dashboard": str(free_port(8080))}
         kept = {
             name: Kept([COMMAND, name, "--port", port], env, settings.home / f"{name}.log")
             for name, port in commands.items()

@@ -107,7 +107,7 @@ def landed(lake: Lake, since: datetime) -> dict[str, object]:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of 127.0.0.1, or a free one if that is taken."""
+    """The wanted port of 127.0.0.1, or a free one if that is taken or 0 is wanted."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

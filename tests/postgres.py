@@ -25,7 +25,7 @@ def running_postgres() -> Iterator[str]:
     if not programs:
         pytest.skip(MISSING)
     folder = Path(tempfile.mkdtemp(prefix="salesinsights-postgres-"))
-    data, port = folder / "data", free_port(5432)
+    data, port = folder / "data", free_port(0)
     if os.getuid() == 0:
         shutil.chown(folder, "postgres")
     try:

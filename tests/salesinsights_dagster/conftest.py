@@ -49,7 +49,7 @@ def dagster(
         "SALESINSIGHTS_SALES_TOPIC": settings.sales_topic or "off",
         "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
     }
-    running = DagsterProcess.start(settings, free_port(3000), env)
+    running = DagsterProcess.start(settings, free_port(0), env)
     running.await_ready()
     yield running
     group = running.process.pid

@@ -39,7 +39,7 @@ def database() -> Iterator[str]:
 def test_a_run_goes_through_the_queue_and_is_kept_in_postgres(database: str, tmp_path: Path) -> None:
     env = {"SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_DAGSTER_DB": database}
     settings = load_settings(env)
-    dagster = DagsterProcess.start(settings, free_port(3000), {**os.environ, **env})
+    dagster = DagsterProcess.start(settings, free_port(0), {**os.environ, **env})
     try:
         dagster.await_ready()
         launched = dagster.ask(LAUNCH, {"params": UPKEEP})["launchRun"]

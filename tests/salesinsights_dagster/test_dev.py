@@ -78,7 +78,7 @@ def test_what_keeps_ending_is_given_up_with_the_log() -> None:
 @pytest.mark.daemon
 def test_a_code_location_that_was_killed_is_noticed(tmp_path: Path) -> None:
     settings = load_settings({"SALESINSIGHTS_HOME": str(tmp_path), "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
-    dagster = DagsterProcess.start(settings, free_port(3000), os.environ)
+    dagster = DagsterProcess.start(settings, free_port(0), os.environ)
     try:
         dagster.await_ready()
         children = psutil.Process(dagster.process.pid).children(recursive=True)

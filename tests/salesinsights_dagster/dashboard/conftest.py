@@ -24,7 +24,7 @@ MISSING = "Chromium is missing: apt-get install chromium"
 @pytest.fixture
 def dashboard(lake: Lake, tmp_path: Path) -> Iterator[str]:
     """The address of a dashboard of `lake`, in a process of its own."""
-    port = free_port(8080)
+    port = free_port(0)
     command = [str(Path(sys.executable).with_name("salesinsights")), "dashboard", "--port", str(port)]
     env = {**os.environ, "SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_LAKE": lake.root}
     # NiceGUI starts differently if it sees that a test runs.
