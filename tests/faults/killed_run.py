@@ -1,9 +1,12 @@
-"""A process that runs the stream once and meets a fault at a named point: a SIGKILL, or a full disk.
+"""A process that runs the stream and meets a fault at a named point: a SIGKILL, or a full disk.
+
+It reads one backlog, or stays and reads what comes, with a clock that goes fast.
 
 The faults are put in from outside; the product has no hooks for them. The order comes as one line of JSON on stdin,
 so that a process can be started, with its imports done, before it is needed.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.stream import micro_batch
+from assets.stream.live_stream import LiveStream
 from assets.stream.micro_batch import micro_batches, open_stream
 from assets.tables import (
     BRONZE_EVENTS,
@@ -30,7 +34,7 @@ from assets.tables import (
 )
 from resources.held_folders import held
 from resources.kafka_connection import KafkaConnection
-from resources.lake import Lake
+from resources.lake import Lake, OpenTables
 from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
 from tests.resources.mock_kafka import MockTopicReader
 
@@ -52,7 +56,7 @@ Write = Callable[..., None]
 class Order:
     """What a process is to do: run the stream of this topic into the lake at `root`, with this fault at this table.
 
-    `room` is how many bytes of a file still fit on the full disk.
+    `room` is how many bytes of a file still fit on the full disk. `stays`: as a run that stays, not for one backlog.
     """
 
     servers: str
@@ -61,6 +65,7 @@ class Order:
     fault: str
     table: str = ""
     room: int = 0
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,13 +162,33 @@ def faulty(write: Write, order: Order) -> Write:
     return at_commit
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read_backlog(tables: OpenTables, reader: MockTopicReader) -> None:
+    for _ in micro_batches(tables, reader, now, 10_000, 45):
+        pass
+
+
+def stay(tables: OpenTables, reader: MockTopicReader) -> None:
+    """Read what comes, until the tables by day have followed; each look at the clock takes a second of it."""
+    live = LiveStream(tables, reader, now, 10_000, 45, itertools.count().__next__, lambda seconds: None)
+    with live.at_the_end():
+        while live.step() is None:
+            pass
+        live.catch_up()
+
+
 def main() -> None:
     order = Order(**json.loads(sys.stdin.readline()))
     arm(order)
     reader = MockTopicReader(KafkaConnection(order.servers), order.topic)
     try:
-        for _ in micro_batches(open_stream(Lake(order.root)), reader, lambda: datetime.now(UTC), 10_000, 45):
-            pass
+        if order.stays:
+            stay(open_stream(Lake(order.root)), reader)
+        else:
+            read_backlog(open_stream(Lake(order.root)), reader)
     except LakeError as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

@@ -5,7 +5,7 @@ One lake lives through all of them, so that a kill also meets a long history, wi
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -18,7 +18,7 @@ from assets.tables import BRONZE_EVENTS, PRODUCT_SALES_DAILY, SILVER_EVENTS
 from resources.lake import Lake
 from resources.lake_table import LakeTable
 from tests.assets.stream.dagster_runs import execute, partitions
-from tests.faults.feed import Feed
+from tests.faults.feed import Feed, Stored
 from tests.faults.interleaving import crash_before
 from tests.faults.killed_run import COMMITS, Order, Standby
 from tests.faults.oracle import assert_lake_holds, held
@@ -38,9 +38,9 @@ class Survivor:
     lake: Lake
     feed: Feed
 
-    def killed(self, standby: Standby, fault: str, table: str) -> int:
+    def killed(self, standby: Standby, fault: str, table: str, *, stays: bool = False) -> int:
         servers = self.kafka.connection.bootstrap_servers
-        return standby.run(Order(servers, self.topic, self.lake.root, fault, table)).exit_code
+        return standby.run(Order(servers, self.topic, self.lake.root, fault, table, stays=stays)).exit_code
 
     def finish(self) -> None:
         reader = MockTopicReader(self.kafka.connection, self.topic)
@@ -51,10 +51,19 @@ class Survivor:
 
 @pytest.fixture(scope="module")
 def survivor(mock_kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
-    lake = Lake(str(tmp_path_factory.mktemp("survivor")))
+    yield from surviving(mock_kafka, "shop.kills", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def staying(mock_kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
+    yield from surviving(mock_kafka, "shop.kills.of.runs.that.stay", tmp_path_factory)
+
+
+def surviving(kafka: MockKafka, topic: str, folders: pytest.TempPathFactory) -> Iterator[Survivor]:
+    lake = Lake(str(folders.mktemp(topic)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compaction, "MOST_SMALL_FILES", 9)
-        yield Survivor(mock_kafka, "shop.kills", lake, Feed(mock_kafka.connection, "shop.kills"))
+        yield Survivor(kafka, topic, lake, Feed(kafka.connection, topic))
 
 
 @pytest.mark.parametrize(("fault", "table"), POINTS)
@@ -65,6 +74,25 @@ def test_nothing_is_lost_or_doubled(survivor: Survivor, standby: Standby, fault:
         survivor.finish()
 
     assert_lake_holds(survivor.lake, survivor.feed.log)
+
+
+@pytest.mark.parametrize(("fault", "table"), POINTS)
+def test_nothing_is_lost_or_doubled_by_a_run_that_stays(
+    staying: Survivor, standby: Standby, fault: str, table: str
+) -> None:
+    staying.feed.publish()
+    assert staying.killed(standby, fault, table, stays=True) == -signal.SIGKILL
+    staying.feed.publish()
+    staying.finish()
+
+    assert_lake_holds(staying.lake, as_read(staying))
+
+
+def as_read(staying: Survivor) -> list[Stored]:
+    """The log with the batches in which the lake has the messages: a run that stays reads them as they come."""
+    batches = {place[1:]: place[0] for place in held(staying.lake, BRONZE_EVENTS, "batch", "partition", "offset")}
+    log = staying.feed.log
+    return [replace(message, batch=batches.get((message.partition, message.offset), -1)) for message in log]
 
 
 @pytest.mark.parametrize("table", NAMES)
