@@ -31,6 +31,11 @@ TICK = """
     ... on Sensor { sensorState { ticks(limit: 1) { status skipReason } } } } }
 """
 
+RELOAD = """
+mutation { reloadRepositoryLocation(repositoryLocationName: "salesinsights") {
+    __typename ... on WorkspaceLocationEntry { loadStatus } } }
+"""
+
 
 def test_payments_reach_gold_by_the_sensor(
     settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection
@@ -96,6 +101,19 @@ def test_the_run_stays_and_the_sensor_says_so(settings: Settings, dagster: Dagst
     assert "the lake is at batch" in reason
 
 
+def test_a_reloaded_code_location_does_not_disturb_the_run(
+    settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection
+) -> None:
+    run = await_run(dagster, lambda run, status: status == "STARTED")
+
+    reloaded = dagster.ask(RELOAD)["reloadRepositoryLocation"]
+    buy(real_kafka, settings, 1_000)
+
+    assert reloaded == {"__typename": "WorkspaceLocationEntry", "loadStatus": "LOADED"}
+    await_units(settings, 81, seconds=60)
+    assert newest_run(dagster) == (run, "STARTED")
+
+
 def _skip_reason(dagster: DagsterProcess) -> str:
     ticks = dagster.ask(TICK)["sensorOrError"]["sensorState"]["ticks"]
     return str(ticks[0]["skipReason"]) if ticks else ""
@@ -111,7 +129,7 @@ def test_a_run_that_is_ended_in_the_ui_ends_and_the_next_one_goes_on(
     buy(real_kafka, settings, 1_001)
 
     assert ended == run
-    await_units(settings, 81, seconds=120)
+    await_units(settings, 82, seconds=120)
     assert newest_run(dagster)[0] != run
     assert audit(Lake(settings.lake)).passed
 
@@ -131,6 +149,6 @@ def test_a_run_whose_process_is_killed_is_replaced(
     buy(real_kafka, settings, 1_002)
 
     assert workers
-    await_units(settings, 82, seconds=180)
+    await_units(settings, 83, seconds=180)
     assert newest_run(dagster)[0] != run
     assert audit(Lake(settings.lake)).passed
