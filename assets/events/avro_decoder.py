@@ -27,7 +27,7 @@ NO_SCHEMAS: Schemas = {}
 MOST_AT_ONCE = 20
 """How many unknown schemas are asked for at once; a topic has a handful."""
 
-_MAGIC, _HEAD = b"\x00", 5
+MAGIC, _HEAD = b"\x00", 5
 
 
 def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | None) -> dict[int, str]:
@@ -46,14 +46,14 @@ def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | No
 
 def _numbers(values: pl.Series) -> pl.Series:
     """The schema numbers of the values that are Avro."""
-    is_avro = pl.col("value").bin.starts_with(_MAGIC) & (pl.col("value").bin.size() >= _HEAD)
+    is_avro = pl.col("value").bin.starts_with(MAGIC) & (pl.col("value").bin.size() >= _HEAD)
     number = pl.col("value").bin.slice(1, 4).bin.reinterpret(dtype=pl.UInt32, endianness="big")
     return values.to_frame("value").filter(is_avro).select(number.alias("number")).to_series()
 
 
 def is_avro(values: pl.Series, schemas: Schemas) -> pl.Series:
     """Which values to read as Avro: none while there is no schema at all."""
-    found = values.bin.starts_with(_MAGIC).fill_null(value=False)
+    found = values.bin.starts_with(MAGIC).fill_null(value=False)
     return found if schemas else pl.zeros(len(values), dtype=pl.Boolean, eager=True)
 
 
@@ -92,16 +92,6 @@ def _reader(schema: str) -> Callable[[BytesIO], object]:
 
 def _refuse(why: str, body: BytesIO) -> NoReturn:
     raise ValueError(why)
-
-
-def as_text(values: pl.Series, schemas: Schemas) -> pl.Series:
-    """The values as searchable text: Avro as JSON, bytes that are not UTF-8 as U+FFFD."""
-
-    def text(value: bytes) -> str:
-        found = to_json(value, schemas)[0] if schemas and value.startswith(_MAGIC) else None
-        return (found or value).decode("utf-8", "replace")
-
-    return values.map_elements(text, pl.String)
 
 
 def _plain(value: Any) -> str:

@@ -47,10 +47,17 @@ def tokens_of(value: bytes | None) -> Tokens:
     return _read(text)
 
 
+def decoded(text: str) -> tuple[object, int]:
+    """The first JSON value of a text, and where it ends: an object as a list of pairs, a number as it is written.
+
+    Raises ValueError where there is none, RecursionError where it is nested too deep.
+    """
+    return _DECODER.raw_decode(text, len(text) - len(text.lstrip(_BLANKS)))
+
+
 def _read(text: str) -> Tokens:
-    start = len(text) - len(text.lstrip(_BLANKS))
     try:
-        value, end = _DECODER.raw_decode(text, start)
+        value, end = decoded(text)
     except RecursionError:
         return _problem("nested_too_deep")
     except ValueError as error:

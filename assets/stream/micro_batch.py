@@ -158,7 +158,7 @@ def process(
     stages = Stages(chunk.seconds)
     with stages.timed("bronze"):
         keep_schemas(tables, chunk.schemas)
-        known = Chunk(without_forgotten(chunk.events, forgotten), chunk.reached)
+        known = Chunk(without_forgotten(chunk.events, forgotten, chunk.schemas), chunk.reached)
         batch = commit_batch(tables, topic, state, known, now())
     return layers.refine(batch, stages, is_last=is_last, gold=gold)
 

@@ -2,24 +2,22 @@
 
 The lake keeps a hash of the user's number and the moment of forgetting. An event from before it is dropped, wherever it
 comes from; an event after it is a new one.
-Add here: what must be gone. Not here: how a table is rewritten (`resources.lake_table`).
+Add here: what must be gone. Not here: where it is found (`user_search`), how a table is rewritten
+(`resources.lake_table`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
-from assets.bronze.avro_schemas import schemas_of
-from assets.bronze.forgotten_users import user_hash
+from assets.bronze.forgotten_users import user_hash, without_key
 from assets.customers.customer_value import refresh_customer_value
-from assets.events.avro_decoder import Schemas, as_text, is_avro
 from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
-from assets.silver.day_pieces import parse_bronze
 from assets.silver.silver import PLACE, near, rebuild_silver
 from assets.tables import (
     ARCHIVE,
@@ -31,8 +29,10 @@ from assets.tables import (
     SILVER_EVENTS,
     SILVER_QUARANTINE,
     TABLES,
+    USER_FEATURES,
     VISITOR_TABLES,
 )
+from assets.upkeep.user_search import Found, search, shared_sessions
 from assets.visitors.cohort_retention import refresh_cohorts
 from assets.visitors.daily_tables import refresh_days
 from assets.visitors.day_index import drop_indexes
@@ -45,10 +45,22 @@ KEPT = tuple(table for table in TABLES.values() if table.keeps_users)
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed: the number of rows of bronze, and their days."""
+    """What was removed, and what a second search still finds.
+
+    - `found`: rows by table, before; `left`: rows by table, after: none, unless something went wrong.
+    - `rows`: the rows of bronze, and `days` those of all tables, this time and in earlier runs.
+    - `undecided`: refused messages that nothing can read, by reason: whether they are about the user is not known.
+    - `sessions`: other users with events in the user's visits, which stay: `user_id` and `events`.
+    - `exports`: the days whose features were made, and perhaps written to a file, with the user in them.
+    """
 
     rows: int
     days: list[date]
+    found: Mapping[str, int]
+    left: Mapping[str, int]
+    undecided: Mapping[str, int]
+    sessions: pl.DataFrame
+    exports: list[date]
 
 
 @dataclass(frozen=True)
@@ -59,33 +71,33 @@ class _Trace:
     batches: list[int]
     months: list[int]
 
-    def with_rows(self, found: pl.DataFrame) -> "_Trace":
-        months = found.filter(source=ARCHIVE)["partition"]
+    def with_rows(self, found: Found) -> "_Trace":
+        places = pl.concat([rows.select(*PLACE, "batch") for rows in (found.messages, found.refused, found.events)])
+        from_archive = pl.col("source") == ARCHIVE
         return _Trace(
-            sorted({*self.days, *found["event_date"]}),
-            sorted({*self.batches, *found["batch"]}),
-            sorted({*self.months, *months}),
+            sorted({*self.days, *found.days}),
+            sorted({*self.batches, *places.filter(~from_archive)["batch"]}),
+            sorted({*self.months, *places.filter(from_archive)["partition"]}),
         )
 
 
-_NOTHING = pl.Schema({name: BRONZE_EVENTS.schema[name] for name in (*PLACE, "batch", "event_date")})
-
-
 def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forgotten:
-    """Remove every row about a user: messages and lines, refused ones that hold the number, and what was made of them.
+    """Remove every row about a user: messages and lines, refused ones that name the user, and what was made of them.
 
     Rewrites the files that hold these rows, and the ledgers of the batches and months that brought them. Then deletes
-    all older versions of every table, from disk and from the logs. Nothing else may run on the lake meanwhile. A second
-    run finds nothing more; one that was cut short is completed by the next. Kafka keeps its messages until their
-    retention ends.
+    all older versions of every table, from disk and from the logs, and searches again. Nothing else may run on the lake
+    meanwhile. A second run finds nothing more; one that was cut short is completed by the next. Kafka keeps its
+    messages until their retention ends.
     """
-    found = pl.concat([_NOTHING.to_frame(), *_rows_about(lake, user_id)])
+    found, sessions = search(lake, user_id), shared_sessions(lake, user_id)
+    exports = lake.table(USER_FEATURES).read(f"user_id = {user_id}", ["as_of"])["as_of"].unique().sort().to_list()
     trace = _remembered(lake, user_id).with_rows(found)
     _remember(lake, user_id, now, trace)
-    for day in sorted(set(found["event_date"])):
-        _remove(lake, found.filter(event_date=day), day)
+    for day in sorted(set(found.refused["arrival_date"])):
+        _release(lake, found.refused, day)
+    for day in sorted(set(found.messages["event_date"])):
+        _remove(lake, found.messages.filter(event_date=day), day)
     if trace.days:
-        _release_refused(lake, user_id)
         with finishing(lake, trace.days, rebuilds=1):
             rebuild_silver(lake, trace.days)
             rebuild_gold(lake, DAILY, trace.days, window_seconds)
@@ -101,26 +113,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     drop_parts(lake)
     for layout in TABLES.values():
         lake.table(layout).purge()
-    return Forgotten(found.height, trace.days)
-
-
-def _rows_about(lake: Lake, user_id: int) -> Iterator[pl.DataFrame]:
-    """Per day, the places of bronze's rows about a user: found by the field, or in refused rows by the bare number."""
-    bronze = lake.table(BRONZE_EVENTS)
-    schemas = schemas_of(bronze)
-    for day in bronze.days:
-        rows = bronze.read(BRONZE_EVENTS.on_days([day]))
-        number = str(user_id).encode()
-        holds = pl.col("value").bin.contains(number) | pl.col("key").bin.contains(number)
-        near_it = rows.filter(holds | is_avro(rows["value"], schemas))
-        yield _about(parse_bronze(near_it, schemas), user_id, schemas).select(_NOTHING.names())
-
-
-def _about(parsed: pl.DataFrame, user_id: int, schemas: Schemas) -> pl.DataFrame:
-    texts = [as_text(parsed[name], schemas) for name in ("key", "value")]
-    number = pl.concat_str(texts, separator=" ", ignore_nulls=True).str.contains(_bare(user_id))
-    refused = pl.col("reason").is_not_null() & number
-    return parsed.filter((pl.col("user_id") == user_id).fill_null(value=False) & pl.col("reason").is_null() | refused)
+    again = search(lake, user_id)
+    return Forgotten(found.messages.height, trace.days, found.rows, again.rows, again.undecided, sessions, exports)
 
 
 def _remembered(lake: Lake, user_id: int) -> "_Trace":
@@ -135,12 +129,26 @@ def _remember(lake: Lake, user_id: int, now: datetime, trace: "_Trace") -> None:
     again_on_conflict(lambda: lake.table(FORGOTTEN_USERS).replace(entry, where, {}))
 
 
+def _release(lake: Lake, refused: pl.DataFrame, day: date) -> None:
+    where = SILVER_QUARANTINE.on_days([day])
+
+    def release() -> None:
+        table = lake.table(SILVER_QUARANTINE)
+        table.replace(table.read(where).join(refused, on=PLACE, how="anti"), where, {})
+
+    again_on_conflict(release)
+
+
 def _remove(lake: Lake, found: pl.DataFrame, day: date) -> None:
+    """Delete the user's rows of a day of bronze; of somebody else's event under the user's key, only the key."""
     where = f"{BRONZE_EVENTS.on_days([day])} AND ({near(found)})"
+    theirs, keyed = (found.filter(pl.col("is_event") == is_event) for is_event in (True, False))
 
     def remove() -> None:
         bronze = lake.table(BRONZE_EVENTS)
-        bronze.replace(bronze.read(where).join(found, on=PLACE, how="anti"), where, {})
+        kept = bronze.read(where).join(theirs, on=PLACE, how="anti").with_row_index("_row")
+        rows = kept.join(keyed, on=PLACE, how="semi")["_row"]
+        bronze.replace(kept.with_columns(without_key(rows)).drop("_row"), where, {})
 
     again_on_conflict(remove)
 
@@ -154,37 +162,16 @@ def _remove_kept(lake: Lake, layout: TableLayout, user_id: int) -> None:
     again_on_conflict(remove)
 
 
-def _release_refused(lake: Lake, user_id: int) -> None:
-    """Delete from quarantine the user's rows that bronze no longer holds."""
-
-    def release() -> None:
-        table, bronze = lake.table(SILVER_QUARANTINE), lake.table(BRONZE_EVENTS)
-        for day in table.days:
-            rows = table.read(SILVER_QUARANTINE.on_days([day]))
-            holding = rows.filter(as_text(rows["value"], schemas_of(bronze)).str.contains(_bare(user_id)))
-            if holding.height:
-                gone = holding.join(bronze.read(near(holding), PLACE), on=PLACE, how="anti")
-                table.replace(rows.join(gone, on=PLACE, how="anti"), SILVER_QUARANTINE.on_days([day]), {})
-
-    again_on_conflict(release)
-
-
-def _bare(user_id: int) -> str:
-    """A pattern for the number without further digits beside it."""
-    return rf"(^|[^0-9]){user_id}([^0-9]|$)"
-
-
 def _restate_batches(lake: Lake, batches: list[int]) -> None:
     """Recount the ledger of these batches: a removed message becomes an offset without a message."""
     if not batches:
         return
     where = f"batch IN ({', '.join(map(str, batches))})"
     ledger = lake.table(SILVER_BATCHES).read(where)
-    for name, layout in _COUNTED.items():
-        rows = lake.table(layout).read(where, ["batch", "partition"])
-        counted = rows.group_by("batch", "partition").agg(pl.len().cast(pl.Int64).alias(name))
+    for name, places in _counted(lake, where).items():
+        counted = places.group_by("batch", "partition").agg(pl.len().cast(pl.Int64).alias(name))
         ledger = ledger.drop(name).join(counted, on=["batch", "partition"], how="left")
-    restated = ledger.with_columns(pl.col(*_COUNTED).fill_null(0)).with_columns(
+    restated = ledger.with_columns(pl.col(*_COUNTED, "messages").fill_null(0)).with_columns(
         duplicates=pl.col("messages") - pl.col("accepted") - pl.col("quarantined"),
         markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages") - pl.col("lost").fill_null(0),
     )
@@ -192,15 +179,25 @@ def _restate_batches(lake: Lake, batches: list[int]) -> None:
     again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))
 
 
-_COUNTED = {"messages": BRONZE_EVENTS, "accepted": SILVER_EVENTS, "quarantined": SILVER_QUARANTINE}
+_COUNTED = {"accepted": SILVER_EVENTS, "quarantined": SILVER_QUARANTINE}
+
+
+def _counted(lake: Lake, where: str) -> dict[str, pl.DataFrame]:
+    """The places of the messages, and of each outcome. What a repair could save in silver alone is a message too."""
+    columns = [*PLACE, "batch"]
+    outcomes = {name: lake.table(layout).read(where, columns) for name, layout in _COUNTED.items()}
+    return {
+        **outcomes,
+        "messages": pl.concat([lake.table(BRONZE_EVENTS).read(where, columns), *outcomes.values()]).unique(),
+    }
 
 
 def _restate_months(lake: Lake, months: list[int]) -> None:
     ledger = BRONZE_ARCHIVE_MONTHS
     for month in months:
-        where = f"source = '{ARCHIVE}' AND partition = {month}"
         mine = ledger.on_days([date(month // 100, month % 100, 1)])
-        lines, kept, refused = (lake.table(layout).read(where, ["offset"]).height for layout in _COUNTED.values())
+        places = _counted(lake, f"source = '{ARCHIVE}' AND partition = {month}")
+        kept, refused, lines = (places[name].height for name in (*_COUNTED, "messages"))
         counts = {"lines": lines, "accepted": kept, "quarantined": refused, "duplicates": lines - kept - refused}
         row = lake.table(ledger).read(mine).with_columns(**{name: pl.lit(count) for name, count in counts.items()})
         lake.table(ledger).replace(row, mine, {})

@@ -80,7 +80,7 @@ def _restore(lake: Lake, reader: KafkaReader, ledger: pl.DataFrame, days: list[d
     known = bronze.read(BRONZE_EVENTS.on_days(days), PLACE)
     forgotten, schemas = forgotten_users(lake), schemas_of(bronze)
     for chunk in reader.read(start, end, READ_ROWS):
-        parsed = without_forgotten(parse_events(chunk.messages, schemas), forgotten)
+        parsed = without_forgotten(parse_events(chunk.messages, schemas), forgotten, schemas)
         rows = rows_again(parsed, ledger).filter(pl.col("event_date").is_in(days)).join(known, on=PLACE, how="anti")
         lake.table(BRONZE_EVENTS).append(rows.select(BRONZE_EVENTS.schema.names()), {})
         restored += rows.height

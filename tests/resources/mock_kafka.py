@@ -23,9 +23,15 @@ class MockKafka:
 
     def publish(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
         """Append the values to one partition, in order."""
+        self.publish_keyed(topic, ((b"1", value) for value in values), partition)
+
+    def publish_keyed(
+        self, topic: str, messages: Iterable[tuple[bytes | None, bytes | None]], partition: int = 0
+    ) -> None:
+        """Append messages, each a key and a value, to one partition, in order."""
         producer = Producer(self.connection.options())
-        for value in values:
-            producer.produce(topic, value, b"1", partition)
+        for key, value in messages:
+            producer.produce(topic, value, key, partition)
         assert producer.flush(20) == 0
 
 
