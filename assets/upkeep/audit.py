@@ -84,6 +84,8 @@ def _is_restated(tables: Mapping[str, LakeTable], last: int, finding: Mapping[st
     bronze, silver, quarantine = (tables[name] for name in ("bronze_events", "silver_events", "silver_quarantine"))
     place = f"batch = {finding['batch']} AND partition = {finding['partition']}"
     days = bronze.read(place, ["event_date"])["event_date"].unique().to_list()
+    if not days:
+        return False
     judged, order = judge_days(bronze, days, last), ["batch", "partition", "offset"]
     due = judged.filter(outcome="accepted").select(SILVER_EVENTS.schema.names()).sort(order)
     refused = judged.filter(outcome="quarantined", batch=finding["batch"], partition=finding["partition"])

@@ -65,7 +65,20 @@ UNION ALL
 SELECT 'unaccounted',
        format('{} partition {}, batch {}: {} messages, but {} accepted + {} quarantined + {} duplicates', source,
               "partition", batch, messages, accepted, quarantined, duplicates), NULL, NULL
-FROM ledger WHERE messages <> accepted + quarantined + duplicates OR markers < 0
+FROM ledger WHERE messages <> accepted + quarantined + duplicates
+
+UNION ALL
+SELECT 'negative',
+       format('{} partition {}, batch {}: {} messages, {} accepted, {} quarantined, {} duplicates, {} markers, {} lost: '
+              'no count can be below zero', source, "partition", batch, messages, accepted, quarantined, duplicates,
+              markers, coalesce(lost, 0)), NULL, NULL
+FROM ledger WHERE least(messages, accepted, quarantined, duplicates, markers, lost) < 0
+
+UNION ALL
+SELECT 'negative',
+       format('{}: {} lines, {} accepted, {} quarantined, {} duplicates: no count can be below zero', file, lines,
+              accepted, quarantined, duplicates), NULL, NULL
+FROM months WHERE least(lines, accepted, quarantined, duplicates) < 0
 
 UNION ALL
 SELECT 'bronze',

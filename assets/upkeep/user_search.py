@@ -69,7 +69,7 @@ def search(lake: Lake, user_id: int) -> Found:
             held = _days_held(lake.table(layout), user_id)
             rows[name] += len(held)
             days |= set(held) if "event_date" in layout.partition_by else set()
-    return Found(messages, refused, events, +rows, frozenset(days - {None}), undecided)
+    return Found(messages, refused, events, dict(+rows), frozenset(days - {None}), undecided)
 
 
 def _days_held(table: LakeTable, user_id: int) -> list[date | None]:
