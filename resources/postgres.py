@@ -64,6 +64,14 @@ class PostgresTables:
             cursor.execute(f"SELECT {_listed(columns)} FROM {self._named(name)}")  # noqa: S608
             return cursor.fetchall()
 
+    def count(self, name: str, column: str, value: int) -> int:
+        """How many rows have this number in the column; 0 if there is no such table or column."""
+        if column not in self._columns(name):
+            return 0
+        with self._connection.cursor() as cursor:
+            cursor.execute(f'SELECT count(*) FROM {self._named(name)} WHERE "{column}" = %s', [value])  # noqa: S608
+            return int(cursor.fetchone()[0])
+
     def clear(self, name: str) -> None:
         """Delete every row."""
         self._do(f"DELETE FROM {self._named(name)}")  # noqa: S608

@@ -28,6 +28,9 @@ _RECENT = {
 
 SERVED = tuple(table for table in TABLES.values() if table.is_served)
 
+OF_USERS = tuple(table for table in SERVED if "user_id" in table.schema)
+"""Those with rows of single users."""
+
 SERVING = dg.AssetSpec(
     ["serving", "duckdb"],
     deps=[key_of(layout) for layout in SERVED],
@@ -77,6 +80,18 @@ def _open_as_a_reader(path: Path, names: Iterable[str]) -> None:
         raise LakeError(
             f"{path} was published and can't be opened: {error}. Remove it; the next run writes it"
         ) from error
+
+
+def rows_about(path: Path, user_id: int) -> dict[str, int]:
+    """How many rows each table of the file has about a user. Raises LakeError if the file can't be read."""
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            held = {name for (name,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+            names = [layout.sql_name for layout in OF_USERS if layout.sql_name in held]
+            count = "SELECT count(*) FROM {} WHERE user_id = ?"
+            return {name: connection.execute(count.format(name), [user_id]).fetchall()[0][0] for name in names}
+    except duckdb.Error as error:
+        raise LakeError(f"{path} can't be searched: {error}. Remove it; the next run writes it") from error
 
 
 def served_tables(lake: Lake) -> Mapping[str, LakeTable]:

@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.serving.duckdb_file import SERVED, served_tables
+from assets.serving.duckdb_file import OF_USERS, SERVED, served_tables
 from assets.serving.table_diff import TableVersion, changes_since, version_of
 from assets.stream.replicas import ReplicaError
 from assets.tables.asset_specs import OWNERS, key_of
@@ -64,6 +64,14 @@ class PostgresReplica:
                 }
         except (PostgresError, LakeError) as error:
             raise ReplicaError(f"PostgreSQL is behind gold: {error}") from error
+
+    def rows_about(self, user_id: int) -> dict[str, int]:
+        """How many rows each table has about a user. Raises ReplicaError."""
+        try:
+            with postgres_tables(self.url, SCHEMA) as database:
+                return {layout.sql_name: database.count(layout.sql_name, "user_id", user_id) for layout in OF_USERS}
+        except PostgresError as error:
+            raise ReplicaError(f"PostgreSQL can't be searched: {error}") from error
 
     def renew(self, lake: Lake, now: datetime) -> None:
         """Nothing to do: a home says nowhere that it writes to this database."""

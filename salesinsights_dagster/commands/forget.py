@@ -1,27 +1,29 @@
 """`salesinsights forget`: everything about one user leaves the lake.
 
-Add here: options and output. Not here: what is removed (`assets.upkeep.forget_user`).
+Add here: options, and the order of things. Not here: what is removed (`assets.upkeep.forget_user`), or what is answered
+(`forget_report`).
 """
 
 import json
 
 import click
 
+from salesinsights_dagster.commands.errors import Failure
+from salesinsights_dagster.commands.forget_report import Answer, copies_of, kept, searched, updated
 from salesinsights_dagster.settings import load_settings
 
 
 @click.command()
-@click.argument("user_id", type=int)
+@click.argument("user_id", type=click.IntRange(-(2**63), 2**63 - 1))
 @click.option("--yes", is_flag=True, help="Do not ask. What is forgotten can't be restored.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def forget(user_id: int, yes: bool, as_json: bool) -> None:
-    """Remove every row about USER_ID from bronze, silver, quarantine and gold, and from every older version on disk.
+    """Remove every row about USER_ID from every table, from every older version on disk, and from the copies of gold.
 
     Stop Dagster first. From now on, older events of the user are dropped wherever they come from; newer ones count.
-    serving.duckdb is written again; a replica in PostgreSQL or Kafka follows when Dagster runs again.
-    Not removed: messages in the topic of events, until its retention ends, and lines of files in the archive folder.
+    serving.duckdb and PostgreSQL are updated. Then everything is searched again; exit code 2 if something is left.
+    The answer says what was found where, and what is kept (messages in Kafka, files, backups) and how to remove that.
     """
-    from assets.serving.duckdb_file import publish_serving
     from assets.upkeep.forget_user import forget as forget_user
     from resources.lake import Lake
     from salesinsights_dagster.topic import utc_now
@@ -29,9 +31,16 @@ def forget(user_id: int, yes: bool, as_json: bool) -> None:
     settings = load_settings()
     if not yes:
         click.confirm(f"Remove everything about user {user_id} from {settings.lake}?", abort=True, err=True)
-    lake = Lake(settings.lake)
-    done = forget_user(lake, user_id, utc_now(), settings.window_seconds)
-    if settings.serving_file.exists():
-        publish_serving(lake, settings.serving_file)
-    facts = {"rows": done.rows, "days": [day.isoformat() for day in done.days]}
-    click.echo(json.dumps(facts) if as_json else f"{done.rows:,} rows of {len(done.days)} days are gone")
+    lake, now = Lake(settings.lake), utc_now()
+    copies = copies_of(lake, settings, now)
+    held = searched(copies, user_id)
+    done = forget_user(lake, user_id, now, settings.window_seconds)
+    updated(copies)
+    left = {**({"the lake": done.left} if done.left else {}), **searched(copies, user_id)}
+    days = [day.isoformat() for day in done.days]
+    remaining = list(kept(settings, done, user_id, now))
+    answer = Answer(done.rows, days, done.found, held, remaining, done.undecided, left)
+    for line in [json.dumps(answer.facts())] if as_json else answer.lines():
+        click.echo(line)
+    if left:
+        raise Failure(f"rows about user {user_id} are left: {json.dumps(left)}. Stop what writes, and run this again")

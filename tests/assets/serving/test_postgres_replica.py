@@ -3,18 +3,26 @@
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg2
 import pytest
+from click.testing import CliRunner
 from psycopg2.extensions import make_dsn
 
+from assets.customers.customer_value import refresh_customer_value
 from assets.serving.duckdb_file import served_tables
 from assets.serving.postgres_replica import PostgresReplica
 from assets.stream.replicas import ReplicaError
+from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES
 from resources.lake import Lake
+from salesinsights_dagster.commands.forget import forget
 from tests.assets.gold.gold_states import GoldStates
 from tests.assets.serving.postgres_copies import ask, assert_equal, copy, server
+from tests.conftest import event
+from tests.lakes import run
+from tests.resources.mock_kafka import MockKafka
 
 __all__ = ["copy", "server"]
 
@@ -152,3 +160,23 @@ def test_the_encoding_of_a_users_environment_changes_nothing(
     monkeypatch.delenv("PGCLIENTENCODING")
 
     assert_equal(copy.url, lake)
+
+
+def test_a_forgotten_user_leaves_the_copy_and_the_command_looks(
+    copy: PostgresReplica, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path
+) -> None:
+    users = (463240011, 463240012)
+    mock_kafka.publish(topic, [event(user_id=user) for user in users])
+    run(lake, stream)
+    refresh_customer_value(lake)
+    copy.catch_up(lake, NOW)
+    assert copy.rows_about(users[0]) == {"customer_days": 1, "customer_value": 1}
+
+    env = {"SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_POSTGRES": copy.url}
+    said = CliRunner(env=env).invoke(forget, [str(users[0]), "--yes"])
+
+    assert said.exit_code == 0, said.output
+    assert "  PostgreSQL: customer_days 1 rows, customer_value 1 rows" in said.output
+    assert copy.rows_about(users[0]) == {"customer_days": 0, "customer_value": 0}
+    assert copy.rows_about(users[1]) == {"customer_days": 1, "customer_value": 1}
+    assert not copy.is_behind(lake)
