@@ -6,14 +6,16 @@ Add here: what holds for all tables of a lake. Not here: work on one table (`lak
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from resources.lake_table import (
+    ADDED_AT,
     PROPERTIES,
     LakeError,
     LakeTable,
@@ -31,10 +33,16 @@ class Tables(Protocol):
 
 
 class Lake:
-    """All tables under one root, a folder or an object-store URI."""
+    """All tables under one root, a folder or an object-store URI. `now` dates the columns that are added to a table."""
 
-    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        storage_options: Mapping[str, str] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.root = root
+        self._now = now
         remote = Path(tempfile.gettempdir()) / f"salesinsights-{hashlib.sha256(root.encode()).hexdigest()[:16]}"
         self.scratch = Path(root) / "_scratch" if self.is_local else remote
         """A local folder for files that can be made again; not part of the lake's content."""
@@ -74,6 +82,7 @@ class Lake:
     def _evolve(self, layout: TableLayout, delta: DeltaTable) -> None:
         """Add the columns and properties that are new in the layout; existing rows have null in a new column.
 
+        A column's own metadata says when it was added, in the same commit.
         Raises LakeError, and changes nothing, if a column of the table is unknown to the layout or has another type.
         """
         held, wanted = ({column.name: column for column in schema.fields} for schema in (delta.schema(), layout.delta))
@@ -85,7 +94,12 @@ class Lake:
                     f"{layout.name}.{name} is {column.type} in the lake and {wanted[name].type} in this release: "
                     "a column can't change its type; give the new column another name"
                 )
-        added = [column for name, column in wanted.items() if name not in held]
+        mark = {ADDED_AT: self._now().isoformat()}
+        added = [
+            Field(name, column.type, nullable=column.nullable, metadata=mark)
+            for name, column in wanted.items()
+            if name not in held
+        ]
         if added:
             delta.alter.add_columns(added)
         properties = {**PROPERTIES, **layout.properties}

@@ -12,7 +12,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -53,6 +54,9 @@ STREAMED_BYTES = 128 * 2**20
 """A frame of `LakeTable.stream` is full with so many bytes, however few rows they are."""
 
 _LOG_KEPT = "delta.logRetentionDuration"
+
+ADDED_AT = "salesinsights.addedAt"
+"""In the metadata of a column that a table got later: when, as ISO 8601 in UTC."""
 
 
 Rows = pl.DataFrame | Iterator[pl.DataFrame]
@@ -191,10 +195,10 @@ class LakeTable:
         """
         names = list(columns or self.layout.schema)
         if self.layout.superseding is None or self.superseded_from is None:
-            return self._framed(self._delta.scan(columns=names, predicate=where), names)
+            return self._framed(self._scan(names, where), names)
         day = self.layout.partition_by[0]
         more = [name for name in (*self.layout.superseding.columns, day) if name not in names]
-        rows = self._framed(self._delta.scan(columns=[*names, *more], predicate=where), [*names, *more])
+        rows = self._framed(self._scan([*names, *more], where), [*names, *more])
         settled = pl.col(day) < self.superseded_from
         counting = self.layout.superseding.alive(rows.filter(~settled))
         return pl.concat([rows.filter(settled), counting]).select(names)
@@ -205,8 +209,25 @@ class LakeTable:
         number = self.progress(SUPERSEDED_FROM)
         return date.fromordinal(number) if number else None
 
+    @property
+    def added_columns(self) -> dict[str, datetime]:
+        """The columns that the table got later, and when (UTC): files from before lack them, and are read as null."""
+        marked = {column.name: column.metadata.get(ADDED_AT) for column in self._delta.schema().fields}
+        return {name: datetime.fromisoformat(str(added)) for name, added in marked.items() if added}
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The layout's columns that this version has: one from before a release lacks what the release added."""
+        return [column.name for column in self._delta.schema().fields if column.name in self.layout.schema]
+
+    def _scan(self, names: Sequence[str], where: str | None) -> Any:
+        held = [name for name in names if name in self.columns]
+        return self._delta.scan(columns=held or self.columns[:1], predicate=where)
+
     def _framed(self, rows: Any, names: Sequence[str]) -> pl.DataFrame:
-        return pl.DataFrame(rows).cast(pl.Schema({name: self.layout.schema[name] for name in names})).select(names)
+        frame, kinds = pl.DataFrame(rows), pl.Schema({name: self.layout.schema[name] for name in names})
+        lacking = [pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame.columns]
+        return frame.with_columns(lacking).select(names).cast(kinds)
 
     def stream(
         self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
@@ -217,7 +238,7 @@ class LakeTable:
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []
-        scanned = itertools.chain.from_iterable(map(_parts, self._delta.scan(columns=names, predicate=where)))
+        scanned = itertools.chain.from_iterable(map(_parts, self._scan(names, where)))
         for batch in itertools.chain(scanned, [None]):
             held += [batch] if batch is not None else []
             if held and (batch is None or _is_full(held, rows_at_once)):

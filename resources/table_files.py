@@ -1,16 +1,22 @@
 """Reads a table's data files directly: cheaper than a query if few rows of many are wanted.
 
 A data file of a Delta table never changes, so Polars can read it from the local disk: of an unwanted row it decodes one
-column. In an object store, a predicate asks for the same rows.
+column. In an object store, a predicate asks for the same rows. A file from before its table had a column lacks it: what
+is read has the columns of the table's layout, null where the file lacks one.
 Add here: a way to read that goes by files. Not here: which rows are wanted (`assets`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
+from urllib.parse import unquote
 
 import polars as pl
 
 from resources.lake_table import LakeError, LakeTable, is_local
+
+_UNCOUNTED = (pl.Binary, pl.List)
+"""Of these, Delta Lake keeps no statistics. No table has got such a column before added columns were marked."""
 
 
 def rows_of(
@@ -40,6 +46,42 @@ def rows_that_differ(before: LakeTable, after: LakeTable) -> tuple[pl.DataFrame,
         where = _where_they_differ(before, after)
         return before.read(where), after.read(where)
     return _rows_in(before, old - new), _rows_in(after, new - old)
+
+
+def files_by_lacking(table: LakeTable) -> dict[tuple[str, ...], list[str]]:
+    """The data files of a table on a local disk, by the columns of the layout that they lack; most lack none.
+
+    A file has each column whose nulls the table's log counts in it. Only a file for which that is not known is opened:
+    one from before a column was added, or of a table with more columns than the log counts. Raises LakeError if a file
+    can't be read.
+    """
+    groups = dict[tuple[str, ...], list[str]]()
+    files = table.files()
+    if files.is_empty():
+        return groups
+    counts = [f"null_count.{name}" for name in _counted(table)]
+    is_proven = pl.all_horizontal(pl.col(counts).is_not_null()) if set(counts) <= set(files.columns) else pl.lit(False)
+    folder = table.folder
+    for path, proven in files.select("path", is_proven).iter_rows():
+        place = f"{folder}/{unquote(path)}"
+        groups.setdefault(() if proven else _lacking(table, place), []).append(place)
+    return groups
+
+
+def _counted(table: LakeTable) -> list[str]:
+    """The columns that a file may lack: added ones, and those whose nulls the log counts in each file that has them."""
+    first = set(table.columns) - set(table.added_columns)
+    return [
+        name
+        for name, kind in table.layout.schema.items()
+        if name not in table.layout.partition_by and not (name in first and isinstance(kind, _UNCOUNTED))
+    ]
+
+
+def _lacking(table: LakeTable, place: str) -> tuple[str, ...]:
+    with _reading(table):
+        held = pl.read_parquet_schema(place)
+    return tuple(name for name in table.layout.schema if name not in held and name not in table.layout.partition_by)
 
 
 def _rows_in(table: LakeTable, files: set[str]) -> pl.DataFrame:
@@ -87,8 +129,14 @@ def _scan(table: LakeTable, files: Sequence[str]) -> pl.LazyFrame:
 
 
 def _collected(table: LakeTable, rows: pl.LazyFrame) -> pl.DataFrame:
-    try:
+    with _reading(table):
         return rows.collect()
+
+
+@contextmanager
+def _reading(table: LakeTable) -> Iterator[None]:
+    try:
+        yield
     # Polars panics on a file without content, and its panic is not an Exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise LakeError(f"a file of {table.layout.name} can't be read: {error}. Try salesinsights repair") from error

@@ -3,16 +3,18 @@
 Add here: what an analyst's session sees. Not here: DuckDB's locks (`resources.duckdb_engine`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
+import polars as pl
 
 from assets.tables import TABLES
 from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session
 from resources.lake import Lake
 from resources.lake_table import LakeTable, TableLayout
+from resources.table_files import files_by_lacking
 
 _SQL_TYPES = {
     "Int32": "INTEGER",
@@ -60,8 +62,12 @@ def sql_session(
 
 
 def _view(name: str, table: LakeTable) -> str:
-    files = table.file_uris()
-    body = _files_body(table.layout, files) if files else _empty_body(table.layout)
+    """The view shows the table's declared columns: DuckDB would take those of the first file, and fail at any other.
+
+    Its option `union_by_name` opens every file at each query; its `schema` allows no partitions.
+    """
+    groups = files_by_lacking(table)
+    body = _files_body(table.layout, groups) if groups else _empty_body(table.layout)
     superseding, since = table.layout.superseding, table.superseded_from if table.layout.superseding else None
     if superseding is not None and since is not None:
         day = table.layout.partition_by[0]
@@ -70,8 +76,15 @@ def _view(name: str, table: LakeTable) -> str:
     return f"CREATE VIEW {name} AS {body}"
 
 
-def _files_body(layout: TableLayout, files: list[str]) -> str:
-    columns = ", ".join(f'"{column}"' for column in layout.schema)
+def _files_body(layout: TableLayout, groups: Mapping[tuple[str, ...], Sequence[str]]) -> str:
+    alike = [_alike_body(layout, lacking, files) for lacking, files in groups.items()]
+    return alike[0] if len(alike) == 1 else f"SELECT * FROM ({' UNION ALL '.join(alike)})"  # noqa: S608
+
+
+def _alike_body(layout: TableLayout, lacking: Collection[str], files: Sequence[str]) -> str:
+    columns = ", ".join(
+        _null(column, kind) if column in lacking else f'"{column}"' for column, kind in layout.schema.items()
+    )
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
     days = ", ".join(f"{column}: DATE" for column in layout.partition_by)
     hive = f", hive_partitioning = true, hive_types = {{{days}}}" if days else ""
@@ -79,8 +92,12 @@ def _files_body(layout: TableLayout, files: list[str]) -> str:
 
 
 def _empty_body(layout: TableLayout) -> str:
-    columns = ", ".join(f'NULL::{_sql_type(str(kind))} AS "{column}"' for column, kind in layout.schema.items())
+    columns = ", ".join(_null(column, kind) for column, kind in layout.schema.items())
     return f"SELECT {columns} WHERE false"
+
+
+def _null(column: str, kind: pl.DataType) -> str:
+    return f'NULL::{_sql_type(str(kind))} AS "{column}"'
 
 
 def _sql_type(kind: str) -> str:

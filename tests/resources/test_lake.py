@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 
@@ -138,6 +138,18 @@ def test_a_new_column_is_null_in_the_rows_of_before(lake: Lake) -> None:
 
     assert sorted(table.read(columns=["number", "note"]).rows()) == [(1, None), (2, "new")]
     assert newer.table(wider).version == Lake(lake.root).table(wider).version
+
+
+def test_a_column_that_is_added_later_is_dated(lake: Lake) -> None:
+    lake.table(LAYOUT).append(things(1), {})
+    assert lake.table(LAYOUT).added_columns == {}
+    moment = datetime(2026, 11, 27, 12, 30, 0, 5, UTC)
+
+    newer, wider = Lake(lake.root, now=lambda: moment), with_columns(note=pl.String())
+    newer.table(wider).replace(things(2).with_columns(note=pl.lit("new")), None, {})
+    newer.table(wider).purge()
+
+    assert Lake(lake.root).table(wider).added_columns == {"note": moment}
 
 
 def test_a_changed_property_reaches_a_table_that_is_there(lake: Lake) -> None:
