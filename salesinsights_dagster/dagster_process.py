@@ -83,10 +83,11 @@ class DagsterProcess:
             )
         return cls(process, f"http://127.0.0.1:{port}", log, first_day)
 
-    def await_ready(self, wait_seconds: float = 90) -> None:
+    def await_ready(self, wait_seconds: float = 300) -> None:
         """Return once the web server answers, to its own name only, and the code location is loaded.
 
-        Raises DagsterStartError if Dagster ends, stays silent, answers everybody or can't load the location.
+        A process that ends is seen at once; the limit is for one that hangs: where much else runs, a start that takes
+        20 seconds took more than 90. Raises DagsterStartError if Dagster ends, stays silent, answers everybody or can't load the location.
         """
         deadline = time.monotonic() + wait_seconds
         while not self._answers():
