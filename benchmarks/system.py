@@ -113,9 +113,14 @@ def selling(system: System, rate: int) -> Iterator[None]:
 def prove_live(system: System) -> None:
     """Raises RuntimeError if the audit finds something, or Kafka holds messages that no batch has read."""
     audit = run_measured([COMMAND, "audit", "--json"], system.env).json()
+    left = unread(system)
+    if left or not audit["passed"]:
+        raise RuntimeError(f"{left} messages were not read; the audit found {audit['findings'] or 'nothing'}")
+
+
+def unread(system: System) -> int:
+    """How many offsets of the topic no batch has read."""
     reader = KafkaReader(system.connection, system.settings.topic)
     state = reader.state()
     read = next_offsets(Lake(system.settings.lake).table(BRONZE_EVENTS), reader.topic, state)
-    unread = sum(state.end[partition] - at for partition, at in read.items())
-    if unread or not audit["passed"]:
-        raise RuntimeError(f"{unread} messages were not read; the audit found {audit['findings'] or 'nothing'}")
+    return sum(state.end[partition] - at for partition, at in read.items())
