@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from resources.lake_table import (
     ADDED_AT,
     PROPERTIES,
+    ConcurrentCommitError,
     LakeError,
     LakeTable,
     TableLayout,
@@ -75,7 +76,8 @@ class Lake:
                 "Check that folder, or set SALESINSIGHTS_LAKE"
             ) from error
         if version is None and layout.name not in self._known:
-            self._evolve(layout, delta)
+            # The processes of a new release start together, and each brings the table to its layout.
+            again_on_conflict(lambda: self._evolve(layout, delta), delta.update_incremental)
             self._known.add(layout.name)
         return LakeTable(layout, delta)
 
@@ -83,7 +85,8 @@ class Lake:
         """Add the columns and properties that are new in the layout; existing rows have null in a new column.
 
         A column's own metadata says when it was added, in the same commit.
-        Raises LakeError, and changes nothing, if a column of the table is unknown to the layout or has another type.
+        Raises LakeError, and changes nothing, if a column of the table is unknown to the layout or has another type;
+        ConcurrentCommitError if another commit came first.
         """
         held, wanted = ({column.name: column for column in schema.fields} for schema in (delta.schema(), layout.delta))
         for name, column in held.items():
@@ -100,11 +103,14 @@ class Lake:
             for name, column in wanted.items()
             if name not in held
         ]
-        if added:
-            delta.alter.add_columns(added)
         properties = {**PROPERTIES, **layout.properties}
-        if properties.items() - delta.metadata().configuration.items():
-            delta.alter.set_table_properties(properties)
+        try:
+            if added:
+                delta.alter.add_columns(added)
+            if properties.items() - delta.metadata().configuration.items():
+                delta.alter.set_table_properties(properties)
+        except CommitFailedError as error:
+            raise ConcurrentCommitError(f"{layout.name} can't be updated to this release: {error}") from error
 
     def _create(self, layout: TableLayout) -> LakeTable:
         if self.is_local:

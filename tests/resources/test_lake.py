@@ -7,11 +7,13 @@ import duckdb
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from deltalake.table import TableAlterer
 from polars.testing import assert_frame_equal
 
 from resources import lake_table
 from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeError, TableLayout, again_on_conflict
+from tests.faults.interleaving import once_before
 from tests.resources.lake_rows import FIRST, LAYOUT, SECOND, things
 
 
@@ -138,6 +140,14 @@ def test_a_new_column_is_null_in_the_rows_of_before(lake: Lake) -> None:
 
     assert sorted(table.read(columns=["number", "note"]).rows()) == [(1, None), (2, "new")]
     assert newer.table(wider).version == Lake(lake.root).table(wider).version
+
+
+def test_two_processes_of_a_new_release_may_look_first(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.table(LAYOUT).append(things(1), {})
+    wider = replace(with_columns(note=pl.String()), properties={"delta.appendOnly": "false"})
+    once_before(monkeypatch, TableAlterer, "add_columns", lambda: Lake(lake.root).table(wider))
+
+    assert Lake(lake.root).table(wider).read(columns=["number", "note"]).rows() == [(1, None)]
 
 
 def test_a_column_that_is_added_later_is_dated(lake: Lake) -> None:
