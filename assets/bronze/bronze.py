@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
+from assets.events.contract import AddedFields
 from assets.events.message_parser import parse_events
 from assets.progress.batches import BATCH, batch_of
 from assets.tables import BRONZE_EVENTS
@@ -212,8 +213,8 @@ def _append(tables: OpenTables, rows: pl.DataFrame, progress: Mapping[str, int])
     again_on_conflict(lambda: tables.table(BRONZE_EVENTS).append(rows, progress), look_again)
 
 
-def last_batch(bronze: LakeTable, topic: str) -> Batch:
-    """The newest batch, read back from bronze, for a run that follows a killed one."""
+def last_batch(bronze: LakeTable, topic: str, added: AddedFields) -> Batch:
+    """The newest batch, read back from bronze, for a run that follows a killed one. `added` as for `parse_events`."""
     number = batch_of(bronze)
     rows = bronze.read(f"batch = {number}").sort("partition", "offset")
     source = rows["source"][0] if rows.height else topic
@@ -223,7 +224,7 @@ def last_batch(bronze: LakeTable, topic: str) -> Batch:
         source,
         {partition: bronze.progress(_first(source, partition)) or 0 for partition in partitions},
         {partition: bronze.progress(_next(source, partition)) or 0 for partition in partitions},
-        parse_events(rows, schemas_of(bronze)),
+        parse_events(rows, schemas_of(bronze), added),
         _EPOCH + timedelta(microseconds=bronze.progress(INGESTED_AT) or 0),
         is_loss=bronze.progress(LOSS) == number,
     )

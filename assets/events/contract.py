@@ -4,6 +4,7 @@ Add here: a field or a reason code. All other code imports the contract from her
 Not here: how the text of a message becomes these columns (`message_parser`).
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -29,6 +30,11 @@ EVENT = pl.Schema(
 EXTRA = pl.Schema({"event_id": pl.String()})
 """More fields, all optional: texts or integers. A field added here is parsed from then on. Silver gets a column for it,
 null in older rows."""
+
+AddedFields = Mapping[str, datetime]
+"""Fields of EXTRA that were added while a lake was in use, and when. What came before is not refused for them."""
+
+NONE_ADDED: AddedFields = {}
 
 FIELDS = (*EVENT, *EXTRA)
 OPTIONAL = ("category_id", "category_code", "brand", "user_session", *EXTRA)

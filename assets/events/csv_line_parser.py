@@ -21,8 +21,10 @@ from assets.events.contract import (
     FIELDS,
     INTEGERS,
     LONGEST_TEXT,
+    NONE_ADDED,
     OPTIONAL,
     TEXTS,
+    AddedFields,
 )
 from assets.events.json_tokens import Tokens, tokens_of
 from assets.events.message_parser import TOKENS, decode, judge_tokens
@@ -45,29 +47,31 @@ _NOTHING = r"[^\s\S]"
 _PLAIN_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC,"
 
 
-def parse_lines(lines: pl.DataFrame) -> pl.DataFrame:
+def parse_lines(lines: pl.DataFrame, added: AddedFields = NONE_ADDED) -> pl.DataFrame:
     """Read every line; returns the shape of `parse_events`.
 
     `lines` has at least `key` (the header of the line's file, binary), `value` (the line) and `ingested_at`. A line has
-    no Kafka timestamp, so `ingested_at` takes its place: an event from the future is refused.
+    no Kafka timestamp, so `ingested_at` takes its place: an event from the future is refused. `added` names the fields
+    that some lines are older than.
     Lines that look good are read column by column. The others, and so all refused ones, are first cut into tokens.
     """
     if lines.is_empty():
-        return _judged(lines)
+        return _judged(lines, added)
     indexed = lines.with_row_index("_line")
     parts = [(_names(part["key"][0]), part) for part in indexed.partition_by("key")]
     read = pl.concat([_good_lines(part, names) for names, part in parts])
     if len(parts) == 1 and read.height == lines.height:
         return read.drop("_line")
-    others = _judged(indexed.join(read, on="_line", how="anti"))
+    others = _judged(indexed.join(read, on="_line", how="anti"), added)
     return pl.concat([read, others]).sort("_line").drop("_line")
 
 
-def _judged(lines: pl.DataFrame) -> pl.DataFrame:
+def _judged(lines: pl.DataFrame, added: AddedFields) -> pl.DataFrame:
     """Any lines, by the rules for messages."""
     indexed = lines.with_row_index("_row")
     tokens = [_tokens(part, _names(header)) for (header,), part in indexed.partition_by("key", as_dict=True).items()]
-    judged = judge_tokens(lines.with_columns(kafka_timestamp="ingested_at"), pl.concat([TOKENS.to_frame(), *tokens]))
+    dated = lines.with_columns(kafka_timestamp="ingested_at")
+    judged = judge_tokens(dated, pl.concat([TOKENS.to_frame(), *tokens]), added)
     return judged.with_columns(lines["kafka_timestamp"])
 
 

@@ -24,10 +24,12 @@ from assets.events.contract import (
     INTEGERS,
     LONGEST_TEXT,
     MONEY,
+    NONE_ADDED,
     OPTIONAL,
     REASONS,
     TEXTS,
     UTC_MICROSECONDS,
+    AddedFields,
 )
 from assets.events.json_tokens import tokens_of, unescape
 
@@ -66,17 +68,20 @@ _THREE_DECIMALS = r"\.[0-9]{3}"
 _ELEVEN_DIGITS = r"[1-9][0-9]{10}"
 
 
-def parse_events(messages: pl.DataFrame, schemas: Schemas = NO_SCHEMAS) -> pl.DataFrame:
+def parse_events(
+    messages: pl.DataFrame, schemas: Schemas = NO_SCHEMAS, added: AddedFields = NONE_ADDED
+) -> pl.DataFrame:
     """Read every value of `messages` by the event contract, those in Avro by `schemas`.
 
-    `messages` has at least `value` (binary) and `kafka_timestamp` (UTC). Returns the same rows in the same order, with
+    `messages` has at least `value` (binary) and `kafka_timestamp` (UTC). For rows of bronze, which have `ingested_at`,
+    `added` names the fields that some of them are older than. Returns the same rows in the same order, with
     their columns, the fields of the contract, and `reason` and `detail`, both null where the event is accepted. The
     fields of a refused row are unspecified.
     """
     values = messages.with_row_index("_row").select("_row", "value")
     encoded = is_avro(values["value"], schemas)
     tokens = _tokens(values.filter(~encoded)) if encoded.any() else _tokens(values)
-    return judge_tokens(messages, pl.concat([tokens, _avro_tokens(values.filter(encoded), schemas)]))
+    return judge_tokens(messages, pl.concat([tokens, _avro_tokens(values.filter(encoded), schemas)]), added)
 
 
 def _avro_tokens(values: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
@@ -91,10 +96,11 @@ def _avro_tokens(values: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
     return pl.concat([_tokens(decoded.filter(good).select("_row", "value")), refused])
 
 
-def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
+def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame, added: AddedFields = NONE_ADDED) -> pl.DataFrame:
     """The result of `parse_events`, from the tokens (TOKENS) of every message; `_row` is the place in `messages`."""
     indexed = messages.with_row_index("_row")
     typed = indexed.join(tokens, on="_row", how="left", maintain_order="left").pipe(_typed)
+    typed = typed.with_columns(_unless_faulty(added))
     problems = [*_structure_problems(), *_field_problems()]
     judged = typed.with_columns(reason=pl.coalesce(pl.when(found).then(pl.lit(code)) for code, _, found in problems))
     details = pl.coalesce(pl.when(found).then(detail) for _, detail, found in problems)
@@ -270,6 +276,15 @@ def _field_problems() -> Iterable[_Problem]:
     yield from (problem for field in INTEGERS for problem in _integer_problems(field))
     yield from _price_problems()
     yield from (problem for field in TEXTS for problem in _text_problems(field))
+
+
+def _unless_faulty(added: AddedFields) -> Iterable[pl.Expr]:
+    """The added fields, null where they break a rule that is younger than the message."""
+    for field, at in added.items():
+        problems = _integer_problems(field) if field in INTEGERS else _text_problems(field)
+        breaks = pl.any_horizontal(found.fill_null(value=False) for _, _, found in problems)
+        known = pl.when(~breaks | (pl.col("ingested_at") > at))
+        yield from (known.then(name).alias(name) for name in (field, f"_{field}"))
 
 
 def _required(field: str) -> bool:

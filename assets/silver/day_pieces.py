@@ -16,6 +16,7 @@ import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
 from assets.events.avro_decoder import Schemas
+from assets.events.contract import NONE_ADDED, AddedFields
 from assets.events.csv_line_parser import parse_lines
 from assets.events.message_parser import parse_events
 from assets.silver.duplicates import judge_duplicates
@@ -137,38 +138,31 @@ def day_pieces(rows_at_once: int | None = None) -> Iterator[DayPieces]:
 
 
 @contextmanager
-def pieces_of(bronze: LakeTable, days: Sequence[date], last: int) -> Iterator[DayPieces]:
+def pieces_of(bronze: LakeTable, days: Sequence[date], last: int, added: AddedFields) -> Iterator[DayPieces]:
     """All rows of bronze of these days, up to batch `last`, judged from these rows alone.
 
     A line of the archive comes before every message, whenever it was loaded. So which of two duplicates is kept does
-    not depend on the order of loading.
+    not depend on the order of loading. `added` are silver's `added_fields`.
     """
     schemas = schemas_of(bronze)
     with day_pieces() as pieces:
         for rows in bronze.stream(f"{BRONZE_EVENTS.on_days(days)} AND batch <= {last}", READ_ROWS):
-            pieces.add(parse_bronze(rows, schemas))
+            pieces.add(parse_bronze(rows, schemas, added))
         pieces.judge_named()
         yield pieces
 
 
-def judge_days(bronze: LakeTable, days: Sequence[date], last: int) -> pl.DataFrame:
+def judge_days(bronze: LakeTable, days: Sequence[date], last: int, added: AddedFields = NONE_ADDED) -> pl.DataFrame:
     """All rows of bronze of these days as JUDGED, in one frame. For days that fit in memory."""
-    with pieces_of(bronze, days, last) as pieces:
+    with pieces_of(bronze, days, last, added) as pieces:
         return pl.concat([JUDGED.to_frame(), *pieces.judged(), *pieces.refused()], how="diagonal")
 
 
-def parse_bronze(rows: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
+def parse_bronze(rows: pl.DataFrame, schemas: Schemas, added: AddedFields = NONE_ADDED) -> pl.DataFrame:
     """Parse rows of bronze: lines of the archive first, then messages, each in their order.
 
-    `schemas` are the Avro schemas that bronze keeps.
+    `schemas` are the Avro schemas that bronze keeps, `added` silver's `added_fields`.
     """
     from_archive = pl.col("source") == ARCHIVE
-    return pl.concat([parse_lines(rows.filter(from_archive)), parse_events(rows.filter(~from_archive), schemas)])
-
-
-def silver_days(bronze: LakeTable, days: Sequence[date], last: int) -> pl.DataFrame:
-    """What silver should hold of these days, computed only from bronze up to batch `last`."""
-    names = SILVER_EVENTS.schema.names()
-    with pieces_of(bronze, days, last) as pieces:
-        frames = [piece.filter(outcome="accepted").select(names) for piece in pieces.judged()]
-    return pl.concat([SILVER_EVENTS.schema.to_frame(), *frames])
+    lines, messages = rows.filter(from_archive), rows.filter(~from_archive)
+    return pl.concat([parse_lines(lines, added), parse_events(messages, schemas, added)])

@@ -14,6 +14,7 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.bronze import Batch, last_batch
+from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.rebuild_marks import marked
 from assets.progress.source_fingerprints import rebuilt_again
@@ -63,8 +64,8 @@ class MessagesUnaccountedError(AssertionError):
 
 def unfinished_batch(tables: Tables, topic: str) -> Batch | None:
     """The last batch of bronze, read back, if silver does not cover it: a killed run left it."""
-    bronze, covered = tables.table(BRONZE_EVENTS), batch_of(tables.table(SILVER_EVENTS))
-    return last_batch(bronze, topic) if covered < batch_of(bronze) else None
+    bronze, silver = tables.table(BRONZE_EVENTS), tables.table(SILVER_EVENTS)
+    return last_batch(bronze, topic, added_fields(silver)) if batch_of(silver) < batch_of(bronze) else None
 
 
 def advance_silver(tables: OpenTables, batch: Batch) -> Outcome:
@@ -176,7 +177,7 @@ def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
 
     def rebuild() -> pl.DataFrame:
         silver = lake.table(SILVER_EVENTS)
-        with pieces_of(lake.table(BRONZE_EVENTS), days, batch_of(silver)) as pieces:
+        with pieces_of(lake.table(BRONZE_EVENTS), days, batch_of(silver), added_fields(silver)) as pieces:
             return put_in_silver(lake, pieces, days, silver)
 
     counts = again_on_conflict(rebuild)

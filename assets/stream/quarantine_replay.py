@@ -11,7 +11,9 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
+from assets.events.contract import AddedFields
 from assets.gold.gold import rebuild_gold
+from assets.progress.added_columns import added_fields
 from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
@@ -68,19 +70,21 @@ def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
 def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
     """Move the rows of bronze that pass now to the days of their events; return their places and days."""
     bronze = lake.table(BRONZE_EVENTS)
-    passed = _passing(bronze, refused).with_columns(home=pl.col("event_time").dt.date())
+    passed = _passing(bronze, refused, added_fields(lake.table(SILVER_EVENTS))).with_columns(
+        home=pl.col("event_time").dt.date()
+    )
     moved = passed.filter(pl.col("event_date") != pl.col("home"))
     if moved.height:
         _move(bronze, moved)
     return passed.select(*PLACE, event_date="home")
 
 
-def _passing(bronze: LakeTable, refused: pl.DataFrame) -> pl.DataFrame:
+def _passing(bronze: LakeTable, refused: pl.DataFrame, added: AddedFields) -> pl.DataFrame:
     """The refused rows of bronze that today's rules let pass, parsed."""
     span = near(refused)
     days = bronze.read(span, [*PLACE, "event_date"]).join(refused, on=PLACE, how="semi")["event_date"].unique()
     rows = bronze.read(f"{BRONZE_EVENTS.on_days(days)} AND ({span})").join(refused, on=PLACE, how="semi")
-    return parse_bronze(rows, schemas_of(bronze)).filter(pl.col("reason").is_null())
+    return parse_bronze(rows, schemas_of(bronze), added).filter(pl.col("reason").is_null())
 
 
 def _move(bronze: LakeTable, moved: pl.DataFrame) -> None:
@@ -94,8 +98,8 @@ def _move(bronze: LakeTable, moved: pl.DataFrame) -> None:
 
 def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
     """Remove the rows from quarantine that are in silver or duplicates; return the number of rows by outcome."""
-    covered = batch_of(lake.table(SILVER_EVENTS))
-    with pieces_of(lake.table(BRONZE_EVENTS), list(days), covered) as pieces:
+    silver = lake.table(SILVER_EVENTS)
+    with pieces_of(lake.table(BRONZE_EVENTS), list(days), batch_of(silver), added_fields(silver)) as pieces:
         fates = itertools.chain(pieces.judged(), pieces.refused())
         judged = pl.concat(
             [JUDGED.to_frame(), *(fate.join(good, on=PLACE, how="semi") for fate in fates)], how="diagonal"

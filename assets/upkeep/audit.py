@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from assets.progress.added_columns import added_fields, comparable
 from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import unfinished_days
 from assets.silver.day_pieces import judge_days
@@ -86,8 +87,9 @@ def _is_restated(tables: Mapping[str, LakeTable], last: int, finding: Mapping[st
     days = bronze.read(place, ["event_date"])["event_date"].unique().to_list()
     if not days:
         return False
-    judged, order = judge_days(bronze, days, last), ["batch", "partition", "offset"]
+    judged, order = judge_days(bronze, days, last, added_fields(silver)), ["batch", "partition", "offset"]
     due = judged.filter(outcome="accepted").select(SILVER_EVENTS.schema.names()).sort(order)
     refused = judged.filter(outcome="quarantined", batch=finding["batch"], partition=finding["partition"])
     kept = quarantine.read(place, ["offset"])["offset"].sort()
-    return silver.read(SILVER_EVENTS.on_days(days)).sort(order).equals(due) and kept.equals(refused["offset"].sort())
+    held, due = (comparable(rows, silver, "ingested_at") for rows in (silver.read(SILVER_EVENTS.on_days(days)), due))
+    return held.sort(order).equals(due) and kept.equals(refused["offset"].sort())

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from assets.gold.measures import measured
+from assets.progress.added_columns import added_fields, comparable
 from assets.progress.batches import batch_of
 from assets.silver.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.silver.purchases import purchases_in
@@ -39,7 +40,7 @@ def differences(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
 
     Rows of DIFFERENCES; none is the proof. It rebuilds up to the batch that silver covers, so it may run beside the
     stream. `tables` must be opened gold first, then silver, then bronze. Silver is compared by pieces of time; of the
-    whole day only the purchases are in memory at once.
+    whole day only the purchases are in memory at once. A row that is older than a column is compared without it.
     """
     bought: list[pl.DataFrame] = []
     silver = [*_in_silver(tables, day, bought)]
@@ -55,13 +56,14 @@ def _in_silver(tables: Tables, day: date, bought: list[pl.DataFrame]) -> Iterato
         both = SortedRuns(folder, "both", ROWS_AT_ONCE)
         for rows in silver.stream(SILVER_EVENTS.on_days([day]), READ_ROWS):
             both.add(_side(rows, is_due=False))
-        with pieces_of(tables.table(BRONZE_EVENTS), [day], batch_of(silver)) as pieces:
+        with pieces_of(tables.table(BRONZE_EVENTS), [day], batch_of(silver), added_fields(silver)) as pieces:
             for judged in pieces.judged():
                 due = judged.filter(outcome="accepted").select(names)
                 bought.append(purchases_in(due))
                 both.add(_side(due, is_due=True))
         for piece in both.pieces():
-            held, due = (piece.filter(_is_due=is_due).select(names) for is_due in (False, True))
+            told = comparable(piece, silver, "ingested_at")
+            held, due = (told.filter(_is_due=is_due).select(names) for is_due in (False, True))
             yield _either(SILVER_EVENTS.name, day, held, due, PLACE)
 
 
@@ -76,7 +78,10 @@ def _behind_silver(tables: Tables, day: date, window_seconds: int, bought: pl.Da
         table = tables.table(layout)
         # A table that is a batch behind silver can't be compared; the next night compares it.
         if batch_of(table) == covered:
-            yield _either(layout.name, day, table.read(layout.on_days([day])), due[layout.name])
+            made_at = "ingested_at" if layout is SILVER_PURCHASES else "updated_at"
+            sides = table.read(layout.on_days([day])), due[layout.name]
+            held, rebuilt = (comparable(rows, table, made_at) for rows in sides)
+            yield _either(layout.name, day, held, rebuilt)
 
 
 def _either(name: str, day: date, held: pl.DataFrame, due: pl.DataFrame, order: Sequence[str] = ()) -> pl.DataFrame:

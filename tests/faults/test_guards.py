@@ -214,7 +214,7 @@ def add_to_gold(world: World) -> None:
 
 def rebuild_from_all_of_bronze(world: World) -> None:
     whole = day_pieces.pieces_of
-    world.patch.setattr(silver, "pieces_of", lambda bronze, days, last: whole(bronze, days, 2**31))
+    world.patch.setattr(silver, "pieces_of", lambda bronze, days, last, added: whole(bronze, days, 2**31, added))
 
 
 def take_no_offset_for_lost(world: World) -> None:

@@ -1,55 +1,61 @@
-"""A new optional field of the event is one line of the contract; an older lake gets its column."""
+"""A new optional field of the event is one line of the contract; a lake in use goes on, read in every way."""
 
+import json
 import os
 import subprocess
 import sys
+from typing import Any
 
-import polars as pl
-from deltalake import DeltaTable
+import pytest
 
+from assets.stream import micro_batch
 from assets.stream.stream_assets import Stream
-from assets.tables import SILVER_EVENTS
 from resources.lake import Lake
 from tests.conftest import event
+from tests.faults.interleaving import crash_before
 from tests.faults.killed_run import CHECKOUT
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
-LINE = 'EXTRA = pl.Schema({"event_id": pl.String()})'
-NEW_LINE = 'EXTRA = pl.Schema({"event_id": pl.String(), "coupon": pl.String(), "basket_id": pl.Int64()})'
+Readings = dict[str, dict[str, Any]]
 
-NEWER_RELEASE = """
-import sys, types
-from pathlib import Path
-line, new_line, servers, topic, root = sys.argv[1:]
-source = Path("assets/events/contract.py").read_text()
-assert source.count(line) == 1
-contract = types.ModuleType("assets.events.contract")
-exec(source.replace(line, new_line), contract.__dict__)
-sys.modules["assets.events.contract"] = contract
-from datetime import UTC, datetime
-from assets.stream.micro_batch import micro_batches, open_stream
-from resources.kafka_connection import KafkaConnection
-from resources.lake import Lake
-from tests.resources.mock_kafka import MockTopicReader
-reader = MockTopicReader(KafkaConnection(servers), topic)
-list(micro_batches(open_stream(Lake(root)), reader, lambda: datetime.now(UTC), 1000, 45))
-"""
+AHEAD = {"coupon": "AHEAD", "basket_id": 11}
+"""What a producer may send before the release that knows the fields."""
 
 
-def test_a_field_is_added_in_one_place(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
-    mock_kafka.publish(topic, [event(coupon="OLD")])
+@pytest.fixture
+def readings(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> Readings:
+    """The lake as the newer release reads it: before its first batch, after it, and after a rebuild of the day.
+
+    The older release ignored both fields, whatever they held. It was killed with its last message only in bronze.
+    """
+    faulty = [event(user_id=2, coupon=5), event(user_id=3, coupon="x" * 2_000), event(user_id=4, basket_id="x")]
+    mock_kafka.publish(topic, [event(user_id=1, **AHEAD), *faulty])
     run(lake, stream)
-    fields = {"coupon": "SPRING", "basket_id": "12"}
-    mock_kafka.publish(topic, [event(user_id=2, **fields), event(user_id=3), event(user_id=4, basket_id="x")])
+    mock_kafka.publish(topic, [event(user_id=5, coupon="KILLED", basket_id="x")])
+    crash_before(monkeypatch, micro_batch.Layers, "refine", lambda: run(lake, stream))
+    newer = [event(user_id=6, coupon="NEW", basket_id="12"), event(user_id=7), event(user_id=8, basket_id="x")]
+    mock_kafka.publish(topic, newer)
 
-    arguments = [LINE, NEW_LINE, mock_kafka.connection.bootstrap_servers, topic, lake.root]
-    env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    subprocess.run([sys.executable, "-c", NEWER_RELEASE, *arguments], cwd=CHECKOUT, env=env, check=True, timeout=60)
+    command = ["-m", "tests.newer_release", lake.root, mock_kafka.connection.bootstrap_servers, topic]
+    done = subprocess.run([sys.executable, *command], cwd=CHECKOUT, env=os.environ, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    found: Readings = json.loads(done.stdout)
+    return found
 
-    held = pl.DataFrame(DeltaTable(lake.uri(SILVER_EVENTS)).scan())
-    assert sorted(held.select("user_id", "coupon", "basket_id").rows()) == [
-        (2, "SPRING", 12),
-        (3, None, None),
-        (463240011, None, None),
-    ]
+
+def test_a_field_is_added_in_one_place_to_a_lake_in_use(readings: Readings) -> None:
+    nothing = [[user, None, None] for user in range(1, 5)]
+    newer = [[5, "KILLED", None], [6, "NEW", 12], [7, None, None]]
+
+    assert readings["before"]["events"] == nothing
+    assert readings["between"]["events"] == [*nothing, *newer]
+    # A rebuild reads what the stream ignored. It refuses nothing that the stream took, whatever the new rules say.
+    assert readings["rebuilt"]["events"] == [[1, "AHEAD", 11], *nothing[1:], *newer]
+
+    for moment, units in {"before": 4, "between": 7, "rebuilt": 7}.items():
+        held = readings[moment]
+        assert (held["audit"], held["proof"]) == ([], []), moment
+        assert (held["units"], held["shown"], held["served"]) == (units, units, 1), moment
