@@ -1,5 +1,6 @@
 """A lake of an older release works as a whole before its first new batch, and its copies gain the new columns."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from resources.duckdb_engine import query
 from resources.lake import Lake, OpenTables
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.spans import SPANS
+from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.assets.serving.postgres_copies import ask, assert_equal, copy, server
 from tests.conftest import event
 from tests.lakes import run
@@ -44,7 +46,7 @@ __all__ = ["copy", "server"]
 NOW = datetime(2019, 10, 2, tzinfo=UTC)
 PROVED = (*DAILY, SILVER_PURCHASES, SILVER_EVENTS, BRONZE_EVENTS)
 
-LATER: list[tuple[Table, tuple[str, ...]]] = [
+LATER: Sequence[tuple[Table, Sequence[str]]] = [
     (SILVER_EVENTS, ("event_id", "kafka_timestamp")),
     (SILVER_PURCHASES, ("kafka_timestamp",)),
     (SILVER_QUARANTINE, ("detail",)),
@@ -66,8 +68,8 @@ def older(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Lake
     return lake
 
 
-def upgraded(lake: Lake) -> Lake:
-    for table, columns in LATER:
+def upgraded(lake: Lake, later: Sequence[tuple[Table, Sequence[str]]] = LATER) -> Lake:
+    for table, columns in later:
         take_away(lake, table, columns)
     # The tests' clock runs ahead of the machine's.
     return Lake(lake.root, now=lambda: datetime(2100, 1, 1, tzinfo=UTC))
@@ -97,6 +99,23 @@ def test_everything_works_before_the_first_new_batch_and_after_it(
     run(lake, stream)
 
     assert_all_is_well(lake)
+
+
+def test_a_ledger_that_a_month_restated_is_judged_without_younger_columns(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path
+) -> None:
+    last, first = (f"{day} 10:00:00 UTC" for day in ("2019-10-31", "2019-11-01"))
+    mock_kafka.publish(
+        topic, [event(event_time=last, user_session="26dd6e6e"), event(event_time=first, event_id="ignored")]
+    )
+    run(lake, stream)
+    lake = upgraded(lake, [(SILVER_EVENTS, ["event_id"])])
+    put(tmp_path, [PURCHASE.replace("2019-10-01 00:00:00 UTC", last)])
+
+    load(lake, tmp_path)
+
+    assert lake.table(SILVER_EVENTS).read()["event_id"].to_list() == [None, None]
+    assert audit(lake).findings == []
 
 
 def test_the_duckdb_file_gains_the_columns(older: Lake, tmp_path: Path) -> None:
