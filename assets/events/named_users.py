@@ -36,7 +36,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _HIDDEN = r"[\\\x00]|[\p{Nd}--[0-9]]|(?:^|[^0-9A-Za-z.\"-])-?[0-9]+(?:\.[0-9]+)?[eE]"
 """Text in which a number may be spelled without its digits in a row: escapes, UTF-16, other digits, an exponent."""
 
-_INTEGER_BYTES = (4, 8)
+_VARINT = re.compile(rb"(?=([\x80-\xff]{3,8}[\x00-\x7f]))")
+"""What may be a number in a record of Avro that can't be read; shorter ones would be found anywhere."""
+
+_INT, _LONG = 4, 8
 _HEAD = 5
 
 
@@ -60,22 +63,35 @@ def named_users(events: pl.DataFrame, is_line: pl.Series, schemas: Schemas) -> p
 
 
 def _by_key(accepted: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
-    usual = pl.col("user_id").cast(pl.String).cast(pl.Binary)
-    unusual = accepted.filter((pl.col("key") != usual).fill_null(value=False)).select("_row", "key", own="user_id")
-    keys = unusual["key"].unique().to_list()
-    named = [(key, user) for key in keys for user in key_users(key, schemas)]
+    number = pl.when(pl.col("key").bin.size() == _LONG).then("key").bin.reinterpret(dtype=pl.Int64, endianness="big")
+    own = (pl.col("key") == pl.col("user_id").cast(pl.String).cast(pl.Binary)) | (number == pl.col("user_id"))
+    unusual = accepted.filter(~own.fill_null(value=False)).select("_row", "key", own="user_id")
+    keys = _numbered(unusual["key"].unique())
+    named = [(key, user) for key in keys for user in key_users(key, schemas) if _is_possible(user)]
     read = pl.DataFrame(named, {"key": pl.Binary(), "user_id": pl.Int64()}, orient="row")
     others = unusual.join(read, on="key").filter(pl.col("user_id") != pl.col("own"))
     return others.select("_row", "user_id", is_event=pl.lit(value=False))
+
+
+def _numbered(keys: pl.Series) -> list[bytes]:
+    """The keys that may hold a number: not those that are text without digits, such as the UUID of a session."""
+    text = decode(keys)
+    holds = text.str.replace_all(_UUID.pattern, " ").str.contains(r"[\\\x00-\x1f]|\p{Nd}")
+    return keys.filter(holds | (text.is_null() & keys.is_not_null())).drop_nulls().to_list()
 
 
 def _by_reading(refused: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
     read = (
         (row, user, True)
         for row, key, value, is_line in refused.select("_row", "key", "value", "is_line").iter_rows()
-        for user in sorted(refused_users(key, value, schemas, is_line=is_line))
+        for user in refused_users(key, value, schemas, is_line=is_line)
+        if _is_possible(user)
     )
     return pl.DataFrame(list(read), NAMED, orient="row")
+
+
+def _is_possible(user: int) -> bool:
+    return -_LAST - 1 <= user <= _LAST
 
 
 def refused_users(key: bytes | None, value: bytes | None, schemas: Schemas, *, is_line: bool) -> set[int]:
@@ -99,7 +115,10 @@ def value_users(value: bytes | None, schemas: Schemas) -> set[int]:
     if value is None:
         return set()
     if value.startswith(MAGIC):
-        value = to_json(value, schemas)[0] or value
+        record = to_json(value, schemas)[0]
+        if record is None:
+            return set().union(*map(_text_users, _texts(value))) | {_zigzag(one) for one in _VARINT.findall(value)}
+        value = record
     return set().union(*map(_text_users, _texts(value)))
 
 
@@ -151,7 +170,7 @@ def key_users(key: bytes | None, schemas: Schemas) -> set[int]:
     found = value_users(key, schemas)
     if _is_plain(key):
         return found
-    if len(key) in _INTEGER_BYTES:
+    if len(key) in (_INT, _LONG):
         found.add(int.from_bytes(key, signed=True))
     return found | ({_zigzag(key[_HEAD:])} if _is_one_number(key) else set())
 

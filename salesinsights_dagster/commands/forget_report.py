@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SHOWN = 20
 """How many other users of the user's visits are named."""
 
+_LINES = "delete the lines, or the file; if it is read again, the user's events from before now are dropped"
+_UNREAD = "it can't be read as events: look for the user in it, and delete it"
+
 Counts = Mapping[str, Mapping[str, int]]
 """Rows about the user, by place and table."""
 
@@ -92,11 +95,9 @@ def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> 
         "those of the user from before now are dropped",
     )
     inbox = settings.input_folder
-    for path, lines in files_about(
-        [settings.archive_folder, inbox, inbox / "archive", inbox / "rejected"], user_id, now
-    ):
-        how = "can't be read: look for the user, then" if lines is None else "loaded again, the lines are dropped; to"
-        yield Kept(str(path), lines, f"{how} delete the file, or the lines in it")
+    folders = [settings.archive_folder, inbox, inbox / "archive", inbox / "rejected"]
+    for path, lines in files_about(folders, user_id, now):
+        yield Kept(str(path), lines, _UNREAD if lines is None else _LINES)
     for day in done.exports:
         yield Kept(f"user_features_{day}.parquet, wherever it was exported to", None, "delete it, and export it again")
     for other, events in done.sessions.head(SHOWN).iter_rows():
@@ -130,13 +131,13 @@ class Answer:
 
     def lines(self) -> Iterator[str]:
         """For a person."""
-        yield f"{self.rows:,} rows of {len(self.days)} days are gone"
+        yield f"{self.rows:,} messages and lines of {len(self.days)} days are gone"
         for name, rows in self.found.items():
             yield f"  {name}: {rows:,} rows"
         for copy, tables in self.copies.items():
             yield f"  {copy}: " + ", ".join(f"{name} {rows:,} rows" for name, rows in tables.items())
         if not self.left:
-            yield "searched again: nothing about the user is left in any table, copy or older version"
+            yield "older versions are deleted; searched again: nothing about the user is left in any table or copy"
         for reason, rows in self.undecided.items():
             yield (
                 f"not decided: {rows:,} messages in quarantine ({reason}) can't be read and have no key that tells "
