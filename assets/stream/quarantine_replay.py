@@ -11,14 +11,16 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
+from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AddedFields
 from assets.gold.gold import rebuild_gold
 from assets.progress.added_columns import added_fields
 from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
+from assets.silver.removal import release_refused, remove_messages, restate_batches, restate_months
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake
 from resources.lake_table import LakeTable, again_on_conflict
 
@@ -46,9 +48,11 @@ def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Rep
     """Judge the rows again that were refused on these days of arrival, except conflicts, which no rule can change.
 
     A row that passes moves in bronze to the day of its event; that day is rebuilt, so an event that is there already is
-    a duplicate and counts once. Idempotent; the next replay completes one that was cut short.
+    a duplicate and counts once. Idempotent; the next replay completes one that was cut short. What turns out to be a
+    forgotten user's is removed instead.
     """
     refused = _refused(lake, arrival_days).filter(pl.col("reason") != CONFLICT)
+    refused = refused.join(_drop_forgotten(lake, refused), on=PLACE, how="anti")
     if refused.is_empty():
         return Replay(0, 0, 0, [])
     good = again_on_conflict(lambda: _refile(lake, refused))
@@ -65,6 +69,28 @@ def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Rep
 def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
     table = lake.table(SILVER_QUARANTINE)
     return table.read(SILVER_QUARANTINE.on_days(arrival_days) if arrival_days else "false")
+
+
+def _drop_forgotten(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
+    """Remove the rows that pass now and are of users who were forgotten since; return their places.
+
+    They leave bronze first: a rebuild can then never bring them to silver, whenever this is cut short.
+    """
+    forgotten, bronze = forgotten_users(lake), lake.table(BRONZE_EVENTS)
+    if refused.is_empty() or not forgotten:
+        return refused.clear().select(PLACE)
+    passed = _passing(bronze, refused)
+    left = without_forgotten(passed, forgotten, schemas_of(bronze))
+    gone = passed.join(left, on=PLACE, how="anti").with_columns(is_event=pl.lit(value=True))
+    for day in sorted(set(gone["event_date"])):
+        remove_messages(lake, gone.filter(event_date=day), day)
+    dated = refused.join(gone, on=PLACE, how="semi")
+    for day in sorted(set(dated["arrival_date"])):
+        release_refused(lake, dated, day)
+    from_archive = pl.col("source") == ARCHIVE
+    restate_batches(lake, set(gone.filter(~from_archive)["batch"]))
+    restate_months(lake, set(gone.filter(from_archive)["partition"]))
+    return gone.select(PLACE)
 
 
 def _refile(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:

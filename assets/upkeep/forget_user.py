@@ -12,22 +12,17 @@ from datetime import date, datetime
 
 import polars as pl
 
-from assets.bronze.forgotten_users import user_hash, without_key
+from assets.bronze.forgotten_users import user_hash
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
-from assets.progress.batches import BATCH, batch_of
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
-from assets.silver.silver import PLACE, near, rebuild_silver
+from assets.silver.removal import release_refused, remove_messages, restate_batches, restate_months
+from assets.silver.silver import PLACE, rebuild_silver
 from assets.tables import (
     ARCHIVE,
-    BRONZE_ARCHIVE_MONTHS,
-    BRONZE_EVENTS,
     DAILY,
     FORGOTTEN_USERS,
-    SILVER_BATCHES,
-    SILVER_EVENTS,
-    SILVER_QUARANTINE,
     TABLES,
     USER_FEATURES,
     VISITOR_TABLES,
@@ -94,9 +89,9 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     trace = _remembered(lake, user_id).with_rows(found)
     _remember(lake, user_id, now, trace)
     for day in sorted(set(found.refused["arrival_date"])):
-        _release(lake, found.refused, day)
+        release_refused(lake, found.refused, day)
     for day in sorted(set(found.messages["event_date"])):
-        _remove(lake, found.messages.filter(event_date=day), day)
+        remove_messages(lake, found.messages.filter(event_date=day), day)
     if trace.days:
         with finishing(lake, trace.days, rebuilds=1):
             rebuild_silver(lake, trace.days)
@@ -107,8 +102,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         refresh_cohorts(lake)
     for layout in KEPT:
         _remove_kept(lake, layout, user_id)
-    _restate_batches(lake, [batch for batch in trace.batches if batch > 0])
-    _restate_months(lake, trace.months)
+    restate_batches(lake, [batch for batch in trace.batches if batch > 0])
+    restate_months(lake, trace.months)
     drop_indexes(lake)
     drop_parts(lake)
     for layout in TABLES.values():
@@ -129,30 +124,6 @@ def _remember(lake: Lake, user_id: int, now: datetime, trace: "_Trace") -> None:
     again_on_conflict(lambda: lake.table(FORGOTTEN_USERS).replace(entry, where, {}))
 
 
-def _release(lake: Lake, refused: pl.DataFrame, day: date) -> None:
-    where = SILVER_QUARANTINE.on_days([day])
-
-    def release() -> None:
-        table = lake.table(SILVER_QUARANTINE)
-        table.replace(table.read(where).join(refused, on=PLACE, how="anti"), where, {})
-
-    again_on_conflict(release)
-
-
-def _remove(lake: Lake, found: pl.DataFrame, day: date) -> None:
-    """Delete the user's rows of a day of bronze; of somebody else's event under the user's key, only the key."""
-    where = f"{BRONZE_EVENTS.on_days([day])} AND ({near(found)})"
-    theirs, keyed = (found.filter(pl.col("is_event") == is_event) for is_event in (True, False))
-
-    def remove() -> None:
-        bronze = lake.table(BRONZE_EVENTS)
-        kept = bronze.read(where).join(theirs, on=PLACE, how="anti").with_row_index("_row")
-        rows = kept.join(keyed, on=PLACE, how="semi")["_row"]
-        bronze.replace(kept.with_columns(without_key(rows)).drop("_row"), where, {})
-
-    again_on_conflict(remove)
-
-
 def _remove_kept(lake: Lake, layout: TableLayout, user_id: int) -> None:
     def remove() -> None:
         table, where = lake.table(layout), f"user_id = {user_id}"
@@ -160,44 +131,3 @@ def _remove_kept(lake: Lake, layout: TableLayout, user_id: int) -> None:
             table.replace(pl.DataFrame(schema=layout.schema), where, {})
 
     again_on_conflict(remove)
-
-
-def _restate_batches(lake: Lake, batches: list[int]) -> None:
-    """Recount the ledger of these batches: a removed message becomes an offset without a message."""
-    if not batches:
-        return
-    where = f"batch IN ({', '.join(map(str, batches))})"
-    ledger = lake.table(SILVER_BATCHES).read(where)
-    for name, places in _counted(lake, where).items():
-        counted = places.group_by("batch", "partition").agg(pl.len().cast(pl.Int64).alias(name))
-        ledger = ledger.drop(name).join(counted, on=["batch", "partition"], how="left")
-    restated = ledger.with_columns(pl.col(*_COUNTED, "messages").fill_null(0)).with_columns(
-        duplicates=pl.col("messages") - pl.col("accepted") - pl.col("quarantined"),
-        markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages") - pl.col("lost").fill_null(0),
-    )
-    last = batch_of(lake.table(SILVER_BATCHES))
-    again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))
-
-
-_COUNTED = {"accepted": SILVER_EVENTS, "quarantined": SILVER_QUARANTINE}
-
-
-def _counted(lake: Lake, where: str) -> dict[str, pl.DataFrame]:
-    """The places of the messages, and of each outcome. What a repair could save in silver alone is a message too."""
-    columns = [*PLACE, "batch"]
-    outcomes = {name: lake.table(layout).read(where, columns) for name, layout in _COUNTED.items()}
-    return {
-        **outcomes,
-        "messages": pl.concat([lake.table(BRONZE_EVENTS).read(where, columns), *outcomes.values()]).unique(),
-    }
-
-
-def _restate_months(lake: Lake, months: list[int]) -> None:
-    ledger = BRONZE_ARCHIVE_MONTHS
-    for month in months:
-        mine = ledger.on_days([date(month // 100, month % 100, 1)])
-        places = _counted(lake, f"source = '{ARCHIVE}' AND partition = {month}")
-        kept, refused, lines = (places[name].height for name in (*_COUNTED, "messages"))
-        counts = {"lines": lines, "accepted": kept, "quarantined": refused, "duplicates": lines - kept - refused}
-        row = lake.table(ledger).read(mine).with_columns(**{name: pl.lit(count) for name, count in counts.items()})
-        lake.table(ledger).replace(row, mine, {})

@@ -91,7 +91,7 @@ def test_a_person_reads_the_same(home: Path) -> None:
 
 
 def test_it_fails_if_anything_is_left(home: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "_remove", lambda *arguments: None)
+    monkeypatch.setattr(forgetting, "remove_messages", lambda *arguments: None)
 
     said = told(home, "--json")
 

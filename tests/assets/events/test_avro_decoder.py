@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -20,7 +20,7 @@ from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.upkeep.audit import audit
 from assets.upkeep.forget_user import forget
 from assets.upkeep.proof import differences
-from resources.lake import Lake
+from resources.lake import Lake, OpenTables
 from resources.lake_table import ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry
 from tests.conftest import event
@@ -308,3 +308,26 @@ def test_a_forgotten_user_leaves_avro_too(lake: Lake, avro_shop: Stream, registr
     assert done.rows == 2
     assert rows(lake, BRONZE_EVENTS).height == 2
     assert (rows(lake, SILVER_EVENTS)["user_id"].to_list(), rows(lake, SILVER_QUARANTINE).height) == ([12], 1)
+
+
+def test_a_replay_does_not_bring_back_whom_nobody_could_read_when_they_were_forgotten(
+    lake: Lake, stream: Stream, registry: Registry, mock_kafka: MockKafka, topic: str
+) -> None:
+    text = schema()
+    number = registry.register(text)
+    arrived = datetime.now(UTC)
+    values = [encoded(number, text, user_id=user, event_time=arrived) for user in (11, 12)]
+    mock_kafka.publish_keyed(topic, [(None, value) for value in (*values, b"junk")])
+    run(lake, stream)
+    done = forget(lake, 11, arrived + timedelta(days=1), 45)
+    assert (done.rows, sum(done.undecided.values())) == (0, 2)
+    keep_schemas(OpenTables(lake, [BRONZE_EVENTS]), {number: text})
+
+    replayed = replay(lake, lake.table(SILVER_QUARANTINE).days, 45)
+
+    assert (replayed.tried, replayed.won_back) == (2, 1)
+    assert rows(lake, SILVER_EVENTS)["user_id"].to_list() == [12]
+    assert rows(lake, BRONZE_EVENTS).height == 2
+    assert rows(lake, SILVER_QUARANTINE)["value"].to_list() == [b"junk"]
+    assert forget(lake, 11, arrived + timedelta(days=1), 45).found == {}
+    assert audit(lake).findings == []
