@@ -21,6 +21,7 @@ from assets.silver.removal import release_refused, remove_messages, restate_batc
 from assets.silver.silver import PLACE, rebuild_silver
 from assets.tables import (
     ARCHIVE,
+    CUSTOMER_VALUE,
     DAILY,
     FORGOTTEN_USERS,
     TABLES,
@@ -35,7 +36,7 @@ from resources.lake import Lake
 from resources.lake_table import TableLayout, again_on_conflict
 
 KEPT = tuple(table for table in TABLES.values() if table.keeps_users)
-"""The tables that are not recomputed: the user's rows are deleted from them."""
+"""The tables that are not recomputed: the user's rows are deleted from them, and what is left in customer_value."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         for layout in VISITOR_TABLES:
             list(refresh_days(lake, layout, trace.days))
         refresh_cohorts(lake)
-    for layout in KEPT:
+    for layout in (*KEPT, CUSTOMER_VALUE):
         _remove_kept(lake, layout, user_id)
     restate_batches(lake, [batch for batch in trace.batches if batch > 0])
     restate_months(lake, trace.months)

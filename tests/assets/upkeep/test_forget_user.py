@@ -16,6 +16,7 @@ from assets.tables import (
     SESSIONS,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
+    TABLES,
     USER_DAYS,
     USER_FEATURES,
 )
@@ -166,3 +167,15 @@ def test_a_user_that_nobody_knows_changes_no_row(lake: Lake, known: None) -> Non
 
     assert rows(lake, BRONZE_EVENTS).equals(before)
     assert audit(lake).findings == []
+
+
+@pytest.mark.parametrize("table", ["silver_purchases", "customer_value", "silver_sessions", "abandoned_carts"])
+def test_a_row_that_only_one_table_has_goes_too(lake: Lake, known: None, table: str) -> None:
+    layout, stray = TABLES[table], 31
+    row = lake.table(layout).read().head(1).with_columns(user_id=pl.lit(stray, pl.Int64))
+    lake.table(layout).append(row, {})
+
+    done = forget(lake, stray, NOW, 45)
+
+    assert (done.found, done.left) == ({table: 1}, {})
+    assert USER in set(rows(lake, SILVER_EVENTS)["user_id"])
