@@ -79,7 +79,7 @@ def _drop_forgotten(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
     forgotten, bronze = forgotten_users(lake), lake.table(BRONZE_EVENTS)
     if refused.is_empty() or not forgotten:
         return refused.clear().select(PLACE)
-    passed = _passing(bronze, refused)
+    passed = _passing(bronze, refused, added_fields(lake.table(SILVER_EVENTS)))
     left = without_forgotten(passed, forgotten, schemas_of(bronze))
     gone = passed.join(left, on=PLACE, how="anti").with_columns(is_event=pl.lit(value=True))
     for day in sorted(set(gone["event_date"])):
