@@ -6,9 +6,10 @@ is read has the columns of the table's layout, null where the file lacks one.
 Add here: a way to read that goes by files. Not here: which rows are wanted (`assets`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
@@ -82,6 +83,28 @@ def _lacking(table: LakeTable, place: str) -> tuple[str, ...]:
     with _reading(table):
         held = pl.read_parquet_schema(place)
     return tuple(name for name in table.layout.schema if name not in held and name not in table.layout.partition_by)
+
+
+def file_marks(table: LakeTable, days: Collection[date] | None = None) -> dict[date, list[str]]:
+    """Per day (of `days` alone), a mark of each data file: path, and on a local disk its size and when it was written.
+
+    So a file that is changed in its place gets another mark, except in an object store. One that is gone has only its
+    path.
+    """
+    marks = dict[date, list[str]]()
+    for path, day in sorted(_files(table).items()):
+        if days is not None and day not in days:
+            continue
+        marks.setdefault(day, []).append(f"{path} {_stamp(table.folder / unquote(path)) if table.is_local else ''}")
+    return marks
+
+
+def _stamp(place: Path) -> tuple[int, int] | None:
+    try:
+        found = place.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _rows_in(table: LakeTable, files: set[str]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from assets.tables.events import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
+from assets.tables.proofs import PROOFS
 from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
 from assets.tables.visitors import (
     ABANDONED_CARTS,
@@ -47,6 +48,7 @@ __all__ = [
     "PREDICTED",
     "PRODUCT_SALES",
     "PRODUCT_SALES_DAILY",
+    "PROOFS",
     "REFINED",
     "RESTATEMENTS",
     "SALES_TOPIC",
@@ -95,6 +97,7 @@ TABLES = {
         COHORT_RETENTION,
         USER_FEATURES,
         SALES_TOPIC,
+        PROOFS,
     )
 }
 """Each table under its name in SQL, in the order in which a micro-batch commits to them."""

@@ -25,6 +25,7 @@ _SQL_TYPES = {
     "Date": "DATE",
     "List(Date)": "DATE[]",
     "List(Int64)": "BIGINT[]",
+    "List(String)": "VARCHAR[]",
     "Datetime(time_unit='us', time_zone='UTC')": "TIMESTAMPTZ",
 }
 

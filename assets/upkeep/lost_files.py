@@ -18,6 +18,7 @@ from assets.tables import (
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     DAILY,
+    PROOFS,
     SILVER_EVENTS,
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
@@ -64,7 +65,8 @@ def restore_files(lake: Lake, window_seconds: int, open_reader: OpenReader) -> I
 _FROM_BRONZE = (SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
 """Bronze itself is not among them: what it has lost for good, silver still has."""
 
-_RESTORED = (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, CUSTOMER_VALUE, COHORT_RETENTION)
+_RESTORED = (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, CUSTOMER_VALUE, COHORT_RETENTION, PROOFS)
+"""The next nights prove the days again that `upkeep/proofs` has lost."""
 
 
 def _restore(lake: Lake, plan: Mapping[str, Damage], window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ Add here: what a rebuild is compared with. Not here: a rebuild that changes a ta
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 
@@ -14,25 +14,44 @@ from assets.progress.batches import batch_of
 from assets.silver.day_pieces import READ_ROWS, ROWS_AT_ONCE, pieces_of
 from assets.silver.purchases import purchases_in
 from assets.silver.silver import PLACE
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
-from resources.lake import Tables
+from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
+from assets.upkeep.proven_days import PROVED, Moving, fingerprints, open_compared, remember
+from resources.lake import Lake, Tables
 from resources.scratch import scratch_folder
 from resources.sorted_runs import KEY, SortedRuns
 
 DIFFERENCES = pl.Schema({"table": pl.String(), "event_date": pl.Date(), "held_by": pl.String(), "row": pl.String()})
 """A row that only one side has: `held_by` is `table` or `rebuild`, `row` is its columns as JSON."""
 
-MOST_DAYS = 31
+_DAY = 86_400
+
+UNREADABLE = "unreadable"
+"""`held_by` of a day that could not be compared; `row` is the error."""
 
 
-def recently_changed(tables: Tables, now: datetime, hours: int = 26) -> list[date]:
-    """The closed days of silver with a file written in the last `hours`; of these the newest MOST_DAYS."""
-    files = tables.table(SILVER_EVENTS).files()
-    if files.is_empty():
-        return []
-    since = (now - timedelta(hours=hours)).timestamp() * 1_000
-    written = files.filter(pl.col("modification_time") >= since)["partition.event_date"]
-    return sorted({day for day in written if day < now.date()})[-MOST_DAYS:]
+def prove(lake: Lake, day: date, window_seconds: int, now: datetime) -> pl.DataFrame | None:
+    """Compare a day, remember how it came out, and return rows of DIFFERENCES.
+
+    None, and nothing is remembered, if the day changed meanwhile, or is half rebuilt or half loaded.
+    """
+    tables = open_compared(lake)
+    before = fingerprints(tables, [day])
+    found = _compared(tables, day, window_seconds)
+    after = open_compared(lake)
+    if day in Moving.of(after) or fingerprints(after, [day]) != before:
+        return None
+    remember(lake, day, before[day], found["table"].unique().sort().to_list(), now)
+    return found
+
+
+def _compared(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
+    """The differences of a day. If it can't be read, that is a difference of each table: other days must not wait."""
+    try:
+        return differences(tables, day, window_seconds)
+    # Delta Lake raises a plain Exception where a data file is broken or gone.
+    except Exception as error:  # noqa: BLE001
+        told = {"event_date": day, "held_by": UNREADABLE, "row": f"{type(error).__name__}: {error}"[:1_000]}
+        return pl.DataFrame([{"table": layout.name, **told} for layout in PROVED], schema=DIFFERENCES)
 
 
 def differences(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:
@@ -72,16 +91,26 @@ def _side(rows: pl.DataFrame, *, is_due: bool) -> pl.DataFrame:
 
 
 def _behind_silver(tables: Tables, day: date, window_seconds: int, bought: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    covered = batch_of(tables.table(SILVER_EVENTS))
-    due = {SILVER_PURCHASES.name: bought, **measured(bought, DAILY, window_seconds)}
     for layout in (SILVER_PURCHASES, *DAILY):
         table = tables.table(layout)
-        # A table that is a batch behind silver can't be compared; the next night compares it.
-        if batch_of(table) == covered:
-            made_at = "ingested_at" if layout is SILVER_PURCHASES else "updated_at"
-            sides = table.read(layout.on_days([day])), due[layout.name]
-            held, rebuilt = (comparable(rows, table, made_at) for rows in sides)
-            yield _either(layout.name, day, held, rebuilt)
+        held = table.read(layout.on_days([day]))
+        # A table may be some batches behind silver.
+        due = bought.filter(pl.col("batch") <= batch_of(table))
+        if layout is PRODUCT_SALES:
+            window_seconds = _window_of(held) or window_seconds
+        if layout in DAILY:
+            due = measured(due, [layout], window_seconds)[layout.name]
+        made_at = "ingested_at" if layout is SILVER_PURCHASES else "updated_at"
+        yield _either(layout.name, day, *(comparable(rows, table, made_at) for rows in (held, due)))
+
+
+def _window_of(sales: pl.DataFrame) -> int | None:
+    """The length of a day's windows in seconds: a day keeps its own until it is rebuilt with another setting.
+
+    None if they differ, or are no windows.
+    """
+    lengths = (sales["window_end"] - sales["window_start"]).dt.total_seconds().unique().to_list()
+    return lengths[0] if len(lengths) == 1 and lengths[0] > 0 and _DAY % lengths[0] == 0 else None
 
 
 def _either(name: str, day: date, held: pl.DataFrame, due: pl.DataFrame, order: Sequence[str] = ()) -> pl.DataFrame:

@@ -2,30 +2,29 @@
 
 Checks of the tables themselves would be part of every run that the UI launches for a table: the UI selects an asset
 together with all of its checks.
-Add here: how a proof is shown. Not here: what is compared (`proof`).
+Add here: how a proof is shown. Not here: what is compared (`proof`), or which days are due (`proven_days`).
 """
 
-from collections.abc import Iterator
-from datetime import date
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 import polars as pl
 
 from assets.stream.stream_assets import Stream
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from assets.tables.asset_specs import OWNERS, key_of
-from assets.upkeep.proof import DIFFERENCES, differences, recently_changed
-from resources.lake import Lake, OpenTables
+from assets.upkeep.proof import DIFFERENCES, prove
+from assets.upkeep.proven_days import PROVED, ProofState, due_days, open_compared, proof_state
+from resources.lake import Lake
 from resources.lake_table import TableLayout
 
-PROVED = (SILVER_EVENTS, SILVER_PURCHASES, *DAILY)
 SHOWN = 20
 
 REBUILD_PROOF = dg.AssetSpec(
     ["upkeep", "rebuild_proof"],
     deps=[key_of(layout) for layout in PROVED],
-    description="Rebuilds the closed days that changed lately from bronze, in memory, and compares them with silver "
-    "and gold row by row. Changes no row.",
+    description="Rebuilds closed days that are new or have changed from bronze, in memory, and compares them with "
+    "silver and gold row by row, oldest first. Changes no row of them; keeps in `upkeep/proofs` what is proven.",
     group_name="upkeep",
     owners=OWNERS,
     kinds={"python"},
@@ -45,7 +44,7 @@ def proof_check(layout: TableLayout) -> dg.AssetCheckKey:
         dg.AssetCheckSpec(
             proof_check(layout).name,
             asset=REBUILD_PROOF.key,
-            description=f"The closed days of {layout.name} that changed lately hold the rows that a rebuild gives.",
+            description=f"The closed days of {layout.name} hold the rows that a rebuild gave when they last changed.",
         )
         for layout in PROVED
     ],
@@ -54,30 +53,43 @@ def proof_check(layout: TableLayout) -> dg.AssetCheckKey:
 def proof(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """Rebuild each day that changed lately in memory, and compare its rows."""
-    tables = OpenTables(lake, (*reversed(PROVED), BRONZE_EVENTS))
-    days = recently_changed(tables, stream.clock())
-    found = pl.concat([DIFFERENCES.to_frame(), *(_prove(context, tables, stream, day) for day in days)])
+    """Rebuild each day that is due in memory, and compare its rows."""
+    shown, counts, days = DIFFERENCES.to_frame(), Counter[str](), 0
+    for day in due_days(open_compared(lake), stream.clock()):
+        rows = prove(lake, day, stream.window_seconds, stream.clock())
+        if rows is None:
+            context.log.info(f"{day}: changed meanwhile, so it is compared another time")
+            continue
+        context.log.info(f"{day}: {rows.height} differences")
+        first = rows.group_by("table", maintain_order=True).head(SHOWN).select(shown.columns)
+        shown, days = pl.concat([shown, first]), days + 1
+        counts.update(rows["table"])
+    state = proof_state(open_compared(lake), stream.clock())
+    progress = {"days": days, **_progress(state)}
     for layout in PROVED:
         if proof_check(layout) in context.selected_asset_check_keys:
-            yield _verdict(layout, len(days), found.filter(pl.col("table") == layout.name))
+            figures = {**progress, "differences": counts[layout.name]}
+            yield _verdict(layout, state, shown.filter(pl.col("table") == layout.name), figures)
     if REBUILD_PROOF.key in context.selected_asset_keys:
-        proved = ", ".join(day.isoformat() for day in days) or "none changed lately"
-        yield dg.MaterializeResult(REBUILD_PROOF.key, metadata={"days": proved, "differences": found.height})
+        yield dg.MaterializeResult(REBUILD_PROOF.key, metadata={**progress, "differences": counts.total()})
 
 
-def _prove(context: dg.AssetExecutionContext, tables: OpenTables, stream: Stream, day: date) -> pl.DataFrame:
-    found = differences(tables, day, stream.window_seconds)
-    context.log.info(f"{day}: {found.height} differences")
-    return found
+def _progress(state: ProofState) -> dict[str, int | str]:
+    """How much is proven, for people: the metadata of a check and of the asset."""
+    oldest = {"oldest_unproven_day": state.oldest.isoformat()} if state.oldest else {}
+    return {"closed_days": state.closed, "unproven_days": len(state.unproven), **oldest}
 
 
-def _verdict(layout: TableLayout, days: int, wrong: pl.DataFrame) -> dg.AssetCheckResult:
+def _verdict(
+    layout: TableLayout, state: ProofState, wrong: pl.DataFrame, figures: Mapping[str, int | str]
+) -> dg.AssetCheckResult:
+    differing = [day.isoformat() for day, names in state.differing.items() if layout.name in names]
+    named = {"differing_days": ", ".join(differing)} if differing else {}
     return dg.AssetCheckResult(
-        passed=wrong.is_empty(),
+        passed=not differing,
         check_name=proof_check(layout).name,
         asset_key=REBUILD_PROOF.key,
-        metadata={"days": days, "differences": wrong.height, **_rows(wrong)},
+        metadata={**figures, **named, **_rows(wrong)},
     )
 
 

@@ -19,7 +19,8 @@ from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
 from assets.stream.stream_assets import CHECKS
 from assets.tables import SILVER_BATCHES
 from assets.tables.asset_specs import key_of
-from assets.upkeep.proof_checks import PROVED, proof_check
+from assets.upkeep.proof_checks import proof_check
+from assets.upkeep.proven_days import PROVED
 from salesinsights_dagster.settings import Settings
 
 KEYS = [

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -6,11 +6,12 @@ import pytest
 
 from assets.stream.stream_assets import Stream, micro_batch
 from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
-from assets.upkeep.proof import differences, recently_changed
-from assets.upkeep.proof_checks import PROVED, proof, proof_check
+from assets.upkeep.proof import differences
+from assets.upkeep.proof_checks import proof, proof_check
+from assets.upkeep.proven_days import PROVED
 from resources.lake import Lake, OpenTables
+from resources.lake_table import LakeTable, TableLayout
 from sensors.jobs import PROOF
-from tests.conftest import event
 from tests.faults.feed import DAYS, Feed
 from tests.lakes import rows, run
 from tests.resources.mock_kafka import MockKafka
@@ -23,9 +24,13 @@ def opened(lake: Lake) -> OpenTables:
 
 
 @pytest.fixture
-def streamed(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
+def feed(mock_kafka: MockKafka, topic: str) -> Feed:
+    return Feed(mock_kafka.connection, topic)
+
+
+@pytest.fixture
+def streamed(lake: Lake, stream: Stream, feed: Feed) -> None:
     """Three batches with duplicates, conflicts, late and refused messages."""
-    feed = Feed(mock_kafka.connection, topic)
     for _ in range(3):
         feed.publish()
         run(lake, stream)
@@ -70,15 +75,27 @@ def test_an_event_that_silver_has_twice_is_found(lake: Lake, streamed: None) -> 
     assert found.select("table", "held_by").rows() == [("silver/events", "table")]
 
 
-def test_only_closed_days_that_changed_lately_are_proved(
-    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
-) -> None:
-    now = datetime.now(UTC)
-    mock_kafka.publish(topic, [event(), event(event_time=now.isoformat())])
-    run(lake, stream)
+def test_gold_that_is_behind_silver_is_compared_as_far_as_it_is(lake: Lake, stream: Stream, feed: Feed) -> None:
+    before = [lake.table(layout) for layout in (*DAILY, SILVER_PURCHASES)]
+    for _ in range(2):
+        feed.publish()
+        run(lake, stream)
+        held = [table.version for table in before]
+        before = [lake.table(table.layout) for table in before]
 
-    assert recently_changed(opened(lake), now) == [DAY]
-    assert recently_changed(opened(lake), now + timedelta(hours=30)) == []
+    class Behind:
+        """Gold and purchases of the first batch, silver of the second."""
+
+        def table(self, layout: TableLayout) -> LakeTable:
+            old = {table.layout.name: version for table, version in zip(before, held, strict=True)}
+            return lake.table(layout, old.get(layout.name))
+
+    for day in map(date.fromisoformat, DAYS):
+        assert differences(Behind(), day, 45).is_empty()
+
+
+def test_a_day_keeps_its_windows_after_a_change_of_the_setting(lake: Lake, streamed: None) -> None:
+    assert differences(opened(lake), DAY, 60).is_empty()
 
 
 def test_the_check_fails_and_shows_the_rows(lake: Lake, stream: Stream, streamed: None) -> None:
