@@ -15,7 +15,7 @@ WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_
      ),
 
      accepted AS (
-         SELECT batch, "partition", count(*) AS messages
+         SELECT batch, "partition", count(*) AS messages, count(DISTINCT "offset") AS offsets
          FROM silver_events WHERE source <> 'archive' AND batch <= getvariable('silver_events_batch') GROUP BY ALL
      ),
 
@@ -31,28 +31,81 @@ WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_
          FROM bronze_events WHERE source = 'archive' GROUP BY ALL
      ),
 
-     kept AS (SELECT "partition", count(*) AS lines FROM silver_events WHERE source = 'archive' GROUP BY ALL),
+     kept AS (
+         SELECT "partition", count(*) AS lines, count(DISTINCT "offset") AS offsets
+         FROM silver_events WHERE source = 'archive' GROUP BY ALL
+     ),
 
      refused AS (SELECT "partition", count(*) AS lines FROM silver_quarantine WHERE source = 'archive' GROUP BY ALL),
 
-     covered(name, batch) AS (
-         VALUES ('product_sales', getvariable('product_sales_batch')),
-                ('product_sales_daily', getvariable('product_sales_daily_batch')),
-                ('customer_days', getvariable('customer_days_batch'))
+     bought AS (SELECT * FROM silver_events WHERE event_type = 'purchase'),
+
+     copies AS (
+         SELECT true AS is_copy, event_date, hash(event_time, product_id, brand, price, user_id, user_session, source,
+                                                  kafka_timestamp, ingested_at, batch) AS content
+         FROM silver_purchases
+         UNION ALL
+         SELECT false, event_date, hash(event_time, product_id, brand, price, user_id, user_session, source,
+                                        kafka_timestamp, ingested_at, batch)
+         FROM bought WHERE batch <= getvariable('silver_purchases_batch')
+     ),
+
+     -- A sum of hashes does not depend on the order of the rows.
+     copied AS (
+         SELECT event_date, count(*) FILTER (is_copy) AS copies, count(*) FILTER (NOT is_copy) AS due,
+                sum(content) FILTER (is_copy) IS DISTINCT FROM sum(content) FILTER (NOT is_copy) AS is_wrong
+         FROM copies GROUP BY ALL
+     ),
+
+     -- Each purchase in the window that product_sales has for it; null if it has none. So windows may have any length.
+     placed AS (
+         SELECT b.*, CASE WHEN event_time < window_end THEN window_start END AS window_start
+         FROM bought b ASOF LEFT JOIN (SELECT event_date, product_id, window_start, window_end FROM product_sales) w
+           ON b.event_date = w.event_date AND b.product_id = w.product_id AND b.event_time >= w.window_start
+         WHERE batch <= getvariable('product_sales_batch')
      ),
 
      earned AS (
-         SELECT name, event_date, sum(price) AS silver
-         FROM silver_events e JOIN covered c ON e.batch <= c.batch
-         WHERE event_type = 'purchase' GROUP BY ALL
+         SELECT 'product_sales' AS name, event_date, product_id AS id, window_start, units(price) AS units,
+                revenue(price) AS revenue, refunds(price) AS refunds
+         FROM placed GROUP BY ALL
+         UNION ALL
+         SELECT 'product_sales_daily', event_date, product_id, event_date::TIMESTAMPTZ, units(price), revenue(price), refunds(price)
+         FROM bought WHERE batch <= getvariable('product_sales_daily_batch') GROUP BY ALL
+         UNION ALL
+         SELECT 'customer_days', event_date, user_id, event_date::TIMESTAMPTZ, units(price), revenue(price), refunds(price)
+         FROM bought WHERE batch <= getvariable('customer_days_batch') GROUP BY ALL
      ),
 
      told AS (
-         SELECT 'product_sales' AS name, event_date, sum(revenue) AS gold FROM product_sales GROUP BY ALL
+         SELECT 'product_sales' AS name, event_date, product_id AS id, window_start, sum(units) AS units,
+                sum(revenue) AS revenue, sum(refunds) AS refunds
+         FROM product_sales GROUP BY ALL
          UNION ALL
-         SELECT 'product_sales_daily', event_date, sum(revenue) FROM product_sales_daily GROUP BY ALL
+         SELECT 'product_sales_daily', event_date, product_id, event_date::TIMESTAMPTZ, sum(units), sum(revenue), sum(refunds)
+         FROM product_sales_daily GROUP BY ALL
          UNION ALL
-         SELECT 'customer_days', event_date, sum(revenue) FROM customer_days GROUP BY ALL
+         SELECT 'customer_days', event_date, user_id, event_date::TIMESTAMPTZ, sum(units), sum(revenue), sum(refunds)
+         FROM customer_days GROUP BY ALL
+     ),
+
+     gold AS (
+         SELECT name, event_date, id, window_start, t.revenue AS told, e.revenue AS earned,
+                (t.units, t.revenue, t.refunds) IS DISTINCT FROM (e.units, e.revenue, e.refunds) AS is_wrong
+         FROM told t FULL JOIN earned e USING (name, event_date, id, window_start)
+     ),
+
+     -- What each buyer was worth, if customer_value is made from the rows that customer_days has now.
+     worth AS (
+         SELECT user_id, sum(orders) AS orders, sum(units) AS units, sum(revenue) AS revenue, sum(refunds) AS refunds,
+                min(first_order_at) AS first_order_at, max(last_order_at) AS last_order_at
+         FROM customer_days WHERE getvariable('customers_follow') = 1 GROUP BY ALL
+     ),
+
+     valued AS (
+         SELECT user_id, sum(orders) AS orders, sum(units) AS units, sum(revenue) AS revenue, sum(refunds) AS refunds,
+                min(first_order_at) AS first_order_at, max(last_order_at) AS last_order_at
+         FROM customer_value WHERE getvariable('customers_follow') = 1 GROUP BY ALL
      )
 
 SELECT CASE WHEN expected < start_offset THEN 'gap' ELSE 'overlap' END AS finding,
@@ -96,9 +149,10 @@ FROM landed ANTI JOIN ledger USING (batch, "partition")
 
 UNION ALL
 SELECT 'silver',
-       format('{} partition {}, batch {}: the ledger has {} accepted, silver has {}', source, "partition", batch,
-              accepted, coalesce(s.messages, 0)), batch, "partition"
-FROM ledger l LEFT JOIN accepted s USING (batch, "partition") WHERE l.accepted <> coalesce(s.messages, 0)
+       format('{} partition {}, batch {}: the ledger has {} accepted, silver has {} at {} offsets', source, "partition",
+              batch, accepted, coalesce(s.messages, 0), coalesce(s.offsets, 0)), batch, "partition"
+FROM ledger l LEFT JOIN accepted s USING (batch, "partition")
+WHERE l.accepted <> coalesce(s.messages, 0) OR s.offsets <> s.messages
 
 UNION ALL
 SELECT 'quarantine',
@@ -122,9 +176,10 @@ SELECT 'archive', format('month {}: {} lines in bronze are in no ledger; load th
 FROM lines ANTI JOIN months USING ("partition")
 
 UNION ALL
-SELECT 'silver', format('{}: the ledger has {} accepted, silver has {}', file, accepted, coalesce(s.lines, 0)),
-       0, "partition"
-FROM months m LEFT JOIN kept s USING ("partition") WHERE accepted <> coalesce(s.lines, 0)
+SELECT 'silver',
+       format('{}: the ledger has {} accepted, silver has {} at {} numbers', file, accepted, coalesce(s.lines, 0),
+              coalesce(s.offsets, 0)), 0, "partition"
+FROM months m LEFT JOIN kept s USING ("partition") WHERE accepted <> coalesce(s.lines, 0) OR s.offsets <> s.lines
 
 UNION ALL
 SELECT 'quarantine',
@@ -133,7 +188,27 @@ SELECT 'quarantine',
 FROM months m LEFT JOIN refused q USING ("partition") WHERE quarantined <> coalesce(q.lines, 0)
 
 UNION ALL
+SELECT 'purchases',
+       format('silver_purchases of {}: {} rows, silver_events has {}{}', event_date, copies, due,
+              CASE WHEN copies = due THEN ' others' ELSE '' END), NULL, NULL
+FROM copied WHERE is_wrong
+
+UNION ALL
 SELECT 'gold',
-       format('{} of {}: revenue {}, silver has {}', name, event_date, coalesce(gold::VARCHAR, 'missing'),
-              coalesce(silver::VARCHAR, 'none')), NULL, NULL
-FROM told FULL JOIN earned USING (name, event_date) WHERE gold IS DISTINCT FROM silver
+       CASE WHEN sum(told) IS DISTINCT FROM sum(earned)
+            THEN format('{} of {}: revenue {}, silver has {}', name, event_date,
+                        coalesce(sum(told)::VARCHAR, 'missing'), coalesce(sum(earned)::VARCHAR, 'none'))
+            ELSE format('{} of {}: the revenue is right, but {} rows differ from silver, such as that of {} {}', name,
+                        event_date, count(*) FILTER (is_wrong),
+                        CASE name WHEN 'customer_days' THEN 'user' ELSE 'product' END, min(id) FILTER (is_wrong))
+       END, NULL, NULL
+FROM gold GROUP BY name, event_date HAVING bool_or(is_wrong)
+
+UNION ALL
+SELECT 'customers',
+       format('customer_value: {} buyers have other sums than in customer_days, such as user {}', count(*),
+              min(user_id)), NULL, NULL
+FROM worth w FULL JOIN valued v USING (user_id)
+WHERE (w.orders, w.units, w.revenue, w.refunds, w.first_order_at, w.last_order_at)
+      IS DISTINCT FROM (v.orders, v.units, v.revenue, v.refunds, v.first_order_at, v.last_order_at)
+HAVING count(*) > 0
