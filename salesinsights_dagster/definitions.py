@@ -27,7 +27,7 @@ from assets.visitors.visitor_assets import abandoned_carts, cohort_retention, vi
 from resources.lake import Lake
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
-from salesinsights_dagster.topic import open_reader, utc_now
+from salesinsights_dagster.topic import open_reader, registry_of, utc_now
 from sensors.alert_sensor import alert_sensor
 from sensors.customer_automation import customer_automation, with_cadence
 from sensors.input_sensor import input_sensor
@@ -82,6 +82,7 @@ def stream_of(settings: Settings) -> Stream:
         window_seconds=settings.window_seconds,
         replicas=replicas_of(settings),
         life=life_of(settings),
+        open_registry=lambda: registry_of(settings),
     )
 
 

@@ -30,17 +30,19 @@ MOST_AT_ONCE = 20
 MAGIC, _HEAD = b"\x00", 5
 
 
-def new_schemas(values: pl.Series, known: Schemas, registry: SchemaRegistry | None) -> dict[int, str]:
+def new_schemas(
+    values: pl.Series, known: Schemas, registry: SchemaRegistry | None, most: int = MOST_AT_ONCE
+) -> dict[int, str]:
     """The schemas that these values name and `known` lacks, from the registry. Schemas that it lacks are left out.
 
-    Asks for MOST_AT_ONCE at most, the most frequent first: made-up schema numbers must not delay the stream.
+    Asks for `most` at most, the most frequent first: made-up schema numbers must not delay the stream.
     Returns nothing without a registry. Raises RegistryError if the registry does not answer.
     """
     if registry is None:
         return {}
     named = _numbers(values).value_counts().sort("count", "number", descending=[True, False])["number"]
     unknown = [number for number in named if number not in known]
-    found = {number: registry.schema(number) for number in unknown[:MOST_AT_ONCE]}
+    found = {number: registry.schema(number) for number in unknown[:most]}
     return {number: text for number, text in found.items() if text is not None}
 
 

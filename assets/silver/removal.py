@@ -1,6 +1,7 @@
-"""Takes messages and lines of a user out of bronze and quarantine, and recounts the ledgers that counted them.
+"""Takes messages and lines of a user out of bronze and quarantine, and recounts the ledger of batches.
 
-Add here: what must fall together with a row of bronze. Not here: which rows those are (`upkeep.user_search`).
+Add here: what must fall together with a row of bronze. Not here: which rows those are (`upkeep.user_search`), or the
+ledger of months (`month_counts`).
 """
 
 from collections.abc import Collection
@@ -12,8 +13,6 @@ from assets.bronze.forgotten_users import without_key
 from assets.progress.batches import BATCH, batch_of
 from assets.silver.silver import PLACE, near
 from assets.tables import (
-    ARCHIVE,
-    BRONZE_ARCHIVE_MONTHS,
     BRONZE_EVENTS,
     SILVER_BATCHES,
     SILVER_EVENTS,
@@ -59,7 +58,7 @@ def restate_batches(lake: Lake, batches: Collection[int]) -> None:
         return
     where = f"batch IN ({', '.join(map(str, batches))})"
     ledger = lake.table(SILVER_BATCHES).read(where)
-    for name, places in _counted(lake, where).items():
+    for name, places in counted_places(lake, where).items():
         counted = places.group_by("batch", "partition").agg(pl.len().cast(pl.Int64).alias(name))
         ledger = ledger.drop(name).join(counted, on=["batch", "partition"], how="left")
     restated = ledger.with_columns(pl.col(*_COUNTED, "messages").fill_null(0)).with_columns(
@@ -70,7 +69,7 @@ def restate_batches(lake: Lake, batches: Collection[int]) -> None:
     again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))
 
 
-def _counted(lake: Lake, where: str) -> dict[str, pl.DataFrame]:
+def counted_places(lake: Lake, where: str) -> dict[str, pl.DataFrame]:
     """The places of the messages, and of each outcome. What a repair could save in silver alone is a message too."""
     columns = [*PLACE, "batch"]
     outcomes = {name: lake.table(layout).read(where, columns) for name, layout in _COUNTED.items()}
@@ -78,15 +77,3 @@ def _counted(lake: Lake, where: str) -> dict[str, pl.DataFrame]:
         **outcomes,
         "messages": pl.concat([lake.table(BRONZE_EVENTS).read(where, columns), *outcomes.values()]).unique(),
     }
-
-
-def restate_months(lake: Lake, months: Collection[int]) -> None:
-    """Recount the ledger of these months, each a number such as 201910."""
-    ledger = BRONZE_ARCHIVE_MONTHS
-    for month in months:
-        mine = ledger.on_days([date(month // 100, month % 100, 1)])
-        places = _counted(lake, f"source = '{ARCHIVE}' AND partition = {month}")
-        kept, refused, lines = (places[name].height for name in (*_COUNTED, "messages"))
-        counts = {"lines": lines, "accepted": kept, "quarantined": refused, "duplicates": lines - kept - refused}
-        row = lake.table(ledger).read(mine).with_columns(**{name: pl.lit(count) for name, count in counts.items()})
-        lake.table(ledger).replace(row, mine, {})

@@ -3,55 +3,73 @@
 Add here: what happens to refused rows after their batch. Not here: why they are refused (`events.contract`).
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from assets.bronze.avro_schemas import schemas_of
+from assets.bronze.avro_schemas import keep_schemas, schemas_of
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
+from assets.events.avro_decoder import new_schemas
 from assets.events.contract import AddedFields
 from assets.gold.gold import rebuild_gold
 from assets.progress.added_columns import added_fields
 from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
-from assets.silver.removal import release_refused, remove_messages, restate_batches, restate_months
+from assets.silver.duplicates import BODY
+from assets.silver.month_counts import recount_months
+from assets.silver.removal import release_refused, remove_messages, restate_batches
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.lake import Lake
+from resources.lake import Lake, OpenTables
 from resources.lake_table import LakeTable, again_on_conflict
+from resources.schema_registry import SchemaRegistry
 
 CONFLICT = "conflicting_duplicate"
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The outcome of a replay: rows judged, rows that are now in silver, and duplicates.
+    """The outcome of a replay: rows judged, events that silver has gained, and rows that repeat an event that it had.
 
     `days` are the days of the events that were won back.
     """
 
     tried: int
-    won_back: int
+    accepted: int
     duplicates: int
     days: list[date]
 
     @property
+    def won_back(self) -> int:
+        """The rows that have left quarantine."""
+        return self.accepted + self.duplicates
+
+    @property
     def still_refused(self) -> int:
-        return self.tried - self.won_back - self.duplicates
+        return self.tried - self.won_back
 
 
-def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Replay:
+MOST_SCHEMAS = 1_000
+"""How many unknown Avro schemas a replay asks for: it may take longer than the stream, which waits for nothing."""
+
+
+def replay(
+    lake: Lake, arrival_days: Sequence[date], window_seconds: int, registry: SchemaRegistry | None = None
+) -> Replay:
     """Judge the rows again that were refused on these days of arrival, except conflicts, which no rule can change.
+
+    First the Schema Registry, if there is one, is asked for schemas of Avro values that bronze lacks: they came before
+    it was set, or before it knew them. Raises RegistryError, and changes nothing, if it does not answer.
 
     A row that passes moves in bronze to the day of its event; that day is rebuilt, so an event that is there already is
     a duplicate and counts once. Idempotent; the next replay completes one that was cut short. What turns out to be a
     forgotten user's is removed instead.
     """
     refused = _refused(lake, arrival_days).filter(pl.col("reason") != CONFLICT)
+    _learn_schemas(lake, refused, registry)
     refused = refused.join(_drop_forgotten(lake, refused), on=PLACE, how="anti")
     if refused.is_empty():
         return Replay(0, 0, 0, [])
@@ -62,8 +80,20 @@ def replay(lake: Lake, arrival_days: Sequence[date], window_seconds: int) -> Rep
     with finishing(lake, days, rebuilds=1):
         rebuild_silver(lake, days)
         rebuild_gold(lake, DAILY, days, window_seconds)
-    fates = _release(lake, arrival_days, good, days)
-    return Replay(refused.height, fates.get("accepted", 0), fates.get("duplicates", 0), days)
+    judged = _judged(lake, good, days)
+    released = judged.filter(pl.col("outcome") != "quarantined")
+    recount_months(lake, _months(lake, days), released)
+    _release(lake, arrival_days, good, quarantine_rows(judged.filter(outcome="quarantined")))
+    accepted = released.filter(pl.col("outcome") == "accepted", ~pl.col("is_known")).height
+    return Replay(refused.height, accepted, released.height - accepted, days)
+
+
+def _learn_schemas(lake: Lake, refused: pl.DataFrame, registry: SchemaRegistry | None) -> None:
+    """Keep in bronze the schemas of these values that the registry has."""
+    if registry is not None and refused.height:
+        tables = OpenTables(lake, [BRONZE_EVENTS])
+        known = schemas_of(tables.table(BRONZE_EVENTS))
+        keep_schemas(tables, new_schemas(refused["value"], known, registry, MOST_SCHEMAS))
 
 
 def _refused(lake: Lake, arrival_days: Sequence[date]) -> pl.DataFrame:
@@ -89,7 +119,7 @@ def _drop_forgotten(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
         release_refused(lake, dated, day)
     from_archive = pl.col("source") == ARCHIVE
     restate_batches(lake, set(gone.filter(~from_archive)["batch"]))
-    restate_months(lake, set(gone.filter(from_archive)["partition"]))
+    recount_months(lake, set(gone.filter(from_archive)["partition"]))
     return gone.select(PLACE)
 
 
@@ -122,15 +152,34 @@ def _move(bronze: LakeTable, moved: pl.DataFrame) -> None:
     bronze.replace(pl.concat([others.select(names), at_home.select(names)]), where, {})
 
 
-def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> dict[str, int]:
-    """Remove the rows from quarantine that are in silver or duplicates; return the number of rows by outcome."""
+def _judged(lake: Lake, good: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
+    """These rows of bronze as JUDGED; `is_known` tells of an accepted one that silver had it, by a later message."""
     silver = lake.table(SILVER_EVENTS)
     with pieces_of(lake.table(BRONZE_EVENTS), list(days), batch_of(silver), added_fields(silver)) as pieces:
-        fates = itertools.chain(pieces.judged(), pieces.refused())
-        judged = pl.concat(
-            [JUDGED.to_frame(), *(fate.join(good, on=PLACE, how="semi") for fate in fates)], how="diagonal"
-        )
-    conflicts = quarantine_rows(judged.filter(outcome="quarantined"))
+        found = [_with_copies(piece, good) for piece in pieces.judged()]
+        refused = [piece.join(good, on=PLACE, how="semi") for piece in pieces.refused()]
+    empty = JUDGED.to_frame().with_columns(is_known=pl.lit(None, pl.Boolean))
+    return pl.concat([empty, *found, *refused], how="diagonal")
+
+
+def _with_copies(piece: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
+    """The good rows of a piece, which holds all messages of the same event."""
+    mine, others = (piece.join(good, on=PLACE, how=how) for how in ("semi", "anti"))
+    same = ["event_id", *BODY]
+    copies = others.select(same).unique().with_columns(is_known=pl.lit(value=True))
+    return mine.join(copies, on=same, how="left", nulls_equal=True).with_columns(
+        pl.col("is_known").fill_null(value=False)
+    )
+
+
+def _months(lake: Lake, days: Sequence[date]) -> list[int]:
+    """The months of the archive with lines on these days, such as 201910."""
+    where = f"{BRONZE_EVENTS.on_days(days)} AND source = '{ARCHIVE}'"
+    return sorted(lake.table(BRONZE_EVENTS).read(where, ["partition"])["partition"].unique())
+
+
+def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, conflicts: pl.DataFrame) -> None:
+    """Remove the rows from quarantine that are in silver or duplicates; `conflicts` stay, with their new reason."""
 
     def release() -> None:
         kept = _refused(lake, arrival_days).join(good, on=PLACE, how="anti")
@@ -138,4 +187,3 @@ def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days:
         table.replace(pl.concat([kept, conflicts]), SILVER_QUARANTINE.on_days(arrival_days), {})
 
     again_on_conflict(release)
-    return dict(judged.group_by("outcome").len().iter_rows())

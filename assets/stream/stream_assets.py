@@ -45,6 +45,7 @@ from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_li
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake, OpenTables, Tables
 from resources.lake_table import ProgressMovedError, TableLayout
+from resources.schema_registry import SchemaRegistry
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
 STREAMED = (*DAYS_OF_STREAM, SILVER_BATCHES)
@@ -78,7 +79,7 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class Stream:
-    """What a run needs besides the lake: access to the topic, the time, sizes, the replicas, how long it stays."""
+    """What a run needs besides the lake: the topic and its schemas, the time, sizes, replicas, how long it stays."""
 
     open_reader: Callable[[], KafkaReader]
     clock: Callable[[], datetime]
@@ -86,6 +87,7 @@ class Stream:
     window_seconds: int
     replicas: Sequence[Replica] = ()
     life: Life | None = None
+    open_registry: Callable[[], SchemaRegistry | None] = lambda: None
 
 
 @with_lineage
@@ -279,7 +281,7 @@ def _maker(layout: TableLayout, lake: Lake, stream: Stream) -> Callable[[date], 
     if layout is SILVER_PURCHASES:
         return lambda day: rebuild_purchases(lake, [day])
     if layout is SILVER_QUARANTINE:
-        return lambda day: replay(lake, [day], stream.window_seconds)
+        return lambda day: replay(lake, [day], stream.window_seconds, stream.open_registry())
     if layout in DAILY:
         return lambda day: rebuild_gold(lake, [layout], [day], stream.window_seconds)
     return lambda day: None

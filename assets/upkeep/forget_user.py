@@ -17,7 +17,8 @@ from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
-from assets.silver.removal import release_refused, remove_messages, restate_batches, restate_months
+from assets.silver.month_counts import recount_months
+from assets.silver.removal import release_refused, remove_messages, restate_batches
 from assets.silver.silver import PLACE, rebuild_silver
 from assets.tables import (
     ARCHIVE,
@@ -104,7 +105,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     for layout in (*KEPT, CUSTOMER_VALUE):
         _remove_kept(lake, layout, user_id)
     restate_batches(lake, [batch for batch in trace.batches if batch > 0])
-    restate_months(lake, trace.months)
+    recount_months(lake, trace.months)
     drop_indexes(lake)
     drop_parts(lake)
     for layout in TABLES.values():

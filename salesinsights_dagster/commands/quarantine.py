@@ -53,23 +53,28 @@ def show(day: datetime | None, reason: str | None, limit: int, as_json: bool) ->
 @click.option("--day", "days", type=Day, multiple=True, help="A day of arrival; can be repeated. Without it, all days.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def replay(days: tuple[datetime, ...], as_json: bool) -> None:
-    """Try refused rows again, after a rule changed. A row that passes goes to silver and counts in gold, once."""
+    """Try refused rows again, after a rule changed or a Schema Registry was set.
+
+    A row that passes goes to silver and counts in gold, once: if silver has its event already, it is a duplicate.
+    """
     from assets.stream.quarantine_replay import replay as replay_days
     from resources.lake import Lake
+    from salesinsights_dagster.topic import registry_of
 
     settings = load_settings()
     chosen = [day.date() for day in days] or sorted(set(_read(None, ["arrival_date"])["arrival_date"]))
-    done = replay_days(Lake(settings.lake), chosen, settings.window_seconds)
+    done = replay_days(Lake(settings.lake), chosen, settings.window_seconds, registry_of(settings))
     facts = {
         "tried": done.tried,
         "won_back": done.won_back,
+        "accepted": done.accepted,
         "duplicates": done.duplicates,
         "still_refused": done.still_refused,
         "days": [day.isoformat() for day in done.days],
     }
     text = (
-        f"{done.tried:,} tried, {done.won_back:,} won back, {done.duplicates:,} duplicates, "
-        f"{done.still_refused:,} still refused"
+        f"{done.tried:,} tried: {done.won_back:,} won back ({done.accepted:,} accepted, "
+        f"{done.duplicates:,} duplicates), {done.still_refused:,} still refused"
     )
     click.echo(json.dumps(facts) if as_json else text)
 

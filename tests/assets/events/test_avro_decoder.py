@@ -8,6 +8,7 @@ from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -17,14 +18,16 @@ from assets.silver.silver import rebuild_silver
 from assets.stream.quarantine_replay import replay
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables.asset_specs import key_of
 from assets.upkeep.audit import audit
 from assets.upkeep.forget_user import forget
 from assets.upkeep.proof import differences
 from resources.lake import Lake, OpenTables
 from resources.lake_table import ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry
+from tests.assets.stream.dagster_runs import execute
 from tests.conftest import event
-from tests.lakes import rows, run
+from tests.lakes import rows, run, snapshot
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 fastavro = pytest.importorskip("fastavro", reason="Avro is an extra: pip install 'salesinsights[avro]'")
@@ -261,21 +264,50 @@ def test_a_silent_registry_stops_before_anything_is_written(
     assert rows(lake, SILVER_EVENTS).height == 1
 
 
-def test_avro_that_came_before_the_registry_was_set_comes_home_by_a_replay(
-    lake: Lake, stream: Stream, avro_shop: Stream, registry: Registry, publish: Publish
-) -> None:
-    text = schema()
-    number = registry.register(text)
-    publish(encoded(number, text, user_id=1))
+@pytest.fixture
+def too_early(lake: Lake, stream: Stream, registry: Registry, publish: Publish) -> list[date]:
+    """Two Avro values of two schemas that came before the registry was set, and junk; their days of arrival."""
+    texts = schema(), schema(event_id=["null", "string"])
+    publish(*(encoded(registry.register(text), text, user_id=user) for user, text in enumerate(texts)), b"\0junk")
     run(lake, stream)
-    (refusal,) = rows(lake, SILVER_QUARANTINE)["reason"]
-    publish(encoded(number, text, user_id=2))
-    run(lake, avro_shop)
+    held = rows(lake, SILVER_QUARANTINE)
+    assert set(held["reason"]) == {"invalid_utf8", "not_json"}
+    return held["arrival_date"].unique().to_list()
 
-    result = replay(lake, rows(lake, SILVER_QUARANTINE)["arrival_date"].to_list(), 45)
 
-    assert (refusal, result.won_back) == ("invalid_utf8", 1)
-    assert sorted(rows(lake, SILVER_EVENTS)["user_id"]) == [1, 2]
+def test_avro_that_came_before_the_registry_was_set_comes_home_by_a_replay(
+    lake: Lake, registry: Registry, too_early: list[date]
+) -> None:
+    before = replay(lake, too_early, 45)
+
+    done = replay(lake, too_early, 45, registry)
+
+    assert (before.won_back, done.won_back, done.accepted, done.still_refused) == (0, 2, 2, 1)
+    assert sorted(rows(lake, SILVER_EVENTS)["user_id"]) == [0, 1]
+    assert len(schemas_of(lake.table(BRONZE_EVENTS))) == 2
+    assert audit(lake).findings == []
+
+
+def test_days_of_quarantine_that_dagster_tries_again_ask_the_registry_too(
+    lake: Lake, stream: Stream, registry: Registry, too_early: list[date]
+) -> None:
+    (day,) = too_early
+    with_registry = replace(stream, open_registry=lambda: registry)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        selected = [key_of(SILVER_QUARANTINE)]
+        execute(lake, with_registry, instance, partition_key=day.isoformat(), asset_selection=selected)
+
+    assert sorted(rows(lake, SILVER_EVENTS)["user_id"]) == [0, 1]
+
+
+def test_a_replay_that_the_registry_does_not_answer_changes_nothing(lake: Lake, too_early: list[date]) -> None:
+    before = snapshot(lake)
+
+    with pytest.raises(RegistryError, match="check that it runs, and SCHEMA_REGISTRY_URL"):
+        replay(lake, too_early, 45, SchemaRegistry.open({"url": "http://127.0.0.1:9", "max.retries": "0"}))
+
+    assert all(frame.equals(before[name]) for name, frame in snapshot(lake).items())
 
 
 def test_a_new_schema_does_not_move_the_handle_past_a_batch_of_another_run(

@@ -8,10 +8,10 @@ from assets.events.contract import EVENT_TYPES
 from assets.stream import quarantine_replay
 from assets.stream.quarantine_replay import replay
 from assets.stream.stream_assets import Stream
-from assets.tables import BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE
+from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.upkeep.audit import audit
 from resources.lake import Lake
-from tests.assets.archive.month_lines import HEADER, PURCHASE, load, put
+from tests.assets.archive.month_lines import HEADER, NOVEMBER, OCTOBER, PURCHASE, load, put
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
 from tests.lakes import rows, run, snapshot
@@ -61,10 +61,12 @@ def test_a_replay_never_doubles_an_event(
     mock_kafka.publish(topic, [event()])
     run(lake, stream)
 
+    before = rows(lake, SILVER_EVENTS).height
     done = replay(lake, refused, 45)
     again = replay(lake, refused, 45)
 
-    assert (done.won_back + done.duplicates, again.tried, again.won_back) == (2, 1, 0)
+    assert (done.won_back, done.accepted, done.duplicates, again.tried, again.won_back) == (2, 1, 1, 1, 0)
+    assert rows(lake, SILVER_EVENTS).height == before + done.accepted
     assert rows(lake, SILVER_EVENTS).height == 3
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 3
     assert audit(lake).findings == []
@@ -110,6 +112,45 @@ def test_a_line_of_the_archive_comes_home_too(
 
     assert (done.tried, done.won_back) == (2, 1)
     assert rows(lake, PRODUCT_SALES)["units"].sum() == 1
+    assert audit(lake).findings == []
+
+
+@pytest.fixture
+def refused_lines(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[date]:
+    """A line of October that only a new rule lets pass, and that November's file repeats; then the new rule."""
+    bought = PURCHASE.replace("purchase", "bought")
+    with monkeypatch.context() as old_rule:
+        old_rule.setattr(message_parser, "EVENT_TYPES", EVENT_TYPES)
+        put(tmp_path, [bought, bought, PURCHASE.replace("5773203", "x")], header=HEADER)
+        put(tmp_path, [PURCHASE, PURCHASE.replace("2019-10-01", "2019-11-01")], "2019-Nov.csv", HEADER)
+        load(lake, tmp_path)
+        load(lake, tmp_path, NOVEMBER)
+    return [OCTOBER]
+
+
+OUTCOMES = ("lines", "accepted", "quarantined", "duplicates")
+
+
+def test_the_ledger_of_months_follows_a_replay(lake: Lake, refused_lines: list[date], new_rule: None) -> None:
+    before = rows(lake, BRONZE_ARCHIVE_MONTHS).select(OUTCOMES).rows()
+
+    done = replay(lake, refused_lines, 45)
+
+    assert (done.tried, done.accepted, done.duplicates) == (3, 0, 2)
+    assert before == [(3, 0, 3, 0), (2, 2, 0, 0)]
+    assert rows(lake, BRONZE_ARCHIVE_MONTHS).select(OUTCOMES).rows() == [(3, 1, 1, 1), (2, 1, 0, 1)]
+    assert audit(lake).findings == []
+
+
+def test_the_ledger_of_months_follows_a_replay_that_was_cut_short(
+    lake: Lake, refused_lines: list[date], new_rule: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("recount_months", "_release"):
+        crash_before(monkeypatch, quarantine_replay, step, lambda: replay(lake, refused_lines, 45))
+
+    replay(lake, refused_lines, 45)
+
+    assert rows(lake, BRONZE_ARCHIVE_MONTHS).select(OUTCOMES).rows() == [(3, 1, 1, 1), (2, 1, 0, 1)]
     assert audit(lake).findings == []
 
 

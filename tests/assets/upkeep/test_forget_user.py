@@ -146,7 +146,7 @@ def test_refused_lines_of_theirs_do_not_come_again_either(lake: Lake, known: Non
 
 @pytest.mark.parametrize(
     "step",
-    ["release_refused", "remove_messages", "rebuild_silver", "rebuild_gold", "restate_batches", "restate_months"],
+    ["release_refused", "remove_messages", "rebuild_silver", "rebuild_gold", "restate_batches", "recount_months"],
 )
 def test_a_forgetting_that_was_cut_short_is_made_whole_by_the_next(
     lake: Lake, known: None, monkeypatch: pytest.MonkeyPatch, step: str
