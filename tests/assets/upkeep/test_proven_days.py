@@ -231,6 +231,16 @@ def test_a_file_that_cannot_be_read_fails_its_day_and_no_other(loaded: Lake) -> 
     assert state(loaded).unproven == []
 
 
+def test_proofs_that_a_power_cut_took_are_made_again(loaded: Lake, stream: Stream) -> None:
+    night(loaded)
+    Path(loaded.table(PROOFS).file_uris()[0]).write_bytes(b"")
+
+    found = [finding.kind for finding in repair(loaded, 45, stream.open_reader)]
+
+    assert "lost" not in found
+    assert night(loaded) == MONTH
+
+
 @pytest.mark.parametrize("step", ["put_in_silver", "rebuild_gold"])
 def test_a_month_that_is_half_loaded_is_unproven_and_not_wrong(
     loaded: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
