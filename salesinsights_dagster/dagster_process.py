@@ -87,7 +87,9 @@ class DagsterProcess:
         """Return once the web server answers, to its own name only, and the code location is loaded.
 
         A process that ends is seen at once; the limit is for one that hangs: where much else runs, a start that takes
-        20 seconds took more than 90. Raises DagsterStartError if Dagster ends, stays silent, answers everybody or can't load the location.
+        20 seconds took more than 90.
+
+        Raises DagsterStartError if Dagster ends, stays silent, answers everybody or can't load the location.
         """
         deadline = time.monotonic() + wait_seconds
         while not self._answers():

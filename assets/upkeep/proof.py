@@ -101,7 +101,7 @@ def _behind_silver(tables: Tables, day: date, window_seconds: int, bought: pl.Da
         if layout in DAILY:
             due = measured(due, [layout], window_seconds)[layout.name]
         made_at = "ingested_at" if layout is SILVER_PURCHASES else "updated_at"
-        yield _either(layout.name, day, *(comparable(rows, table, made_at) for rows in (held, due)))
+        yield _either(layout.name, day, comparable(held, table, made_at), comparable(due, table, made_at))
 
 
 def _window_of(sales: pl.DataFrame) -> int | None:
