@@ -7,6 +7,7 @@ Add here: what holds for all tables of a lake. Not here: work on one table (`lak
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from typing import Protocol
 from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from resources import object_store
 from resources.lake_table import (
     ADDED_AT,
     PROPERTIES,
@@ -25,6 +27,7 @@ from resources.lake_table import (
     again_on_conflict,
     is_local,
 )
+from resources.object_store import one_line, refusals_named
 
 
 class Tables(Protocol):
@@ -47,7 +50,7 @@ class Lake:
         remote = Path(tempfile.gettempdir()) / f"salesinsights-{hashlib.sha256(root.encode()).hexdigest()[:16]}"
         self.scratch = Path(root) / "_scratch" if self.is_local else remote
         """A local folder for files that can be made again; not part of the lake's content."""
-        self._options = dict(storage_options or {}) or None
+        self._options = {**({} if self.is_local else object_store.RETRY), **(storage_options or {})} or None
         self._known: set[str] = set()
 
     @property
@@ -65,21 +68,26 @@ class Lake:
         or updated to the layout, VersionGoneError if the older version is no longer kept.
         """
         try:
-            delta = DeltaTable(self.uri(layout), version, storage_options=self._options)
+            with self._refusals(layout, "read"):
+                delta = DeltaTable(self.uri(layout), version, storage_options=self._options)
         except (DeltaError, OSError) as error:
             if version is not None:
-                raise VersionGoneError(f"{layout.name} has no version {version} any more: {error}") from error
+                raise VersionGoneError(f"{layout.name} has no version {version} any more: {one_line(error)}") from error
             if isinstance(error, TableNotFoundError):
                 return self._create(layout)
             raise LakeError(
-                f"{layout.name} can't be read at {self.uri(layout)}: {error}. "
-                "Check that folder, or set SALESINSIGHTS_LAKE"
+                f"{layout.name} can't be read at {self.uri(layout)}: {one_line(error)}. "
+                f"Check that {'folder' if self.is_local else 'place'}, or set SALESINSIGHTS_LAKE"
             ) from error
         if version is None and layout.name not in self._known:
             # The processes of a new release start together, and each brings the table to its layout.
-            again_on_conflict(lambda: self._evolve(layout, delta), delta.update_incremental)
+            with self._refusals(layout, "updated"):
+                again_on_conflict(lambda: self._evolve(layout, delta), delta.update_incremental)
             self._known.add(layout.name)
         return LakeTable(layout, delta)
+
+    def _refusals(self, layout: TableLayout, did: str) -> AbstractContextManager[None]:
+        return refusals_named(layout.name, self.uri(layout), did)
 
     def _evolve(self, layout: TableLayout, delta: DeltaTable) -> None:
         """Add the columns and properties that are new in the layout; existing rows have null in a new column.
@@ -116,7 +124,15 @@ class Lake:
         if self.is_local:
             self._make_folder(layout)
         try:
-            delta = DeltaTable.create(
+            with self._refusals(layout, "created"):
+                delta = self._created(layout)
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"{layout.name} can't be created at {self.uri(layout)}: {one_line(error)}") from error
+        return LakeTable(layout, delta)
+
+    def _created(self, layout: TableLayout) -> DeltaTable:
+        try:
+            return DeltaTable.create(
                 self.uri(layout),
                 layout.delta,
                 mode="ignore",
@@ -126,10 +142,7 @@ class Lake:
                 storage_options=self._options,
             )
         except CommitFailedError:
-            delta = DeltaTable(self.uri(layout), storage_options=self._options)
-        except (DeltaError, OSError) as error:
-            raise LakeError(f"{layout.name} can't be created at {self.uri(layout)}: {error}") from error
-        return LakeTable(layout, delta)
+            return DeltaTable(self.uri(layout), storage_options=self._options)
 
     def _make_folder(self, layout: TableLayout) -> None:
         try:

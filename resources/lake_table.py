@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -32,8 +32,9 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from resources.foreseen_error import ForeseenError
+from resources.lake_error import LakeError as LakeError
 from resources.leftovers import taken_back
+from resources.object_store import one_line, refusals_named
 from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM, Superseding
 
@@ -63,10 +64,6 @@ Rows = pl.DataFrame | Iterator[pl.DataFrame]
 
 
 _T = TypeVar("_T")
-
-
-class LakeError(ForeseenError):
-    """The lake can't be read or written; the message says what failed and what to do."""
 
 
 class VersionGoneError(LakeError):
@@ -186,7 +183,8 @@ class LakeTable:
 
     def progress(self, name: str) -> int | None:
         """The number last committed under `name`; None if there is none."""
-        return self._delta.transaction_version(name)
+        with self._reading():
+            return self._delta.transaction_version(name)
 
     def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows for which the SQL predicate `where` holds, in no particular order; statistics skip files.
@@ -195,10 +193,10 @@ class LakeTable:
         """
         names = list(columns or self.layout.schema)
         if self.layout.superseding is None or self.superseded_from is None:
-            return self._framed(self._scan(names, where), names)
+            return self._framed(self._held(names, where), names)
         day = self.layout.partition_by[0]
         more = [name for name in (*self.layout.superseding.columns, day) if name not in names]
-        rows = self._framed(self._scan([*names, *more], where), [*names, *more])
+        rows = self._framed(self._held([*names, *more], where), [*names, *more])
         settled = pl.col(day) < self.superseded_from
         counting = self.layout.superseding.alive(rows.filter(~settled))
         return pl.concat([rows.filter(settled), counting]).select(names)
@@ -229,6 +227,13 @@ class LakeTable:
         lacking = [pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame.columns]
         return frame.with_columns(lacking).select(names).cast(kinds)
 
+    def _held(self, names: Sequence[str], where: str | None) -> pl.DataFrame:
+        with self._reading():
+            return pl.DataFrame(self._scan(names, where))
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return refusals_named(self.layout.name, self._delta.table_uri, "read")
+
     def stream(
         self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
@@ -238,12 +243,16 @@ class LakeTable:
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []
-        scanned = itertools.chain.from_iterable(map(_parts, self._scan(names, where)))
+        scanned = itertools.chain.from_iterable(map(_parts, self._scanned(names, where)))
         for batch in itertools.chain(scanned, [None]):
             held += [batch] if batch is not None else []
             if held and (batch is None or _is_full(held, rows_at_once)):
                 yield self._framed(Table.from_batches(held), names)
                 held = []
+
+    def _scanned(self, names: Sequence[str], where: str | None) -> Iterator[RecordBatch]:
+        with self._reading():
+            yield from self._scan(names, where)
 
     def files(self) -> pl.DataFrame:
         """One row per data file: path, size_bytes, num_records, and each column's statistics and partition value."""
@@ -400,15 +409,19 @@ class LakeTable:
 
     def _write(self, write: Callable[[], _T]) -> _T:
         try:
-            with taken_back(self.folder) if self.is_local else nullcontext():
+            with refusals_named(self.layout.name, self._delta.table_uri, "written"), self._leftovers():
                 return write()
         except CommitFailedError as error:
             raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error
         except (DeltaError, OSError) as error:
             raise LakeError(
-                f"{self.layout.name} can't be written: {error}. Check that the lake's folder exists and is writable, "
-                "and that its disk has space; then run again: nothing was half-written"
+                f"{self.layout.name} can't be written: {one_line(error)}. Check that the lake's folder exists and is "
+                "writable, and that its disk has space; then run again: nothing was half-written"
             ) from error
+
+    def _leftovers(self) -> AbstractContextManager[None]:
+        """A failed write leaves no file on a disk. In a store the next vacuum deletes what no commit names."""
+        return taken_back(self.folder) if self.is_local else nullcontext()
 
 
 def _parts(batch: RecordBatch) -> Iterator[RecordBatch]:

@@ -19,6 +19,7 @@ from assets.visitors.cart_rule import CartRule
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster import setting_types as kinds
+from salesinsights_dagster.object_store_settings import wrong_store
 from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -51,8 +52,7 @@ class Settings(BaseSettings):
     lake: kinds.LakeRoot = Field(
         default_factory=lambda known: str(known["home"] / "lake"),
         description="the lake's root: a folder, or `s3://bucket/prefix` on any S3-compatible store with conditional "
-        "writes. `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` (and "
-        "`AWS_ALLOW_HTTP=true` for plain HTTP) say how to reach it",
+        "writes: see [operating](operating.md#a-lake-in-an-object-store)",
     )
     topic: kinds.Topic = Field(
         "shop.events",
@@ -172,6 +172,13 @@ class Settings(BaseSettings):
         description="passed on to the registry's client: `SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO` is "
         "`basic.auth.user.info`, and so on",
     )
+    aws: kinds.Options = Field(
+        {},
+        validation_alias="AWS_*",
+        repr=False,
+        description="how to reach the object store, if the lake is in one: `AWS_ENDPOINT_URL` (with none, Amazon's), "
+        "`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and `AWS_ALLOW_HTTP=true` for plain HTTP",
+    )
 
     @property
     def kafka(self) -> KafkaConnection | None:
@@ -256,6 +263,13 @@ class Settings(BaseSettings):
             host, _, port = server.strip().rpartition(":")
             if not host or not port.isdigit() or not 0 < int(port) < 65_536:
                 raise SettingsError(f"KAFKA_BOOTSTRAP_SERVERS={servers!r}: {server.strip()!r} is not HOST:PORT")
+        return self
+
+    @model_validator(mode="after")
+    def _store_can_be_asked(self) -> Self:
+        wrong = wrong_store(self.lake, self.aws)
+        if wrong:
+            raise SettingsError(wrong)
         return self
 
     @model_validator(mode="after")

@@ -1,18 +1,21 @@
-"""What tests of several packages share: a lake in a temporary folder, the in-process broker, the real one, the data."""
+"""What tests of several packages share: a lake in a temporary folder or on S3, the two kinds of broker, the data."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from assets.stream.stream_assets import Stream
+from resources import object_store
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from salesinsights_dagster.broker import LocalBroker
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
+from tests.resources.s3_server import S3Server
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -20,6 +23,30 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    running = S3Server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake in a bucket of the test's own; the environment leads to its server."""
+    for name, value in s3.settings.items():
+        monkeypatch.setenv(name, value)
+    name = f"lake-{uuid4()}"
+    s3.make_bucket(name)
+    return Lake(f"s3://{name}/shop")
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object store is asked again twice, at once."""
+    few = {"max_retries": "2", "backoff_config.init_backoff": "1ms", "backoff_config.max_backoff": "2ms"}
+    monkeypatch.setattr(object_store, "RETRY", {**object_store.RETRY, **few})
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,49 @@ def test_without_a_mapping_the_environment_is_read_at_each_call(monkeypatch: pyt
     assert (one.topic, load_settings().topic) == ("shop.one", "shop.two")
 
 
+S3 = {
+    "SALESINSIGHTS_LAKE": "s3://shop/lake",
+    "AWS_ENDPOINT_URL": "http://minio:9000",
+    "AWS_ALLOW_HTTP": "true",
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "topsecret",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"SALESINSIGHTS_LAKE": "s3://"}, "names no bucket: set s3://bucket/prefix"),
+        ({"AWS_ENDPOINT_URL": "minio:9000"}, "AWS_ENDPOINT_URL is not http:// or https://: set"),
+        ({"AWS_ALLOW_HTTP": ""}, "AWS_ENDPOINT_URL is plain HTTP: set AWS_ALLOW_HTTP=true"),
+        ({"AWS_ACCESS_KEY_ID": ""}, "AWS_SECRET_ACCESS_KEY is set without AWS_ACCESS_KEY_ID"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "without a key to it: set AWS_ACCESS_KEY_ID"),
+    ],
+)
+def test_an_object_store_that_cannot_be_asked_names_the_variable(changed: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        load_settings({**S3, **changed})
+
+    assert "topsecret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"AWS_ENDPOINT_URL": "https://minio:9000", "AWS_ALLOW_HTTP": ""},
+        {"AWS_ENDPOINT_URL": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+        {"SALESINSIGHTS_LAKE": "/srv/lake", "AWS_ACCESS_KEY_ID": "", "AWS_ALLOW_HTTP": ""},
+    ],
+    ids=["with a key", "by TLS", "on Amazon, with the machine's role", "a folder"],
+)
+def test_an_object_store_that_can_be_asked_is_taken(changed: dict[str, str]) -> None:
+    settings = load_settings({**S3, **changed})
+
+    assert "topsecret" not in repr(settings)
+
+
 def test_home_moves_everything() -> None:
     settings = load_settings({"SALESINSIGHTS_HOME": "/srv/si"})
 

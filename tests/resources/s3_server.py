@@ -1,0 +1,169 @@
+"""An S3 server in a process of its own: it notes each request, and answers with a fault on demand.
+
+In a process of its own, since a reader of Delta Lake may hold Python's lock while it waits for an answer.
+Add here: what a store may do. Not here: what becomes of it.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from threading import Lock
+from typing import Any
+from urllib.request import Request as Call
+from urllib.request import urlopen
+
+import boto3  # type: ignore[import-untyped]
+
+KEY, SECRET, REGION = "AKIASHOP", "a-secret-that-nobody-sees", "us-east-1"
+
+NOBODY = "http://127.0.0.1:9"
+"""Nobody listens there."""
+
+_CONTROL = "/-control-"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the server answers to requests that match `method` and `path`, patterns; after so many `times` no more."""
+
+    status: int
+    code: str = ""
+    method: str = ".*"
+    path: str = ".*"
+    times: int = 1_000_000
+    more: str = ""
+
+    @property
+    def body(self) -> str:
+        """As a store words it."""
+        said = f"<Code>{self.code}</Code><Message>No.</Message>{self.more}<AWSAccessKeyId>{KEY}</AWSAccessKeyId>"
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{said}</Error>' if self.code else ""
+
+
+FAULTS = {
+    "wrong key": (Fault(403, "InvalidAccessKeyId"), "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    "wrong secret": (Fault(403, "SignatureDoesNotMatch"), "Set AWS_SECRET_ACCESS_KEY"),
+    "old token": (Fault(400, "ExpiredToken"), "and AWS_SESSION_TOKEN with them"),
+    "access denied": (Fault(403, "AccessDenied"), "to list the bucket and to read, write and delete"),
+    "a proxy denies": (Fault(403), "to list the bucket and to read, write and delete"),
+    "wrong clock": (Fault(403, "RequestTimeTooSkewed"), "Set the clock that is wrong"),
+    "missing bucket": (Fault(404, "NoSuchBucket"), "Create it, or name another one in SALESINSIGHTS_LAKE"),
+    "another region": (Fault(301, "PermanentRedirect"), "Set AWS_REGION to the bucket's region"),
+    "another region, told": (
+        Fault(400, "AuthorizationHeaderMalformed", more="<Region>eu-west-1</Region>"),
+        "Set AWS_REGION to the bucket's region, eu-west-1",
+    ),
+    "full": (Fault(507, "XMinioStorageFull"), "Make space there or raise the bucket's quota"),
+    "quota": (Fault(403, "QuotaExceeded"), "Make space there or raise the bucket's quota"),
+    "too busy": (Fault(503, "SlowDown"), "the store is too busy"),
+    "too many requests": (Fault(429, "TooManyRequests"), "the store is too busy"),
+    "broken": (Fault(500, "InternalError"), "Look into its log, then run again"),
+    "unknown": (Fault(418, "Teapot"), "(Teapot)"),
+}
+"""What a store may refuse, each with the remedy that is due."""
+
+
+class S3Server:
+    """moto's server. It knows no keys and takes every signature."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The variables that lead to the server."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def make_bucket(self, name: str) -> None:
+        keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
+        boto3.client("s3", endpoint_url=self.url, region_name=REGION, **keys).create_bucket(Bucket=name)
+
+    @contextmanager
+    def faulty(self, fault: Fault) -> Iterator[None]:
+        """Answer so during the block."""
+        self._tell(asdict(fault))
+        try:
+            yield
+        finally:
+            self._tell(None)
+
+    def requests(self) -> list[str]:
+        """Method and path of each request since the last call."""
+        with urlopen(f"{self.url}{_CONTROL}") as answer:
+            return list(json.load(answer))
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _tell(self, fault: object) -> None:
+        with urlopen(Call(f"{self.url}{_CONTROL}", json.dumps(fault).encode())):
+            pass
+
+
+class _Server:
+    """The process: moto behind a door that can be told what to answer."""
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        self._moto: Any = DomainDispatcherApplication(create_backend_app)
+        self._noted: list[str] = []
+        self._fault: Fault | None = None
+        self._left = 0
+        self._lock = Lock()
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        from werkzeug.wrappers import Request, Response
+
+        request = Request(environ)
+        if request.path == _CONTROL:
+            return Response(self._told(request.get_data()))(environ, start)
+        with self._lock:
+            self._noted.append(f"{request.method} {request.full_path}")
+            fault = self._fault if self._left and self._is_meant(request.method, request.full_path) else None
+            self._left -= fault is not None
+        if fault is None:
+            return self._moto(environ, start)
+        request.get_data()
+        return Response(fault.body, fault.status, content_type="application/xml")(environ, start)
+
+    def _is_meant(self, method: str, path: str) -> bool:
+        fault = self._fault
+        return fault is not None and bool(re.fullmatch(fault.method, method) and re.search(fault.path, path))
+
+    def _told(self, body: bytes) -> str:
+        with self._lock:
+            if body:
+                told = json.loads(body)
+                self._fault = Fault(**told) if told else None
+                self._left = self._fault.times if self._fault else 0
+                return ""
+            noted, self._noted = self._noted, []
+            return json.dumps(noted)
+
+
+if __name__ == "__main__":
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class _Quiet(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log(self, *_: Any) -> None:
+            pass
+
+    server = make_server("127.0.0.1", 0, _Server(), threaded=True, request_handler=_Quiet)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
