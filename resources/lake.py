@@ -6,11 +6,12 @@ Add here: what holds for all tables of a lake. Not here: work on one table (`lak
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -28,6 +29,12 @@ from resources.lake_table import (
     is_local,
 )
 from resources.object_store import one_line, refusals_named
+
+AT_ONCE = 8
+"""Tables at a time. Work on a table in an object store is dozens of requests, and most of it is waiting for answers."""
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Tables(Protocol):
@@ -60,6 +67,13 @@ class Lake:
 
     def uri(self, layout: TableLayout) -> str:
         return f"{self.root.rstrip('/')}/{layout.name}"
+
+    def at_once(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+        """`work` of each item, in their order: AT_ONCE at a time in an object store, one after the other on a disk."""
+        if self.is_local:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(work, items))
 
     def table(self, layout: TableLayout, version: int | None = None) -> LakeTable:
         """The table at its newest version, created if it is missing; or at an older `version`, only to read.

@@ -30,9 +30,13 @@ _SQL_TYPES = {
 }
 
 
-def open_tables(lake: Lake) -> dict[str, LakeTable]:
-    """A handle of each table, the last to be committed first: what one of them holds is then in those before it."""
-    return {name: lake.table(layout) for name, layout in reversed(TABLES.items())}
+def open_tables(lake: Lake, statement: str | None = None) -> dict[str, LakeTable]:
+    """A handle of each table, the last to be committed first: what one of them holds is then in those before it.
+
+    With a `statement`, only of the tables that it may name.
+    """
+    named = {name: layout for name, layout in TABLES.items() if statement is None or name in statement}
+    return {name: lake.table(layout) for name, layout in reversed(named.items())}
 
 
 @contextmanager
@@ -50,10 +54,11 @@ def sql_session(
     DuckDB reads an object store only with an extension that it would download: there the tables are loaded into memory,
     those that `statement` names if it is given. `folders` may be touched too, and `setup` runs at the end of the start.
     """
-    opened = tables or open_tables(lake)
+    opened = tables or open_tables(lake, None if lake.is_local else statement)
     if not lake.is_local:
-        named = {name: table.read() for name, table in opened.items() if statement is None or name in statement}
-        with duckdb_session(named, variables, setup, folders, memory_limit, macros()) as connection:
+        named = [name for name in opened if statement is None or name in statement]
+        rows = dict(zip(named, lake.at_once(lambda name: opened[name].read(), named), strict=True))
+        with duckdb_session(rows, variables, setup, folders, memory_limit, macros()) as connection:
             yield connection
         return
     views = [_view(name, table) for name, table in opened.items()]

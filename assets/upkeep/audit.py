@@ -73,11 +73,12 @@ def audit(lake: Lake) -> Audit:
     new rule may have accepted it. So if a ledger differs, the tables are compared with a rebuild of the days instead.
     """
     tables = open_tables(lake)
-    covered = {name: batch_of(table) for name, table in tables.items()}
+    covered = dict(zip(tables, lake.at_once(batch_of, tables.values()), strict=True))
     follows = not has_changed(tables["customer_value"], tables["customer_days"])
     variables = {**{f"{name}_batch": batch for name, batch in covered.items()}, "customers_follow": int(follows)}
-    with sql_session(lake, tables, variables) as connection:
-        findings = query(connection, (Path(__file__).parent / "audit.sql").read_text())
+    compared = (Path(__file__).parent / "audit.sql").read_text()
+    with sql_session(lake, tables, variables, statement=f"{compared} {_TOTALS} {_RANGES}") as connection:
+        findings = query(connection, compared)
         totals = query(connection, _TOTALS).cast(pl.Int64).row(0, named=True)
         ranges = query(connection, _RANGES).to_dicts()
     last = covered["silver_events"]

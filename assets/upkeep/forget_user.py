@@ -108,8 +108,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     recount_months(lake, trace.months)
     drop_indexes(lake)
     drop_parts(lake)
-    for layout in TABLES.values():
-        lake.table(layout).purge()
+    lake.at_once(lambda layout: lake.table(layout).purge(), TABLES.values())
     again = search(lake, user_id)
     return Forgotten(found.messages.height, trace.days, found.rows, again.rows, again.undecided, sessions, exports)
 

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
+from assets.runs.clock import Clock
+from assets.upkeep.upkeep_assets import lake_files
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.dashboard.board import Board
@@ -109,3 +112,17 @@ def test_the_dashboard_shows_it(bucket: Lake, s3: S3Server) -> None:
     assert remedy in str(watch.newest.error)
     board.look()
     assert board.error is None
+
+
+def test_a_run_fails_with_it_and_shows_nothing_else_of_the_store(bucket: Lake, s3: S3Server) -> None:
+    fault, remedy = FAULTS["wrong secret"]
+    resources = {"lake": Lake(bucket.root), "clock": Clock(utc_now)}
+
+    with s3.faulty(fault), dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([lake_files], instance=instance, resources=resources, raise_on_error=False)
+
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    shown = str(failed.step_failure_data.error)
+    assert remedy in shown
+    assert "<Code>" not in shown
+    assert KEY not in shown
