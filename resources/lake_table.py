@@ -148,7 +148,7 @@ class TableLayout:
     def on_days(self, days: Iterable[date]) -> str:
         """A literal partition predicate, so that a replacement conflicts only with writers of the same days."""
         listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        return f"{self.partition_by[0]} IN ({listed})"
+        return f"{self.partition_by[0]} IN ({listed})" if listed else "false"
 
 
 def _type_name(kind: str | dict[str, str]) -> str:

@@ -24,6 +24,7 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from assets.upkeep.audit import audit
+from assets.upkeep.forget_user import forget
 from resources.lake import Lake
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
@@ -180,6 +181,19 @@ def test_a_corrected_file_replaces_exactly_its_month(lake: Lake, folder: Path) -
     assert str(rows(lake, PRODUCT_SALES)["revenue"].sum()) == "17.24"
     assert rows(lake, BRONZE_ARCHIVE_MONTHS).height == 2
     assert audit(lake).findings == []
+
+
+def test_a_month_without_lines_can_be_corrected_by_one_that_keeps_none(lake: Lake, tmp_path: Path) -> None:
+    """Its only user was forgotten."""
+    put(tmp_path, [], header=HEADER)
+    load(lake, tmp_path)
+    forget(lake, 463240011, NOW, 45)
+    put(tmp_path, [PURCHASE], header=HEADER)
+    kept_none = load(lake, tmp_path)
+    put(tmp_path, [PURCHASE.replace("463240011", "7")], header=HEADER)
+
+    assert (kept_none.counts["lines"], kept_none.days) == (0, [])
+    assert load(lake, tmp_path).counts["accepted"] == 1
 
 
 @pytest.mark.parametrize("archive_first", [True, False])
