@@ -6,15 +6,17 @@ is read has the columns of the table's layout, null where the file lacks one.
 Add here: a way to read that goes by files. Not here: which rows are wanted (`assets`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
+from deltalake.exceptions import DeltaError
 
-from resources.lake_table import LakeError, LakeTable, is_local
+from resources.lake_table import LakeError, LakeTable, VersionGoneError, is_local
+from resources.object_store import StoreError
 
 _UNCOUNTED = (pl.Binary, pl.List)
 """Of these, Delta Lake keeps no statistics. No table has got such a column before added columns were marked."""
@@ -40,13 +42,26 @@ def rows_of(
 def rows_that_differ(before: LakeTable, after: LakeTable) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of the files that only one of two versions of a table names: those of `before`, those of `after`.
 
-    A row that was only written again is in both. Raises LakeError if a file can't be read.
+    A row that was only written again is in both. Raises VersionGoneError if a file of the older version is gone,
+    LakeError if one of the newer can't be read.
     """
     old, new = set(before.file_uris()), set(after.file_uris())
     if not _is_local(old | new):
         where = _where_they_differ(before, after)
-        return before.read(where), after.read(where)
-    return _rows_in(before, old - new), _rows_in(after, new - old)
+        return _kept(before, lambda: before.read(where)), after.read(where)
+    return _kept(before, lambda: _rows_in(before, old - new)), _rows_in(after, new - old)
+
+
+def _kept(before: LakeTable, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """What `read` reads of an older version: its log may still be there when its files are gone."""
+    try:
+        return read()
+    except StoreError:
+        raise
+    except (LakeError, DeltaError, OSError) as error:
+        raise VersionGoneError(
+            f"{before.layout.name} has lost a file of its version {before.version}: {error}"
+        ) from error
 
 
 def files_by_lacking(table: LakeTable) -> dict[tuple[str, ...], list[str]]:

@@ -4,7 +4,9 @@ Add here: a fault of the log that can be seen in its files. Not here: what a los
 """
 
 import json
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,13 @@ class LogFault:
     def mend(self) -> None:
         """Remove the file: the table is then as it was before it."""
         self.path.unlink()
+
+
+def make_young(folder: Path, version: int) -> None:
+    """Make the log's files of a version as young as if they had been written now: old ones are deleted."""
+    for path in folder.glob(f"{version:020}.*"):
+        with suppress(FileNotFoundError):
+            os.utime(path)
 
 
 def log_faults(folder: Path) -> list[LogFault]:

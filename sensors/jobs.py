@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
+from assets.gold.restatements_asset import CHECKS as RESTATEMENT_CHECKS
 from assets.intake.input_folder import publish_input_files
 from assets.stream.stream_assets import CHECKS, STREAMED
 from assets.tables import BRONZE_ARCHIVE_MONTHS
@@ -61,7 +62,7 @@ PROOF = dg.define_asset_job(
 
 CUSTOMERS = dg.define_asset_job(
     "customers",
-    selection=_alone(*CADENCES) | _checks(CUSTOMER_CHECKS),
+    selection=_alone(*CADENCES) | _checks({**CUSTOMER_CHECKS, **RESTATEMENT_CHECKS}),
     description="Runs by hand what the sensor `customers` runs by itself: all that follows gold at its own pace.",
     executor_def=dg.in_process_executor,
     tags={"salesinsights/kind": "customers"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from assets.stream.stream_assets import Stream
 from resources import object_store
@@ -16,6 +17,8 @@ from resources.lake import Lake
 from salesinsights_dagster.broker import LocalBroker
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 from tests.resources.s3_server import S3Server
+
+settings.register_profile("histories")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -16,6 +16,7 @@ from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines
 from assets.gold.gold import rebuild_gold
+from assets.gold.restatements import look_in_time
 from assets.progress.changed_days import rows_per_day
 from assets.progress.rebuild_marks import finishing
 from assets.silver.day_pieces import DayPieces, day_pieces
@@ -67,6 +68,7 @@ def load_month(
     kill anywhere, the next load completes the month. Raises ArchiveFileError and BrokenFileError before any line is
     written (bronze/archive_months then shows a load under way), LinesUnaccountedError before the month's counts are.
     """
+    look_in_time(lake, now)
     outcomes = []
     with day_pieces() as pieces:
         is_new = load_lines(lake, file, now, heard, pieces)

@@ -49,7 +49,10 @@ def changes_since(lake: Lake, table: LakeTable, held: TableVersion | None) -> Ch
     before = _marked(lake, table.layout, held) if held else None
     if before is None:
         return None
-    old, new = rows_that_differ(before, table)
+    try:
+        old, new = rows_that_differ(before, table)
+    except VersionGoneError:
+        return None
     keys = table.layout.key
     changed = new.join(old, on=list(table.layout.schema), how="anti", nulls_equal=True)
     return Changes(changed, old.select(keys).join(new, on=keys, how="anti", nulls_equal=True))

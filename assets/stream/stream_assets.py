@@ -13,6 +13,7 @@ import dagster as dg
 
 from assets.bronze.bronze import next_offsets
 from assets.gold.gold import rebuild_gold, whole_batches
+from assets.gold.restatements import look_in_time
 from assets.progress.changed_days import changed_days, rows_per_day
 from assets.progress.rebuild_marks import finishing
 from assets.runs.last_results import Happened, with_last_results
@@ -44,7 +45,7 @@ from assets.tables import (
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import ProgressMovedError, TableLayout
+from resources.lake_table import LakeError, ProgressMovedError, TableLayout
 from resources.schema_registry import SchemaRegistry
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
@@ -113,6 +114,8 @@ def micro_batch(
 
 
 def _happened(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> Iterator[Happened]:
+    if context.selected_asset_keys:
+        _look_in_time(context, lake, stream)
     if context.has_partition_key or context.has_partition_key_range:
         days = [date.fromisoformat(key) for key in context.partition_keys]
         selected = [layout for layout in DAYS_OF_STREAM if key_of(layout) in context.selected_asset_keys]
@@ -123,6 +126,14 @@ def _happened(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> 
         yield from _stream(context, lake, stream)
     if key_of(SILVER_BATCHES) in context.selected_asset_keys and is_by_hand(context):
         yield from _ledger(context, lake)
+
+
+def _look_in_time(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> None:
+    """Before gold changes, look for restatements if the last look is old. No sale waits for a ledger that is broken."""
+    try:
+        look_in_time(lake, stream.clock())
+    except LakeError as error:
+        context.log.warning(f"{error}. The next look for restatements may not know what changed until then")
 
 
 def _ledger(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetMaterialization]:

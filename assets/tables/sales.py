@@ -113,7 +113,8 @@ RESTATEMENTS = Table(
     columns={
         **{f"old_{name}": f"{name} of the window as published" for name in _RESTATED},
         **{f"new_{name}": f"{name} of the window after the change" for name in _RESTATED},
-        "reason": "why the window changed: `late` (a late event), `archive` (a month was loaded) or `recomputed`",
+        "reason": "why the window changed: `late` (a late event), `archive` (a month was loaded), `forgotten` (a user "
+        "was) or `recomputed`",
         "restated_at": "when the change was found (UTC)",
     },
 )

@@ -15,6 +15,7 @@ import polars as pl
 from assets.bronze.forgotten_users import user_hash
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
+from assets.gold.restatements import FORGOTTEN, record_restatements
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
 from assets.silver.month_counts import recount_months
@@ -86,6 +87,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     meanwhile. A second run finds nothing more; one that was cut short is completed by the next. Kafka keeps its
     messages until their retention ends.
     """
+    record_restatements(lake, now)
     found, sessions = search(lake, user_id), shared_sessions(lake, user_id)
     exports = lake.table(USER_FEATURES).read(f"user_id = {user_id}", ["as_of"])["as_of"].unique().sort().to_list()
     trace = _remembered(lake, user_id).with_rows(found)
@@ -108,7 +110,10 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     recount_months(lake, trace.months)
     drop_indexes(lake)
     drop_parts(lake)
+    record_restatements(lake, now, FORGOTTEN)
     lake.at_once(lambda layout: lake.table(layout).purge(), TABLES.values())
+    # The version that the next look would compare with is gone; the one that is left has the same files.
+    record_restatements(lake, now)
     again = search(lake, user_id)
     return Forgotten(found.messages.height, trace.days, found.rows, again.rows, again.undecided, sessions, exports)
 

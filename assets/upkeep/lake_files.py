@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from assets.gold.restatements import record_restatements
 from assets.tables import TABLES
 from resources.lake import Lake
 from resources.lake_table import ConcurrentCommitError, LakeTable
@@ -38,8 +39,9 @@ class Care:
 def keep_up(lake: Lake, now: datetime) -> Iterator[Care]:
     """Compact closed days, write checkpoints, shorten logs, and delete unneeded files, table by table.
 
-    Changes no row. Idempotent.
+    Changes no row, but first records the restatements that old versions show. Idempotent.
     """
+    record_restatements(lake, now)
     for name, layout in TABLES.items():
         table = lake.table(layout)
         before = table.files().height

@@ -26,6 +26,7 @@ def ingest(as_json: bool) -> None:
     from assets.bronze.bronze import unread_offsets
     from assets.customers.clv_model import refit
     from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
+    from assets.gold.restatements import look_in_time
     from assets.stream.compaction import compact
     from assets.stream.micro_batch import micro_batches, open_stream
     from assets.stream.run_summary import RunSummary
@@ -36,6 +37,7 @@ def ingest(as_json: bool) -> None:
     settings = load_settings()
     make_home(settings.home)
     lake, reader, summary = Lake(settings.lake), open_reader(settings), RunSummary()
+    look_in_time(lake, utc_now())
     tables = open_stream(lake)
     with _progress(unread_offsets(tables, reader)) as advance:
         try:

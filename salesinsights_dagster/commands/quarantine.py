@@ -57,11 +57,13 @@ def replay(days: tuple[datetime, ...], as_json: bool) -> None:
 
     A row that passes goes to silver and counts in gold, once: if silver has its event already, it is a duplicate.
     """
+    from assets.gold.restatements import look_in_time
     from assets.stream.quarantine_replay import replay as replay_days
     from resources.lake import Lake
-    from salesinsights_dagster.topic import registry_of
+    from salesinsights_dagster.topic import registry_of, utc_now
 
     settings = load_settings()
+    look_in_time(Lake(settings.lake), utc_now())
     chosen = [day.date() for day in days] or sorted(set(_read(None, ["arrival_date"])["arrival_date"]))
     done = replay_days(Lake(settings.lake), chosen, settings.window_seconds, registry_of(settings))
     facts = {

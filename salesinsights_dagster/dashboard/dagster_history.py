@@ -16,6 +16,7 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from assets.customers.clv_checks import CHECKS as CUSTOMER_CHECKS
+from assets.gold.restatements_asset import CHECKS as RESTATEMENT_CHECKS
 from assets.stream.stream_assets import CHECKS
 from assets.tables import SILVER_BATCHES
 from assets.tables.asset_specs import key_of
@@ -24,7 +25,10 @@ from assets.upkeep.proven_days import PROVED
 from salesinsights_dagster.settings import Settings
 
 KEYS = [
-    *(dg.AssetCheckKey(key_of(layout), name) for name, (layout, _) in {**CHECKS, **CUSTOMER_CHECKS}.items()),
+    *(
+        dg.AssetCheckKey(key_of(layout), name)
+        for name, (layout, _) in {**CHECKS, **CUSTOMER_CHECKS, **RESTATEMENT_CHECKS}.items()
+    ),
     *map(proof_check, PROVED),
 ]
 

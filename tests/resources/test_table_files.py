@@ -7,7 +7,7 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from resources.lake import Lake
-from resources.lake_table import LakeError, LakeTable, TableLayout
+from resources.lake_table import LakeError, LakeTable, TableLayout, VersionGoneError
 from resources.table_files import rows_of, rows_that_differ
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
@@ -61,6 +61,17 @@ def test_only_what_differs_between_two_versions_is_read(table: LakeTable) -> Non
 
     assert_frame_equal(old.sort(COLUMNS), rows((1, "a", MONDAY), (2, "b", MONDAY)))
     assert_frame_equal(new.sort(COLUMNS), rows((1, "a", MONDAY), (2, "changed", MONDAY)))
+
+
+def test_a_version_that_lost_a_file_is_gone(table: LakeTable) -> None:
+    table.append(rows((1, "a", MONDAY)), {})
+    before = LakeTable(EVENTS, DeltaTable(str(table.folder)))
+    table.replace(rows((1, "b", MONDAY)), None, {})
+    for file in before.file_uris():
+        Path(file).unlink()
+
+    with pytest.raises(VersionGoneError):
+        rows_that_differ(before, table)
 
 
 def test_a_file_without_content_is_an_error_that_names_the_way_on(table: LakeTable, tmp_path: Path) -> None:

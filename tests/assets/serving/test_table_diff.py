@@ -96,3 +96,12 @@ def test_a_mark_names_the_columns_too(lake: Lake, gold: GoldStates) -> None:
 
     assert version_of(table).version == mark.version
     assert version_of(table) != mark
+
+
+def test_a_version_that_lost_its_files_is_gone_like_one_that_is_not_kept(lake: Lake, gold: GoldStates) -> None:
+    before = lake.table(PRODUCT_SALES)
+    lake.table(PRODUCT_SALES).replace(before.read(), None, {})
+    for file in before.file_uris():
+        Path(file).unlink()
+
+    assert changes_since(lake, lake.table(PRODUCT_SALES), version_of(before)) is None
