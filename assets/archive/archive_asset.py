@@ -13,6 +13,7 @@ import dagster as dg
 from assets.archive.month_files import find_month
 from assets.archive.month_loader import MonthLoad, OnProgress, load_month
 from assets.progress.changed_days import rows_per_day
+from assets.progress.untold_days import untold_days
 from assets.runs.process_priority import yield_to_stream
 from assets.tables import (
     BRONZE_ARCHIVE_MONTHS,
@@ -47,7 +48,7 @@ def archive_months(
     file = find_month(archive.folder, date.fromisoformat(context.partition_key))
     begun = archive.clock()
     load = load_month(lake, file, begun, archive.window_seconds, _told(context, archive.heard))
-    _tell_of_days(context, lake, load)
+    _tell_of_days(context, lake, load, archive.clock().date())
     seconds = (archive.clock() - begun).total_seconds()
     return dg.MaterializeResult(
         metadata={
@@ -71,10 +72,14 @@ def _told(context: dg.AssetExecutionContext, heard: OnProgress) -> OnProgress:
     return tell
 
 
-def _tell_of_days(context: dg.AssetExecutionContext, lake: Lake, load: MonthLoad) -> None:
+def _tell_of_days(context: dg.AssetExecutionContext, lake: Lake, load: MonthLoad, today: date) -> None:
+    month = load.file.month
+    untold = untold_days(lake, today, only=[*load.days, month])
+    changed = untold.rows()
     for layout in (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY):
         rows = rows_per_day(lake.table(layout))
-        days = load.days if layout is not SILVER_QUARANTINE else rows.keys() & {load.file.month}
-        for day in sorted(days):
+        days = {*rows} & {month} if layout is SILVER_QUARANTINE else {*load.days}
+        for day in sorted({*days, *changed.get(layout.name, {})}):
             metadata = {"dagster/row_count": rows.get(day, 0)}
             context.log_event(dg.AssetMaterialization(key_of(layout), metadata=metadata, partition=day.isoformat()))
+    untold.told()

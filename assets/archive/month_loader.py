@@ -19,6 +19,7 @@ from assets.gold.gold import rebuild_gold
 from assets.gold.restatements import look_in_time
 from assets.progress.changed_days import rows_per_day
 from assets.progress.rebuild_marks import finishing
+from assets.progress.untold_days import untold
 from assets.silver.day_pieces import DayPieces, day_pieces
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import put_in_silver, rebuild_silver
@@ -177,7 +178,7 @@ def _is_of(month: date) -> str:
 def _forget_refused(lake: Lake, month: date) -> None:
     quarantine = lake.table(SILVER_QUARANTINE)
     where = f"{SILVER_QUARANTINE.on_days([month])} AND {_is_of(month)}"
-    quarantine.replace(pl.DataFrame(schema=SILVER_QUARANTINE.schema), where, {})
+    quarantine.replace(pl.DataFrame(schema=SILVER_QUARANTINE.schema), where, untold(quarantine, [month]))
 
 
 def _days_in(table: LakeTable, month: date) -> set[date]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.bronze.forgotten_users import without_key
 from assets.progress.batches import BATCH, batch_of
+from assets.progress.untold_days import untold
 from assets.silver.silver import PLACE, near
 from assets.tables import (
     BRONZE_EVENTS,
@@ -30,7 +31,7 @@ def release_refused(lake: Lake, refused: pl.DataFrame, day: date) -> None:
 
     def release() -> None:
         table = lake.table(SILVER_QUARANTINE)
-        table.replace(table.read(where).join(refused, on=PLACE, how="anti"), where, {})
+        table.replace(table.read(where).join(refused, on=PLACE, how="anti"), where, untold(table, [day]))
 
     again_on_conflict(release)
 
@@ -47,7 +48,7 @@ def remove_messages(lake: Lake, found: pl.DataFrame, day: date) -> None:
         bronze = lake.table(BRONZE_EVENTS)
         kept = bronze.read(where).join(theirs, on=PLACE, how="anti").with_row_index("_row")
         rows = kept.join(keyed, on=PLACE, how="semi")["_row"]
-        bronze.replace(kept.with_columns(without_key(rows)).drop("_row"), where, {})
+        bronze.replace(kept.with_columns(without_key(rows)).drop("_row"), where, untold(bronze, [day]))
 
     again_on_conflict(remove)
 

@@ -18,6 +18,7 @@ from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.rebuild_marks import marked
 from assets.progress.source_fingerprints import rebuilt_again
+from assets.progress.untold_days import untold
 from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
 from assets.silver.duplicates import BODY, judge_duplicates
 from assets.silver.purchases import rebuild_purchases
@@ -209,7 +210,7 @@ def put_in_silver(
             other.append(accepted(), {BATCH: covered})
             until_exchanged(lambda: _take_place(lake, other, days, rebuilt), SILVER_EVENTS)
     else:
-        progress = {BATCH: covered, **rebuilt, **marked(silver, days)}
+        progress = {BATCH: covered, **rebuilt, **marked(silver, days), **untold(silver, days)}
         silver.replace(accepted(), SILVER_EVENTS.on_days(days), progress)
     return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
 
@@ -228,7 +229,7 @@ def _take_place(lake: Lake, other: LakeTable, days: Sequence[date], rebuilt: Map
         if _repeats(new, other):
             return False
         other.append(new, {BATCH: covered})
-    exchange(silver, other, days, {BATCH: covered, **rebuilt, **marked(silver, days)})
+    exchange(silver, other, days, {BATCH: covered, **rebuilt, **marked(silver, days), **untold(silver, days)})
     return True
 
 
@@ -249,7 +250,8 @@ def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
     held = quarantine.read(SILVER_QUARANTINE.on_days(rows["arrival_date"].unique()), PLACE)
     missing = rows.join(held, on=PLACE, how="anti")
     if missing.height:
-        quarantine.append(missing, {BATCH: batch_of(quarantine)})
+        days = set(missing["arrival_date"])
+        quarantine.append(missing, {BATCH: batch_of(quarantine), **untold(quarantine, days)})
 
 
 def quarantine_rows(refused: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from assets.gold.gold import rebuild_gold
 from assets.progress.added_columns import added_fields
 from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import finishing
+from assets.progress.untold_days import untold
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
 from assets.silver.duplicates import BODY
 from assets.silver.month_counts import recount_months
@@ -145,11 +146,12 @@ def _passing(bronze: LakeTable, refused: pl.DataFrame, added: AddedFields) -> pl
 
 def _move(bronze: LakeTable, moved: pl.DataFrame) -> None:
     """Store these rows under their `home` day instead of their event_date."""
-    where = f"{BRONZE_EVENTS.on_days({*moved['event_date'], *moved['home']})} AND ({near(moved)})"
+    days = {*moved["event_date"], *moved["home"]}
+    where = f"{BRONZE_EVENTS.on_days(days)} AND ({near(moved)})"
     others = bronze.read(where).join(moved, on=PLACE, how="anti")
     at_home = moved.with_columns(event_date="home")
     names = BRONZE_EVENTS.schema.names()
-    bronze.replace(pl.concat([others.select(names), at_home.select(names)]), where, {})
+    bronze.replace(pl.concat([others.select(names), at_home.select(names)]), where, untold(bronze, days))
 
 
 def _judged(lake: Lake, good: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
@@ -184,6 +186,7 @@ def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, confl
     def release() -> None:
         kept = _refused(lake, arrival_days).join(good, on=PLACE, how="anti")
         table = lake.table(SILVER_QUARANTINE)
-        table.replace(pl.concat([kept, conflicts]), SILVER_QUARANTINE.on_days(arrival_days), {})
+        rows, progress = pl.concat([kept, conflicts]), untold(table, arrival_days)
+        table.replace(rows, SILVER_QUARANTINE.on_days(arrival_days), progress)
 
     again_on_conflict(release)

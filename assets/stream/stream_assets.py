@@ -16,6 +16,7 @@ from assets.gold.gold import rebuild_gold, whole_batches
 from assets.gold.restatements import look_in_time
 from assets.progress.changed_days import changed_days, rows_per_day
 from assets.progress.rebuild_marks import finishing
+from assets.progress.untold_days import UntoldDays, untold_days
 from assets.runs.last_results import Happened, with_last_results
 from assets.runs.launched_by_hand import is_by_hand
 from assets.runs.verdict import Verdict
@@ -175,11 +176,13 @@ def _told(
     tables: OpenTables,
     summary: RunSummary,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """Report the days that changed since the last report, and run the checks of these batches."""
+    """Report the days that changed since the last report, whoever changed them, and run the checks of these batches."""
     tables.refresh(DAY_TABLES)
     told, last = told_batch(context.instance), whole_batches(tables)
-    changed = changed_days(tables, told if told <= last else 0, last) if told != last else {}
-    yield from _materializations(tables, summary, changed, last, pictures)
+    batches = changed_days(tables, told if told <= last else 0, last) if told != last else {}
+    untold = untold_days(tables.lake, stream.clock().date(), tables)
+    yield from _materializations(tables, summary, _in_all(batches, untold), last, pictures)
+    untold.told()
     if summary.batches:
         yield from _check_results(tables, reader, stream, summary)
 
@@ -205,6 +208,14 @@ def told_batch(instance: dg.DagsterInstance) -> int:
     newest = instance.get_latest_materialization_event(key_of(SILVER_BATCHES))
     found = newest.asset_materialization.metadata.get(LAST_BATCH) if newest and newest.asset_materialization else None
     return found.value if isinstance(found, dg.IntMetadataValue) and found.value else 0
+
+
+def _in_all(batches: Mapping[str, Mapping[date, int]], untold: UntoldDays) -> dict[str, dict[date, int]]:
+    """Per table, the days that batches or anything else changed, with their rows; empty if there are none."""
+    found = [batches, untold.rows()]
+    names = [layout.name for layout in DAYS_OF_STREAM]
+    days = {name: {day: rows for some in found for day, rows in some.get(name, {}).items()} for name in names}
+    return {name: dict(sorted(rows.items())) for name, rows in days.items()} if any(found) else {}
 
 
 def _materializations(
@@ -257,13 +268,30 @@ def _check_result(name: str, verdict: Verdict) -> dg.AssetCheckEvaluation:
 
 def _rebuild(
     context: dg.AssetExecutionContext, lake: Lake, stream: Stream, days: Sequence[date], selected: Iterable[TableLayout]
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
+) -> Iterator[Happened]:
     layouts = list(selected)
     # Gold of all tables follows its silver here; otherwise the next run of the stream brings the days to gold.
     is_whole = {SILVER_EVENTS.name, *(layout.name for layout in DAILY)} <= {layout.name for layout in layouts}
     with finishing(lake, days if is_whole else (), rebuilds=1):
         yield from _rebuild_tables(context, lake, stream, days, layouts)
+    yield from _others(lake, stream.clock().date(), layouts, days)
     yield from _rebuilt_checks(context, lake, list(days))
+
+
+def _others(
+    lake: Lake, today: date, layouts: Sequence[TableLayout], days: Sequence[date]
+) -> Iterator[dg.AssetMaterialization]:
+    """What changed besides these days of these tables, such as the days whose refused rows were won back."""
+    untold = untold_days(lake, today)
+    found = untold.rows()
+    for layout in DAYS_OF_STREAM:
+        known = set(days) if layout in layouts else set()
+        for day, rows in found.get(layout.name, {}).items():
+            if day not in known:
+                yield dg.AssetMaterialization(
+                    key_of(layout), metadata={"dagster/row_count": rows}, partition=day.isoformat()
+                )
+    untold.told()
 
 
 def _rebuild_tables(

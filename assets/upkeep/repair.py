@@ -15,6 +15,7 @@ from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
+from assets.progress.untold_days import untold
 from assets.silver.silver import rebuild_silver
 from assets.tables import (
     BRONZE_EVENTS,
@@ -71,7 +72,7 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
     gold = [layout for layout in DAILY if batch_of(lake.table(layout)) > last]
     days = sorted(set[date]().union(*(_days_after(tables[layout.name], last) for layout in _DATED)))
     for table in ahead:
-        rebuilt = rebuilt_again(table, days) if table.layout is SILVER_EVENTS else {}
+        rebuilt = {**rebuilt_again(table, days), **untold(table, days)} if table.layout is SILVER_EVENTS else {}
         table.replace(pl.DataFrame(schema=table.layout.schema), f"batch > {last}", {BATCH: last, **rebuilt})
         yield Finding(table.layout.name.replace("/", "_"), "ahead", f"taken back to batch {last}")
     for layout in gold:
