@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -32,9 +32,10 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
+from resources.fence import delete_unnamed, fence_of, fence_property, newest, unnamed_files
 from resources.lake_error import LakeError as LakeError
 from resources.leftovers import taken_back
-from resources.object_store import one_line, refusals_named
+from resources.object_store import ObjectGoneError, StoreError, one_line, refusals_named
 from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM, Superseding
 
@@ -72,6 +73,10 @@ class VersionGoneError(LakeError):
 
 class ConcurrentCommitError(LakeError):
     """Another writer committed first; this commit changed nothing."""
+
+
+class FencedOffError(ConcurrentCommitError):
+    """A fence was put up since the handle was loaded: what it read may be gone, and it can't commit any more."""
 
 
 class ProgressMovedError(LakeError):
@@ -181,9 +186,51 @@ class LakeTable:
         """Where a table on a disk of this machine lies."""
         return Path(unquote(self._delta.table_uri.removeprefix("file://")))
 
+    @property
+    def fence(self) -> int:
+        """The number of the newest fence in front of this handle, 0 before the first."""
+        return fence_of(self._delta)
+
+    def fence_off(self, number: int) -> None:
+        """Put up a fence with this number, in a commit without rows: no handle that is older can commit any more.
+
+        Raises ConcurrentCommitError if another fence came first.
+        """
+        self.annotate(fence_property(number))
+
+    @property
+    def is_fenced_off(self) -> bool:
+        """Whether a fence was put up since this handle was loaded."""
+        return fence_of(newest(self._delta)) != self.fence
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raises FencedOffError in place of an error of the block that comes from a fence: its files may be gone.
+
+        Raises StoreError for what an object store refuses.
+        """
+        try:
+            with refusals_named(self.layout.name, self._delta.table_uri, "read"):
+                yield
+        # Polars panics on a file without content, and its panic is not an Exception.
+        except (Exception, pl.exceptions.PanicException) as error:
+            self.check_fence(error)
+            raise
+
+    def check_fence(self, error: BaseException) -> None:
+        """Raises FencedOffError if a fence that was put up since this handle was loaded may have caused the error."""
+        # A store that is away would keep us waiting for it once more.
+        if isinstance(error, FencedOffError | StoreError) and not isinstance(error, ObjectGoneError):
+            return
+        with suppress(DeltaError, OSError):
+            if self.is_fenced_off:
+                raise FencedOffError(
+                    f"{self.layout.name} was rewritten meanwhile, since a user is being forgotten: run it again"
+                ) from error
+
     def progress(self, name: str) -> int | None:
         """The number last committed under `name`; None if there is none."""
-        with self._reading():
+        with self.reading():
             return self._delta.transaction_version(name)
 
     def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -192,11 +239,15 @@ class LakeTable:
         Of a table with `superseding`, only the rows that count: there `where` may name only columns of its key.
         """
         names = list(columns or self.layout.schema)
+        with self.reading():
+            return self._counting(where, names)
+
+    def _counting(self, where: str | None, names: list[str]) -> pl.DataFrame:
         if self.layout.superseding is None or self.superseded_from is None:
-            return self._framed(self._held(names, where), names)
+            return self._framed(self._scan(names, where), names)
         day = self.layout.partition_by[0]
         more = [name for name in (*self.layout.superseding.columns, day) if name not in names]
-        rows = self._framed(self._held([*names, *more], where), [*names, *more])
+        rows = self._framed(self._scan([*names, *more], where), [*names, *more])
         settled = pl.col(day) < self.superseded_from
         counting = self.layout.superseding.alive(rows.filter(~settled))
         return pl.concat([rows.filter(settled), counting]).select(names)
@@ -227,13 +278,6 @@ class LakeTable:
         lacking = [pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame.columns]
         return frame.with_columns(lacking).select(names).cast(kinds)
 
-    def _held(self, names: Sequence[str], where: str | None) -> pl.DataFrame:
-        with self._reading():
-            return pl.DataFrame(self._scan(names, where))
-
-    def _reading(self) -> AbstractContextManager[None]:
-        return refusals_named(self.layout.name, self._delta.table_uri, "read")
-
     def stream(
         self, where: str | None, rows_at_once: int, columns: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
@@ -243,16 +287,13 @@ class LakeTable:
         """
         names = list(columns or self.layout.schema)
         held: list[RecordBatch] = []
-        scanned = itertools.chain.from_iterable(map(_parts, self._scanned(names, where)))
-        for batch in itertools.chain(scanned, [None]):
-            held += [batch] if batch is not None else []
-            if held and (batch is None or _is_full(held, rows_at_once)):
-                yield self._framed(Table.from_batches(held), names)
-                held = []
-
-    def _scanned(self, names: Sequence[str], where: str | None) -> Iterator[RecordBatch]:
-        with self._reading():
-            yield from self._scan(names, where)
+        with self.reading():
+            scanned = itertools.chain.from_iterable(map(_parts, self._scan(names, where)))
+            for batch in itertools.chain(scanned, [None]):
+                held += [batch] if batch is not None else []
+                if held and (batch is None or _is_full(held, rows_at_once)):
+                    yield self._framed(Table.from_batches(held), names)
+                    held = []
 
     def files(self) -> pl.DataFrame:
         """One row per data file: path, size_bytes, num_records, and each column's statistics and partition value."""
@@ -367,13 +408,15 @@ class LakeTable:
     def purge(self) -> None:
         """Keep only this version: delete the files that it does not name, and the log entries from before it.
 
-        An older handle can then neither read nor commit.
+        An older handle can then neither read nor commit; writers that come later are not disturbed. Raises
+        ConcurrentCommitError if another writer came in between.
         """
-        self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: "interval 0 seconds"}))
+        unnamed = unnamed_files(self._delta)
+        self.annotate({_LOG_KEPT: "interval 0 seconds", **fence_property(self.fence + 1)})
         self._write(self._delta.create_checkpoint)
         self._write(self._delta.cleanup_metadata)
-        self._write(lambda: self._delta.alter.set_table_properties({_LOG_KEPT: PROPERTIES[_LOG_KEPT]}))
-        self._write(lambda: self._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False))
+        self.annotate({_LOG_KEPT: PROPERTIES[_LOG_KEPT]})
+        self._write(lambda: delete_unnamed(self._delta, unnamed))
 
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []
@@ -412,8 +455,11 @@ class LakeTable:
             with refusals_named(self.layout.name, self._delta.table_uri, "written"), self._leftovers():
                 return write()
         except CommitFailedError as error:
-            raise ConcurrentCommitError(f"another writer changed {self.layout.name} first: {error}") from error
+            raise ConcurrentCommitError(
+                f"another writer changed {self.layout.name} first, and nothing was written: run it again ({error})"
+            ) from error
         except (DeltaError, OSError) as error:
+            self.check_fence(error)
             raise LakeError(
                 f"{self.layout.name} can't be written: {one_line(error)}. Check that the lake's folder exists and is "
                 "writable, and that its disk has space; then run again: nothing was half-written"

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
 from resources.held_folders import alone, held
 
 _SLACK = 60.0
@@ -26,7 +29,7 @@ def taken_back(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            with alone(place) as is_alone, suppress(OSError):
+            with alone(place) as is_alone, suppress(OSError, DeltaError):
                 if is_alone:
                     _delete(folder, begun)
             raise
@@ -37,8 +40,11 @@ def _delete(folder: Path, begun: float) -> None:
     written = [path for path in _data_files(folder) if path.stat().st_mtime >= begun - 1]
     commits = [path for path in log.glob("*.json") if path.stat().st_mtime >= begun - _SLACK]
     named = b"\n".join(path.read_bytes() for path in commits if path.is_file())
+    # The commit of a file may be gone already, if somebody purged the table meanwhile: then a checkpoint has it.
+    held = "\n".join(DeltaTable(str(folder)).file_uris()).encode()
     for path in written:
-        if path.name.partition("#")[0].encode() not in named:
+        name = path.name.partition("#")[0].encode()
+        if name not in named and name not in held:
             path.unlink(missing_ok=True)
 
 

@@ -25,6 +25,10 @@ class StoreError(LakeError):
     """The object store refused, or can't be reached. The message names the bucket, the prefix and the store."""
 
 
+class ObjectGoneError(StoreError):
+    """An object that a table names is not in the store."""
+
+
 @contextmanager
 def refusals_named(name: str, uri: str, did: str) -> Iterator[None]:
     """Raise StoreError for what the store of `uri` refuses in the block; any other error passes.
@@ -40,7 +44,8 @@ def refusals_named(name: str, uri: str, did: str) -> Iterator[None]:
         if said is None:
             raise
         # Not with its cause: the store's answer may repeat what was signed, a session token too.
-        raise StoreError(f"{name} can't be {did} {_place(uri, str(error))}: {said}") from None
+        kind = ObjectGoneError if said.startswith(_CODES["NoSuchKey"]) else StoreError
+        raise kind(f"{name} can't be {did} {_place(uri, str(error))}: {said}") from None
 
 
 def one_line(error: Exception) -> str:

@@ -51,7 +51,7 @@ def exchange(table: LakeTable, other: LakeTable, days: Sequence[date], progress:
             table.commit_files([*_removed(table, days), *(action for _, action in added)], progress)
         except ConcurrentCommitError:
             for place, _ in added:
-                place.unlink()
+                place.unlink(missing_ok=True)
             raise
 
 

@@ -174,7 +174,8 @@ def _collected(table: LakeTable, rows: pl.LazyFrame) -> pl.DataFrame:
 @contextmanager
 def _reading(table: LakeTable) -> Iterator[None]:
     try:
-        yield
+        with table.reading():
+            yield
     # Polars panics on a file without content, and its panic is not an Exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise LakeError(f"a file of {table.layout.name} can't be read: {error}. Try salesinsights repair") from error

@@ -4,12 +4,15 @@ Add here: a way to pause or end a run at a point. Not here: what the runs do.
 """
 
 import itertools
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
+from resources.lake_table import LakeTable
 
 PATIENCE = 30
 """Seconds after which a run gives up waiting for the other one."""
@@ -78,3 +81,37 @@ def crash_before(patch: pytest.MonkeyPatch, owner: object, function: str, run: C
         only_here.setattr(owner, function, crash)
         with pytest.raises(CrashError):
             run()
+
+
+def at_each_commit(
+    patch: pytest.MonkeyPatch, deed: Callable[[], object], only: int | None = None
+) -> list[tuple[str, str]]:
+    """Do the deed right before each place of the code commits for the first time, or only before the one so numbered.
+
+    A place is a table and the function that commits to it. What the deed itself commits does not count. The returned
+    list holds the places that have come by.
+    """
+    places, real, is_busy = list[tuple[str, str]](), LakeTable._write, [False]
+
+    def interrupted(table: LakeTable, write: Callable[[], Any]) -> Any:
+        place = table.layout.name, _caller()
+        if not is_busy[0] and place not in places:
+            places.append(place)
+            if only in (None, len(places) - 1):
+                is_busy[0] = True
+                try:
+                    deed()
+                finally:
+                    is_busy[0] = False
+        return real(table, write)
+
+    patch.setattr(LakeTable, "_write", interrupted)
+    return places
+
+
+def _caller() -> str:
+    """The nearest function outside of `resources`."""
+    frame = sys._getframe(2)
+    while frame.f_back and "/resources/" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame.f_code.co_qualname
