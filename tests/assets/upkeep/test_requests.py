@@ -21,7 +21,13 @@ from tests.resources.s3_server import S3Server
 
 AUDITED = {
     *("bronze/archive_months", "bronze/events", "silver/batches", "silver/quarantine", "silver/events"),
-    *("gold/product_sales", "gold/product_sales_daily", "gold/customer_days"),
+    *(
+        "gold/product_sales",
+        "gold/product_sales_daily",
+        "gold/customer_days",
+        "silver/purchases",
+        "gold/customer_value",
+    ),
 }
 
 
@@ -52,7 +58,7 @@ def test_an_audit_asks_little_of_each_table(filled: Lake, s3: S3Server) -> None:
 
     counted = asked(s3)
     assert max(counted.values()) <= 35, counted
-    assert counted.total() <= 215, counted
+    assert counted.total() <= 235, counted
 
 
 def test_an_audit_reads_the_rows_of_no_table_that_it_does_not_compare(filled: Lake, s3: S3Server) -> None:
@@ -83,6 +89,6 @@ def test_forgetting_asks_little_of_each_table(filled: Lake, s3: S3Server, stream
     counted = asked(s3)
     # Silver is rebuilt, and marked before and after; most others are loaded twice, rewritten and purged.
     rebuilt = counted.pop("silver/events")
-    assert rebuilt <= 500
-    assert max(counted.values()) <= 180, counted
-    assert counted.total() <= 2_000, counted
+    assert rebuilt <= 600, rebuilt
+    assert max(counted.values()) <= 240, counted
+    assert counted.total() <= 2_900, counted
