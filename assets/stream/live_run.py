@@ -3,13 +3,14 @@
 Two runs at once are safe: the one that commits second is refused, drops what it had read, and looks whether a newer run
 is there. If so it ends; else it goes on. So a run hands over without a gap: it reads until its successor has committed.
 
-What takes long (merging files, updating the replicas) is done in a thread beside: no payment waits for it.
+What takes long (counting what there is to tell, the checks, merging files, updating the replicas) is done in a thread
+beside: no payment waits for it.
 Add here: when a run ends, and what it does between batches. Not here: when one starts (`sensors.kafka_sensor`), or when
 messages are committed (`live_stream`).
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +20,7 @@ from dagster._utils.interrupts import capture_interrupts, check_captured_interru
 
 from assets.runs.last_results import Happened
 from assets.stream.live_stream import LiveStream, TopicChangedError
-from assets.stream.micro_batch import Receipt
+from assets.stream.micro_batch import STREAM_TABLES, Receipt
 from assets.stream.replicas import ReplicaError
 from assets.stream.run_summary import RunSummary
 from resources.beside import beside
@@ -38,7 +39,16 @@ HANDOVER_SECONDS = 2.0
 MOST_FAILURES = 10
 """After so many vain attempts in a row to update the replicas a run fails, so that somebody is alerted."""
 
-Tell = Callable[[OpenTables, RunSummary], Iterator[Happened]]
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to tell Dagster of some batches, and what to do once it is told."""
+
+    happened: Sequence[Happened]
+    then: Callable[[], None]
+
+
+Tell = Callable[[OpenTables, RunSummary], Report]
 Tend = Callable[[RunSummary], Iterable[Happened]]
 
 
@@ -52,10 +62,10 @@ class Life:
 
 @dataclass
 class LiveRun:
-    """One run that stays. `tell` yields what there is to tell Dagster of some batches.
+    """One run that stays. `tell` makes the report of some batches, from tables that it is given.
 
-    After them, `tend` merges small files, updates the replicas, and yields what there is to tell of that. It is called
-    in a thread, so it loads its own tables. `elapsed` is a clock in seconds that only goes forward.
+    After them, `tend` merges small files, updates the replicas, and yields what there is to tell of that; it loads
+    tables of its own. Both are called in a thread. `elapsed` is a clock in seconds that only goes forward.
     """
 
     context: dg.AssetExecutionContext
@@ -96,7 +106,7 @@ class LiveRun:
                 if is_over:
                     live.catch_up()
                 told, summary = summary, RunSummary()
-                yield from self._tell(live, told, summary)
+                yield from self._told(live, told, summary)
                 yield from self._tended(told, is_last=is_over)
                 if is_over:
                     return
@@ -104,12 +114,18 @@ class LiveRun:
                 # Asked after reading: telling may have taken so long that the topic only seems quiet.
                 is_over = self._is_over(live)
 
-    def _tell(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
-        """Tell of `told`. It takes a second or two, and payments do not wait for all of it: they go to `summary`."""
-        for event in self.tell(live.tables, told):
+    def _told(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
+        """Tell of `told`. Payments do not wait for it: they go to `summary`. An interrupt is heeded after it."""
+        telling = beside(lambda: self.tell(live.tables.again(STREAM_TABLES), told))
+        with capture_interrupts():
+            while not telling.done() and not check_captured_interrupt():
+                self._note(summary, live.step())
+        report = telling.result()
+        for event in report.happened:
             yield event
             with capture_interrupts():
                 self._note(summary, live.step(0))
+        report.then()
 
     def _tended(self, told: RunSummary, *, is_last: bool) -> Iterator[Happened]:
         """Yield what the last tending had to tell, once it is done; then begin the next. The last time, wait for it."""

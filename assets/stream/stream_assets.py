@@ -27,7 +27,7 @@ from assets.stream import checks
 from assets.stream.compaction import compact
 from assets.stream.day_pictures import DayPictures
 from assets.stream.day_tables import DAY_TABLES
-from assets.stream.live_run import LIVE, Life, LiveRun
+from assets.stream.live_run import LIVE, Life, LiveRun, Report
 from assets.stream.live_stream import LiveStream
 from assets.stream.micro_batch import micro_batches, open_stream
 from assets.stream.quarantine_replay import replay
@@ -153,7 +153,7 @@ def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> It
         def open_live() -> LiveStream:
             return LiveStream(open_stream(lake), reader, stream.clock, stream.batch_rows, stream.window_seconds)
 
-        tell = partial(_told, context, reader, stream, DayPictures(stream.clock))
+        tell = partial(_report, context, reader, stream, DayPictures(stream.clock))
         yield from LiveRun(context, open_live, stream.life, tell, partial(_tended, context, stream, lake)).happened()
         return
     tables = open_stream(lake)
@@ -164,27 +164,28 @@ def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> It
     except ProgressMovedError as other:
         context.log.info(f"{other}; this run does nothing more")
         return
-    yield from _told(context, reader, stream, DayPictures(stream.clock), tables, summary)
+    report = _report(context, reader, stream, DayPictures(stream.clock), tables, summary)
+    yield from report.happened
+    report.then()
     yield from _tended(context, stream, lake, summary)
 
 
-def _told(
+def _report(
     context: dg.AssetExecutionContext,
     reader: KafkaReader,
     stream: Stream,
     pictures: DayPictures,
     tables: OpenTables,
     summary: RunSummary,
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """Report the days that changed since the last report, whoever changed them, and run the checks of these batches."""
+) -> Report:
+    """The days that changed since the last report, whoever changed them, and the checks of these batches."""
     tables.refresh(DAY_TABLES)
     told, last = told_batch(context.instance), whole_batches(tables)
     batches = changed_days(tables, told if told <= last else 0, last) if told != last else {}
     untold = untold_days(tables.lake, stream.clock().date(), tables)
-    yield from _materializations(tables, summary, _in_all(batches, untold), last, pictures)
-    untold.told()
-    if summary.batches:
-        yield from _check_results(tables, reader, stream, summary)
+    materialized = _materializations(tables, summary, _in_all(batches, untold), last, pictures)
+    checked = _check_results(tables, reader, stream, summary) if summary.batches else ()
+    return Report([*materialized, *checked], untold.told)
 
 
 def _tended(

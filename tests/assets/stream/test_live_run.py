@@ -14,13 +14,14 @@ import dagster as dg
 import pytest
 
 from assets.gold.gold import gold_is_behind
-from assets.stream import live_run
+from assets.runs.verdict import Verdict
+from assets.stream import checks, live_run
 from assets.stream.live_run import LIVE, Life
 from assets.stream.replicas import ReplicaError
 from assets.stream.stream_assets import Stream, told_batch
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
 from resources.kafka_reader import Following, KafkaReader
-from resources.lake import Lake
+from resources.lake import Lake, Tables
 from tests.assets.stream.dagster_runs import Recorder, execute, partitions
 from tests.conftest import event
 from tests.lakes import rows, run
@@ -164,21 +165,40 @@ def test_a_newer_run_of_a_single_backlog_takes_nothing_over(
 
 def test_no_payment_waits_for_a_slow_replica(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
     publish(event())
-    units: list[float] = []
-
-    def update_slowly() -> None:
-        publish(event(user_id=2))
-        until = time.monotonic() + 60
-        while time.monotonic() < until and sum(units[-1:]) < 2:
-            units.append(float(rows(lake, PRODUCT_SALES)["units"].sum()))
-            time.sleep(0.1)
-
-    slow = Recorder("slow", first=update_slowly)
+    slow = Recorder("slow", first=lambda: await_a_payment(lake, publish))
     with dg.DagsterInstance.ephemeral() as instance:
         result = execute(lake, replace(live, replicas=(slow,)), instance, tags={LIVE: "true"})
 
-    assert units[-1] == 2
     assert partitions(result)["serving/slow"] == [None]
+
+
+def test_no_payment_waits_for_a_slow_check(
+    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(event())
+    check, waited = checks.no_duplicate_events, list[float]()
+
+    def slowly(tables: Tables, where: str) -> Verdict:
+        if not waited:
+            waited.append(await_a_payment(lake, publish))
+        return check(tables, where)
+
+    monkeypatch.setattr(checks, "no_duplicate_events", slowly)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = execute(lake, live, instance, tags={LIVE: "true"})
+
+    assert waited
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+
+
+def await_a_payment(lake: Lake, publish: Callable[..., None]) -> float:
+    """The seconds until gold has a second payment, which is made now."""
+    publish(event(user_id=2))
+    begun = time.monotonic()
+    while rows(lake, PRODUCT_SALES)["units"].sum() < 2:
+        assert time.monotonic() < begun + 60, "the payment waits"
+        time.sleep(0.1)
+    return time.monotonic() - begun
 
 
 def test_a_replica_that_fails_for_long_fails_the_run(
