@@ -411,7 +411,7 @@ class LakeTable:
         An older handle can then neither read nor commit; writers that come later are not disturbed. Raises
         ConcurrentCommitError if another writer came in between.
         """
-        unnamed = unnamed_files(self._delta)
+        unnamed = self._write(lambda: unnamed_files(self._delta))
         self.annotate({_LOG_KEPT: "interval 0 seconds", **fence_property(self.fence + 1)})
         self._write(self._delta.create_checkpoint)
         self._write(self._delta.cleanup_metadata)

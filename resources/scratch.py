@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _LOCK = ".lock"
 
@@ -23,14 +24,24 @@ def scratch_folder(name: str, parent: Path | None = None) -> Iterator[Path]:
     parent = parent or Path(tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(name, parent)
-    with tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=_LOCK, dir=parent) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _locked(name, parent) as lock:
         folder = Path(lock.name).with_suffix("")
-        folder.mkdir()
         try:
+            folder.mkdir()
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            Path(lock.name).unlink(missing_ok=True)
+
+
+def _locked(name: str, parent: Path) -> IO[bytes]:
+    """A new lock file, locked: until then, another process may take it for abandoned and remove it."""
+    while True:
+        lock = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=_LOCK, dir=parent, delete=False)  # noqa: SIM115
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if Path(lock.name).exists():
+            return lock
+        lock.close()
 
 
 def _remove_abandoned(name: str, parent: Path) -> None:

@@ -75,7 +75,13 @@ def audit(lake: Lake) -> Audit:
     tables = open_tables(lake)
     covered = dict(zip(tables, lake.at_once(batch_of, tables.values()), strict=True))
     follows = not has_changed(tables["customer_value"], tables["customer_days"])
-    variables = {**{f"{name}_batch": batch for name, batch in covered.items()}, "customers_follow": int(follows)}
+    gained = {name: _gained_at(table) for name, table in tables.items()}
+    variables = {
+        **{f"{name}_batch": batch for name, batch in covered.items()},
+        **{f"{name}_gained": at for name, at in gained.items()},
+        "customers_gained": int(gained["customer_days"] > 0 or gained["customer_value"] > 0),
+        "customers_follow": int(follows),
+    }
     compared = (Path(__file__).parent / "audit.sql").read_text()
     with sql_session(lake, tables, variables, statement=f"{compared} {_TOTALS} {_RANGES}") as connection:
         findings = query(connection, compared)
@@ -86,6 +92,11 @@ def audit(lake: Lake) -> Audit:
     shown = [{"finding": row["finding"], "detail": row["detail"]} for row in found]
     waiting = () if follows else ("customer_value with customer_days: it is refreshed within minutes",)
     return Audit([*shown, *_unfinished(lake, shown)], totals, ranges, covered, (*NOT_COMPARED, *waiting))
+
+
+def _gained_at(table: LakeTable) -> int:
+    """When the table last got a column, in microseconds since 1970; 0 if it has had all of them from the start."""
+    return max((round(at.timestamp() * 1_000_000) for at in table.added_columns.values()), default=0)
 
 
 def disproved(state: ProofState) -> Iterator[dict[str, str]]:

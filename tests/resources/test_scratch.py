@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,4 +61,23 @@ def test_the_folder_of_a_process_that_lives_is_left_alone(temporary: Path) -> No
         assert (held / "rows").exists()
 
     process.communicate("")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_lock_that_another_process_removed_before_it_was_locked_is_made_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, others = tempfile.NamedTemporaryFile, ["mine"]
+
+    def and_then_another(*arguments: Any, **options: Any) -> Any:
+        lock = make(*arguments, **options)
+        if others:
+            with scratch_folder(others.pop()):
+                pass
+        return lock
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", and_then_another)
+    with scratch_folder("mine") as folder, scratch_folder("mine"):
+        assert folder.exists()
+
     assert list(temporary.iterdir()) == []
