@@ -12,6 +12,7 @@ messages are committed (`live_stream`).
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -115,15 +116,15 @@ class LiveRun:
                 is_over = self._is_over(live)
 
     def _told(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
-        """Tell of `told`. Payments do not wait for it: they go to `summary`. An interrupt is heeded after it."""
+        """Tell of `told`. Payments do not wait for it: they go to `summary`. Raises as `between_batches`."""
         telling = beside(lambda: self.tell(live.tables.again(STREAM_TABLES), told))
-        with capture_interrupts():
+        with between_batches():
             while not telling.done() and not check_captured_interrupt():
                 self._note(summary, live.step())
         report = telling.result()
         for event in report.happened:
             yield event
-            with capture_interrupts():
+            with between_batches():
                 self._note(summary, live.step(0))
         report.then()
 
@@ -159,19 +160,27 @@ class LiveRun:
         return self._is_old and has_successor(self.context)
 
     def _read(self, live: LiveStream, summary: RunSummary) -> None:
-        """Process batches until it is time to report them. Raises DagsterExecutionInterruptedError at an interrupt."""
+        """Process batches until it is time to report them. Raises as `between_batches`."""
         until = self.elapsed() + (HANDOVER_SECONDS if self._is_old else TELL_SECONDS)
-        with capture_interrupts():
+        with between_batches():
             while self.elapsed() < until and not check_captured_interrupt():
                 self._note(summary, live.step())
-            is_ended = pop_captured_interrupt()
-        if is_ended:
-            raise dg.DagsterExecutionInterruptedError
 
     def _note(self, summary: RunSummary, receipt: Receipt | None) -> None:
         if receipt is not None:
             summary.add(receipt)
             self.context.log.debug(receipt.line)
+
+
+@contextmanager
+def between_batches() -> Iterator[None]:
+    """An interrupt within the block is raised at its end, as DagsterExecutionInterruptedError: no batch is torn."""
+    with capture_interrupts():
+        yield
+        # Dagster forgets what it has captured when its own block ends.
+        is_ended = pop_captured_interrupt()
+    if is_ended:
+        raise dg.DagsterExecutionInterruptedError
 
 
 def has_successor(context: dg.AssetExecutionContext) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
-from threading import Timer
 
 import dagster as dg
 import pytest
@@ -20,6 +19,7 @@ from assets.stream.live_run import LIVE, Life
 from assets.stream.replicas import ReplicaError
 from assets.stream.stream_assets import Stream, told_batch
 from assets.tables import PRODUCT_SALES, SILVER_EVENTS
+from resources.beside import beside
 from resources.kafka_reader import Following, KafkaReader
 from resources.lake import Lake, Tables
 from tests.assets.stream.dagster_runs import Recorder, execute, partitions
@@ -84,18 +84,35 @@ def test_without_the_tag_a_run_reads_one_backlog(lake: Lake, live: Stream, publi
 
 def test_an_interrupt_ends_a_run_between_two_batches(lake: Lake, live: Stream, publish: Callable[..., None]) -> None:
     publish(event())
-
-    def end_it_soon() -> None:
-        timer = Timer(2, os.kill, (os.getpid(), signal.SIGINT))
-        timer.daemon = True
-        timer.start()
-
-    staying = replace(meanwhile(live, end_it_soon), life=Life(HOUR, HOUR))
     with dg.DagsterInstance.ephemeral() as instance:
+
+        def end_it_once_told() -> None:
+            while told_batch(instance) < 1:
+                time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        staying = replace(meanwhile(live, lambda: beside(end_it_once_told)), life=Life(HOUR, HOUR))
         with pytest.raises((dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
             execute(lake, staying, instance, tags={LIVE: "true"})
-        assert told_batch(instance) == 1
     assert not gold_is_behind(lake)
+
+
+def test_an_interrupt_while_a_run_tells_of_its_batches_ends_it_too(
+    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(event())
+    check = checks.no_duplicate_events
+
+    def interrupted(tables: Tables, where: str) -> Verdict:
+        os.kill(os.getpid(), signal.SIGINT)
+        return check(tables, where)
+
+    monkeypatch.setattr(checks, "no_duplicate_events", interrupted)
+    ended = (dg.DagsterExecutionInterruptedError, KeyboardInterrupt)
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(ended):
+        execute(lake, replace(live, life=Life(HOUR, HOUR)), instance, tags={LIVE: "true"})
+
+    assert rows(lake, PRODUCT_SALES)["units"].sum() == 1
 
 
 @pytest.mark.parametrize("is_newest", [True, False], ids=["it is the newest run", "a newer run is at work"])
