@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from assets.runs.run_process import has_vanished
+
 UNENDED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -19,6 +21,14 @@ UNENDED = [
 def runs_in_flight(instance: dg.DagsterInstance, job_name: str) -> Sequence[dg.RunRecord]:
     """The runs of the job that have not ended, newest first."""
     return instance.get_run_records(dg.RunsFilter(job_name=job_name, statuses=UNENDED), limit=10)
+
+
+def alive(instance: dg.DagsterInstance, runs: Sequence[dg.RunRecord]) -> Sequence[dg.RunRecord]:
+    """Those of these runs whose process has not ended without a word; the others are reported as failed."""
+    vanished = [record for record in runs if has_vanished(record.dagster_run)]
+    for record in vanished:
+        instance.report_run_failed(record.dagster_run, "The process of this run has ended without a word.")
+    return [record for record in runs if record not in vanished]
 
 
 def run_in_flight(instance: dg.DagsterInstance, job_name: str) -> str | None:

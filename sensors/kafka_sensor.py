@@ -18,7 +18,7 @@ from assets.stream.replicas import any_behind, renew
 from assets.stream.stream_assets import Stream, told_batch
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
-from sensors.in_flight import runs_in_flight
+from sensors.in_flight import alive, runs_in_flight
 from sensors.jobs import STREAM
 
 DAEMON_LOOP_SECONDS = 5
@@ -80,7 +80,7 @@ def build_kafka_sensor(poll_seconds: int) -> dg.SensorDefinition:
     def kafka_sensor(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], stream: dg.ResourceParam[Stream]
     ) -> dg.RunRequest | dg.SkipReason:
-        runs = runs_in_flight(context.instance, STREAM.name)
+        runs = alive(context.instance, runs_in_flight(context.instance, STREAM.name))
         if runs:
             return supervise(runs, stream.life, stream.clock(), lambda: whole_batches(lake))
         return decide(

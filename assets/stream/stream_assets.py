@@ -19,6 +19,7 @@ from assets.progress.rebuild_marks import finishing
 from assets.progress.untold_days import UntoldDays, untold_days
 from assets.runs.last_results import Happened, with_last_results
 from assets.runs.launched_by_hand import is_by_hand
+from assets.runs.run_process import note_process
 from assets.runs.verdict import Verdict
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import rebuild_silver
@@ -147,6 +148,7 @@ def _ledger(context: dg.AssetExecutionContext, lake: Lake) -> Iterator[dg.AssetM
 
 
 def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> Iterator[Happened]:
+    note_process(context)
     reader, summary = stream.open_reader(), RunSummary()
     if stream.life and LIVE in context.run.tags:
 

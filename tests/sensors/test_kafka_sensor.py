@@ -1,11 +1,15 @@
+import platform
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import dagster as dg
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from assets.bronze.bronze import OffsetsLostError, unread_offsets
+from assets.runs.run_process import PROCESS, has_vanished
 from assets.serving.postgres_replica import PostgresReplica
 from assets.stream import micro_batch
 from assets.stream.live_run import LIVE, Life
@@ -13,7 +17,7 @@ from assets.stream.replicas import renew
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
-from sensors.in_flight import run_in_flight
+from sensors.in_flight import alive, run_in_flight, runs_in_flight
 from sensors.kafka_sensor import build_kafka_sensor, decide, has_leftovers, supervise
 from tests.assets.stream.dagster_runs import Recorder
 from tests.conftest import event
@@ -158,3 +162,38 @@ def test_an_unended_run_is_found_by_its_job() -> None:
 
 def test_the_sensor_runs_from_the_start() -> None:
     assert build_kafka_sensor(30).default_status is dg.DefaultSensorStatus.RUNNING
+
+
+@pytest.fixture
+def ended() -> psutil.Process:
+    """A process that has ended; its number may be another's by now, so it keeps when it began."""
+    process = subprocess.Popen(["true"])
+    noted = psutil.Process(process.pid)
+    process.wait()
+    return noted
+
+
+def noted(machine: str, process: psutil.Process) -> dict[str, str]:
+    return {LIVE: "true", PROCESS: f"{machine}/{process.pid}/{process.create_time()}"}
+
+
+def test_a_run_whose_process_has_ended_without_a_word_fails_and_blocks_nothing(ended: psutil.Process) -> None:
+    mine, here = psutil.Process(), platform.node()
+    tags = {"1-gone": noted(here, ended), "2-mine": noted(here, mine), "3-elsewhere": noted("other.example", ended)}
+    with dg.DagsterInstance.ephemeral() as instance:
+        for run_id, own in {**tags, "4-older": {LIVE: "true"}}.items():
+            instance.add_run(dg.DagsterRun("stream", run_id=run_id, status=dg.DagsterRunStatus.STARTED, tags=own))
+
+        left = alive(instance, runs_in_flight(instance, "stream"))
+
+        assert sorted(record.dagster_run.run_id for record in left) == ["2-mine", "3-elsewhere", "4-older"]
+        failed = instance.get_run_by_id("1-gone")
+        assert failed is not None
+        assert failed.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_number_that_another_process_has_now_is_not_the_runs(ended: psutil.Process) -> None:
+    mine = psutil.Process()
+    tag = {PROCESS: f"{platform.node()}/{mine.pid}/{mine.create_time() - 60}"}
+
+    assert has_vanished(dg.DagsterRun("stream", tags=tag))
