@@ -284,8 +284,11 @@ def _rebuild(
 def _others(
     lake: Lake, today: date, layouts: Sequence[TableLayout], days: Sequence[date]
 ) -> Iterator[dg.AssetMaterialization]:
-    """What changed besides these days of these tables, such as the days whose refused rows were won back."""
-    untold = untold_days(lake, today)
+    """What changed besides these days of these tables, such as the days whose refused rows were won back.
+
+    Without quarantine, only on these days: others belong to another run, which may be about to tell of them.
+    """
+    untold = untold_days(lake, today, only=None if SILVER_QUARANTINE in layouts else days)
     found = untold.rows()
     for layout in DAYS_OF_STREAM:
         known = set(days) if layout in layouts else set()
