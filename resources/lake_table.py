@@ -222,6 +222,7 @@ class LakeTable:
         # A store that is away would keep us waiting for it once more.
         if isinstance(error, FencedOffError | StoreError) and not isinstance(error, ObjectGoneError):
             return
+        # If this look fails too, the caller raises the error that it has.
         with suppress(DeltaError, OSError):
             if self.is_fenced_off:
                 raise FencedOffError(

@@ -224,6 +224,6 @@ WHERE NOT (coalesce(w.revenue = v.revenue, false)
            AND coalesce(w.orders = v.orders, getvariable('customers_gained') = 1)
            AND coalesce(w.units = v.units, getvariable('customers_gained') = 1)
            AND coalesce(w.refunds = v.refunds, getvariable('customers_gained') = 1)
-           AND coalesce(w.first_order_at = v.first_order_at, getvariable('customers_gained') = 1)
-           AND coalesce(w.last_order_at = v.last_order_at, getvariable('customers_gained') = 1))
+           AND w.first_order_at IS NOT DISTINCT FROM v.first_order_at
+           AND w.last_order_at IS NOT DISTINCT FROM v.last_order_at)
 HAVING count(*) > 0
