@@ -6,12 +6,13 @@ changes no row. Add here: how a month reaches the lake. Not here: file formats (
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
 
 from assets.archive.month_files import MonthFile
+from assets.bronze.fences import check_fence
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines
@@ -65,14 +66,25 @@ def load_month(
 ) -> MonthLoad:
     """Load a month's file into bronze, silver and gold; `now` becomes ingested_at.
 
+    If a user is forgotten meanwhile, the month is counted and its days are rebuilt once more, from bronze.
+
     Running it again changes no row: lines that bronze holds are not read again, and their days are rebuilt. After a
     kill anywhere, the next load completes the month. Raises ArchiveFileError and BrokenFileError before any line is
     written (bronze/archive_months then shows a load under way), LinesUnaccountedError before the month's counts are.
     """
     look_in_time(lake, now)
+    is_new = list[bool]()
+    load = again_on_conflict(lambda: _load(lake, file, now, window_seconds, heard, is_new))
+    return replace(load, is_new=any(is_new))
+
+
+def _load(
+    lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: OnProgress, is_new: list[bool]
+) -> MonthLoad:
+    """Load the month, and add to `is_new` whether its lines are. Raises ConcurrentCommitError to be called again."""
     outcomes = []
     with day_pieces() as pieces:
-        is_new = load_lines(lake, file, now, heard, pieces)
+        is_new.append(load_lines(lake, file, now, heard, pieces))
         days = _days_of(lake, file.month)
         pieces.judge_named()
         groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
@@ -81,17 +93,19 @@ def load_month(
                 outcomes.append(outcome)
                 rebuild_gold(lake, DAILY, group, window_seconds)
                 heard("silver and gold", int(outcome["rows"].sum()))
+    ledger = lake.table(BRONZE_ARCHIVE_MONTHS)
+    check_fence(lake, pieces.fence)
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
-    _enter(lake, file, file.fingerprint, counts, days, now)
-    return MonthLoad(file, counts, days, is_new)
+    _enter(ledger, file, file.fingerprint, counts, days, now)
+    return MonthLoad(file, counts, days, is_new[-1])
 
 
 def _refine(lake: Lake, month: date, days: list[date], pieces: DayPieces) -> pl.DataFrame:
     """Rebuild these days of silver; from the lines just read, if bronze holds nothing else for these days."""
 
     def from_lines() -> pl.DataFrame | None:
-        silver = lake.table(SILVER_EVENTS)
-        if not _holds_only(lake.table(BRONZE_EVENTS), days, month, pieces.rows):
+        silver, bronze = lake.table(SILVER_EVENTS), lake.table(BRONZE_EVENTS)
+        if bronze.fence != pieces.fence or not _holds_only(bronze, days, month, pieces.rows):
             return None
         return put_in_silver(lake, pieces, days, silver, only=days)
 
@@ -117,10 +131,9 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pi
 
     New lines are also added to `pieces`.
     """
-    forgotten = forgotten_users(lake)
     name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
 
-    def rows() -> Iterator[pl.DataFrame]:
+    def rows(forgotten: Mapping[str, datetime]) -> Iterator[pl.DataFrame]:
         pieces.clear()
         for lines in _rows(file, now, forgotten):
             pieces.add(lines)
@@ -129,16 +142,19 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pi
 
     def load() -> bool:
         bronze = lake.table(BRONZE_EVENTS)
-        held = bronze.progress(name)
+        forgotten, pieces.fence, held = forgotten_users(lake), bronze.fence, bronze.progress(name)
         if held == fingerprint:
             return False
-        _enter(lake, file, "", NOTHING, _days_of(lake, file.month), now)
+        days = _days_of(lake, file.month)
+        again_on_conflict(lambda: _enter(lake.table(BRONZE_ARCHIVE_MONTHS), file, "", NOTHING, days, now))
         if held is None:
-            bronze.append(rows(), {name: fingerprint})
+            bronze.append(rows(forgotten), {name: fingerprint})
             return True
-        days = _days_in(bronze, file.month).union(*(lines["event_date"] for lines in _rows(file, now, forgotten)))
+        touched = _days_in(bronze, file.month).union(*(lines["event_date"] for lines in _rows(file, now, forgotten)))
         _forget_refused(lake, file.month)
-        bronze.replace(rows(), f"{BRONZE_EVENTS.on_days(days)} AND {_is_of(file.month)}", {name: fingerprint})
+        bronze.replace(
+            rows(forgotten), f"{BRONZE_EVENTS.on_days(touched)} AND {_is_of(file.month)}", {name: fingerprint}
+        )
         return True
 
     return again_on_conflict(load)
@@ -176,9 +192,13 @@ def _is_of(month: date) -> str:
 
 
 def _forget_refused(lake: Lake, month: date) -> None:
-    quarantine = lake.table(SILVER_QUARANTINE)
     where = f"{SILVER_QUARANTINE.on_days([month])} AND {_is_of(month)}"
-    quarantine.replace(pl.DataFrame(schema=SILVER_QUARANTINE.schema), where, untold(quarantine, [month]))
+
+    def remove() -> None:
+        quarantine = lake.table(SILVER_QUARANTINE)
+        quarantine.replace(SILVER_QUARANTINE.schema.to_frame(), where, untold(quarantine, [month]))
+
+    again_on_conflict(remove)
 
 
 def _days_in(table: LakeTable, month: date) -> set[date]:
@@ -217,13 +237,12 @@ def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[
 
 
 def _enter(
-    lake: Lake, file: MonthFile, sha256: str, counts: Mapping[str, int], days: list[date], now: datetime
+    ledger: LakeTable, file: MonthFile, sha256: str, counts: Mapping[str, int], days: list[date], now: datetime
 ) -> None:
     """Write the month's row in bronze/archive_months. Without a hash it marks a load under way, and keeps its days."""
-    ledger = BRONZE_ARCHIVE_MONTHS
     row = {"month": file.month, "file": file.path.name, "sha256": sha256, **counts, "days": days, "ingested_at": now}
-    entry = pl.DataFrame([row], schema=ledger.schema)
-    again_on_conflict(lambda: lake.table(ledger).replace(entry, ledger.on_days([file.month]), {}))
+    entry = pl.DataFrame([row], schema=BRONZE_ARCHIVE_MONTHS.schema)
+    ledger.replace(entry, BRONZE_ARCHIVE_MONTHS.on_days([file.month]), {})
 
 
 def _lines_held(lake: Lake, month: date) -> int:

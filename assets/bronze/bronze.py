@@ -8,17 +8,18 @@ Add here: what decides which offsets a batch covers. Not here: what the messages
 
 import hashlib
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
+from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AddedFields
 from assets.events.message_parser import parse_events
 from assets.progress.batches import BATCH, batch_of
-from assets.tables import BRONZE_EVENTS
+from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS
 from resources.foreseen_error import ForeseenError
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables, Tables
@@ -41,7 +42,8 @@ class OffsetsLostError(ForeseenError):
 class Batch:
     """One committed bronze batch: its number, the offsets [start, end) per partition, and its messages.
 
-    `events` has the columns of bronze and what `parse_events` adds.
+    `events` has the columns of bronze and what `parse_events` adds. `fence` is bronze's when they were written or read:
+    a user who was forgotten before it is not in them.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Batch:
     end: Mapping[int, int]
     events: pl.DataFrame
     ingested_at: datetime
+    fence: int
     is_loss: bool = False
     """Whether its offsets were given up: Kafka had deleted their messages before they were read."""
 
@@ -136,16 +139,21 @@ def _recreated(bronze: LakeTable, topic: str, state: TopicState) -> str:
 def commit_batch(tables: OpenTables, topic: str, state: TopicState, chunk: Chunk, now: datetime) -> Batch:
     """Commit one chunk of parsed messages and the offsets after it, through the handle that gave the start offsets.
 
-    No chunk can be committed twice: the commit is refused once the offsets have moved. `now` becomes ingested_at.
+    Leaves out events of forgotten users; if one is forgotten meanwhile, the commit is refused, and theirs are left out
+    too. No chunk can be committed twice: the commit is refused once the offsets have moved. `now` becomes ingested_at.
     Raises ProgressMovedError if another run committed first.
     """
     bronze = tables.table(BRONZE_EVENTS)
     number = batch_of(bronze) + 1
     start = {partition: _cursor(bronze, topic, partition, state) for partition in chunk.reached}
-    events = _bronze_rows(chunk.messages, topic, number, now)
     progress = {**_progress(topic, state, number, start, chunk.reached), INGESTED_AT: _microseconds(now)}
-    _append(tables, events, progress)
-    return Batch(number, topic, start, chunk.reached, events, now)
+
+    def rows() -> pl.DataFrame:
+        schemas = schemas_of(tables.table(BRONZE_EVENTS))
+        return _bronze_rows(without_forgotten(chunk.messages, forgotten_users(tables), schemas), topic, number, now)
+
+    events, fence = _append(tables, rows, progress)
+    return Batch(number, topic, start, chunk.reached, events, now, fence)
 
 
 def lost_ranges(bronze: LakeTable, topic: str, state: TopicState) -> dict[int, tuple[int, int]]:
@@ -179,8 +187,8 @@ def accept_loss(
     start, end = ({**kept, **{partition: ends[place] for partition, ends in lost.items()}} for place in (0, 1))
     events = _bronze_rows(parse_events(MESSAGES.to_frame()), topic, number, now)
     progress = _progress(topic, state, number, start, end)
-    _append(tables, events, {**progress, INGESTED_AT: _microseconds(now), LOSS: number})
-    return Batch(number, topic, start, end, events, now, is_loss=True)
+    _, fence = _append(tables, lambda: events, {**progress, INGESTED_AT: _microseconds(now), LOSS: number})
+    return Batch(number, topic, start, end, events, now, fence, is_loss=True)
 
 
 def _cursor(bronze: LakeTable, topic: str, partition: int, state: TopicState) -> int:
@@ -199,35 +207,55 @@ def _progress(
     }
 
 
-def _append(tables: OpenTables, rows: pl.DataFrame, progress: Mapping[str, int]) -> None:
+def _append(
+    tables: OpenTables, rows: Callable[[], pl.DataFrame], progress: Mapping[str, int]
+) -> tuple[pl.DataFrame, int]:
+    """Returns the appended rows, and bronze's fence when they were."""
+
     def standing() -> dict[str, int | None]:
         return {name: tables.table(BRONZE_EVENTS).progress(name) for name in progress}
 
     before = standing()
 
     def look_again() -> None:
-        tables.refresh([BRONZE_EVENTS])
+        tables.refresh([BRONZE_EVENTS, FORGOTTEN_USERS])
         if standing() != before:
             raise ProgressMovedError(f"another run has committed batch {progress[BATCH]} or a later one")
 
-    again_on_conflict(lambda: tables.table(BRONZE_EVENTS).append(rows, progress), look_again)
+    def append() -> tuple[pl.DataFrame, int]:
+        bronze, events = tables.table(BRONZE_EVENTS), rows()
+        bronze.append(events, progress)
+        return events, bronze.fence
+
+    return again_on_conflict(append, look_again)
 
 
 def last_batch(bronze: LakeTable, topic: str, added: AddedFields) -> Batch:
     """The newest batch, read back from bronze, for a run that follows a killed one. `added` as for `parse_events`."""
     number = batch_of(bronze)
-    rows = bronze.read(f"batch = {number}").sort("partition", "offset")
-    source = rows["source"][0] if rows.height else topic
+    events = _events_of(bronze, number, added)
+    source = events["source"][0] if events.height else topic
     partitions = list(itertools.takewhile(lambda p: bronze.progress(_next(source, p)) is not None, itertools.count()))
     return Batch(
         number,
         source,
         {partition: bronze.progress(_first(source, partition)) or 0 for partition in partitions},
         {partition: bronze.progress(_next(source, partition)) or 0 for partition in partitions},
-        parse_events(rows, schemas_of(bronze), added),
+        events,
         _EPOCH + timedelta(microseconds=bronze.progress(INGESTED_AT) or 0),
+        bronze.fence,
         is_loss=bronze.progress(LOSS) == number,
     )
+
+
+def read_again(bronze: LakeTable, batch: Batch, added: AddedFields) -> Batch:
+    """The batch with the events that bronze has of it now."""
+    return replace(batch, events=_events_of(bronze, batch.number, added), fence=bronze.fence)
+
+
+def _events_of(bronze: LakeTable, number: int, added: AddedFields) -> pl.DataFrame:
+    rows = bronze.read(f"batch = {number}").sort("partition", "offset")
+    return parse_events(rows, schemas_of(bronze), added)
 
 
 def _microseconds(time: datetime) -> int:

@@ -7,6 +7,7 @@ forgotten (`upkeep.forget_user`).
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from assets.events.contract import UTC_MICROSECONDS
 from assets.events.named_users import named_users
 from assets.tables import ARCHIVE, FORGOTTEN_USERS
 from resources.lake import Tables
+from resources.lake_table import LakeTable
 
 
 def user_hash(user_id: int) -> str:
@@ -22,9 +24,17 @@ def user_hash(user_id: int) -> str:
     return hashlib.sha256(f"salesinsights user {user_id}".encode()).hexdigest()
 
 
-def forgotten_users(tables: Tables) -> dict[str, datetime]:
-    """The hash of each forgotten user, and when the user was forgotten."""
-    return dict(tables.table(FORGOTTEN_USERS).read(columns=["user_hash", "forgotten_at"]).iter_rows())
+def forgotten_users(tables: Tables) -> Mapping[str, datetime]:
+    """The hash of each forgotten user, and when the user was forgotten. A handle is read once.
+
+    Load bronze before this table: who is forgotten is on the list before the fence in bronze is put up.
+    """
+    return _read(tables.table(FORGOTTEN_USERS))
+
+
+@lru_cache(maxsize=4)
+def _read(table: LakeTable) -> Mapping[str, datetime]:
+    return dict(table.read(columns=["user_hash", "forgotten_at"]).iter_rows())
 
 
 def without_forgotten(

@@ -92,7 +92,7 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
     """
 
     def fit() -> int | None:
-        table, sold = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
+        table, held_out, sold = lake.table(CLV_MODEL), lake.table(CLV_HOLDOUT), lake.table(CUSTOMER_DAYS)
         history = purchase_history(lake, sold)
         buyers, as_of = histories_in(history), history["last_day"].max()
         due = reason_to_fit(newest_model(table), buyers, as_of if isinstance(as_of, date) else None, options)
@@ -104,7 +104,7 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
         report = hold_out(days, options)
         rows = report.rows if report else pl.DataFrame(schema=CLV_HOLDOUT.schema)
         numbered = rows.with_columns(pl.lit(version, pl.Int64).alias(MODEL))
-        lake.table(CLV_HOLDOUT).replace(numbered, f"{MODEL} = {version}", {})
+        held_out.replace(numbered, f"{MODEL} = {version}", {})
         facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": as_of}
         row = {**facts, **_described(fit_lifetime(buyers, options)), **(report.figures if report else {})}
         table.append(pl.DataFrame([row], schema=CLV_MODEL.schema), {MODEL: version})

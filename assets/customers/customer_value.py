@@ -55,11 +55,12 @@ def refresh_customer_value(lake: Lake) -> Refreshed:
 
 
 def _refresh(lake: Lake) -> Refreshed:
-    table, models, days = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
+    table, recording = lake.table(CUSTOMER_VALUE), lake.table(CUSTOMER_VALUE_DAYS)
+    models, days = lake.table(CLV_MODEL), lake.table(CUSTOMER_DAYS)
     newest, history = newest_model(models), purchase_history(lake, days)
     past, reached = past_value(history), _reached(history)
     del history
-    recorded = _record(lake, table, days, reached)
+    recorded = _record(lake, table, recording, days, reached)
     predictions = _Predictions(newest, table.read(columns=("user_id", *_INPUTS, *PREDICTED)))
     table.replace(predictions.of(past), None, {**seen(days), MODEL: newest.version or 0, REACHED: reached})
     return Refreshed(past.height, predictions.new, recorded)
@@ -90,7 +91,7 @@ def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return joined.select(*past.columns, *PREDICTED)
 
 
-def _record(lake: Lake, table: LakeTable, days: LakeTable, reached: int) -> date | None:
+def _record(lake: Lake, table: LakeTable, recorded: LakeTable, days: LakeTable, reached: int) -> date | None:
     """Keep what customers were worth at the end of a day, once it is over. Idempotent.
 
     Computed from all purchases up to its end, since the table had not seen those of the last minutes, with the model
@@ -107,7 +108,6 @@ def _record(lake: Lake, table: LakeTable, days: LakeTable, reached: int) -> date
     as_of: date = past.item(0, "as_of")
     rows = (scored(some, known.model, known.version) for some in past.iter_slices(AT_ONCE))
     kept = (some.select(CUSTOMER_VALUE_DAYS.schema.names()) for some in rows)
-    recorded = lake.table(CUSTOMER_VALUE_DAYS)
     recorded.replace(kept, CUSTOMER_VALUE_DAYS.on_days([as_of]), {})
     if thinned := thinned_out(recorded.files()["partition.as_of"].unique()):
         recorded.replace(pl.DataFrame(schema=CUSTOMER_VALUE_DAYS.schema), CUSTOMER_VALUE_DAYS.on_days(thinned), {})

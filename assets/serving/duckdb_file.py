@@ -17,7 +17,7 @@ from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import LakeError, LakeTable
+from resources.lake_table import FencedOffError, LakeError, LakeTable, again_on_conflict
 
 WINDOW_DAYS = 31
 """How many newest days of product_sales the file holds; product_sales_daily has all days."""
@@ -52,8 +52,13 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
     """Replace the last file by a new one; return the number of rows of each table. Idempotent.
 
     A reader that has the old file open still sees its rows. The daily tables cover the same batch. Raises LakeError;
-    the last file then stays, but for a new one that can't be opened as a reader does.
+    the last file then stays, but for a new one that can't be opened as a reader does. If a user is forgotten meanwhile,
+    it starts again.
     """
+    return again_on_conflict(lambda: _publish(lake, path))
+
+
+def _publish(lake: Lake, path: Path) -> dict[str, int]:
     new = path.with_name(f"{path.name}.new")
     for left in (new, new.with_name(f"{new.name}.wal")):
         left.unlink(missing_ok=True)
@@ -64,6 +69,8 @@ def publish_serving(lake: Lake, path: Path) -> dict[str, int]:
             connection.execute(f"CREATE TABLE serving.{name} AS SELECT * FROM {name}{_RECENT.get(name, '')}")  # noqa: S608
         rows = {name: _count(connection, name) for name in opened}
         connection.execute("DETACH serving")
+    if any(table.is_fenced_off for table in opened.values()):
+        raise FencedOffError(f"a user is being forgotten, and {path} would still hold them: run it again")
     # A writer's log beside the old file would belong to the new one, and no reader could open it.
     path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     os.replace(new, path)

@@ -22,8 +22,15 @@ def recount_months(lake: Lake, months: Iterable[int], released: pl.DataFrame | N
     loaded is left to its load. Idempotent.
     """
     for month in months:
-        counts = _counts(lake, month, released)
-        again_on_conflict(lambda: _enter(lake, month, counts))  # noqa: B023
+        again_on_conflict(lambda: _recount(lake, month, released))  # noqa: B023
+
+
+def _recount(lake: Lake, month: int, released: pl.DataFrame | None) -> None:
+    table, mine = lake.table(BRONZE_ARCHIVE_MONTHS), BRONZE_ARCHIVE_MONTHS.on_days([date(month // 100, month % 100, 1)])
+    row = table.read(mine).filter(pl.col("sha256") != "")
+    if row.height:
+        counts = {name: pl.lit(count) for name, count in _counts(lake, month, released).items()}
+        table.replace(row.with_columns(**counts), mine, {})
 
 
 def _counts(lake: Lake, month: int, released: pl.DataFrame | None) -> dict[str, int]:
@@ -33,10 +40,3 @@ def _counts(lake: Lake, month: int, released: pl.DataFrame | None) -> dict[str, 
         refused = refused.join(released, on=PLACE, how="anti")
     counts = {"lines": lines.height, "accepted": kept.height, "quarantined": refused.height}
     return {**counts, "duplicates": lines.height - kept.height - refused.height}
-
-
-def _enter(lake: Lake, month: int, counts: dict[str, int]) -> None:
-    table, mine = lake.table(BRONZE_ARCHIVE_MONTHS), BRONZE_ARCHIVE_MONTHS.on_days([date(month // 100, month % 100, 1)])
-    row = table.read(mine).filter(pl.col("sha256") != "")
-    if row.height:
-        table.replace(row.with_columns(**{name: pl.lit(count) for name, count in counts.items()}), mine, {})

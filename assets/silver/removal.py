@@ -20,20 +20,22 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from resources.lake import Lake
-from resources.lake_table import again_on_conflict
+from resources.lake_table import LakeTable, again_on_conflict
 
-_COUNTED = {"accepted": SILVER_EVENTS, "quarantined": SILVER_QUARANTINE}
+_COUNTED = ("accepted", "quarantined", "messages")
 
 
-def release_refused(lake: Lake, refused: pl.DataFrame, day: date) -> None:
-    """Delete these rows (by PLACE) from a day of quarantine."""
-    where = SILVER_QUARANTINE.on_days([day])
+def release_refused(lake: Lake, rows: pl.DataFrame) -> None:
+    """Delete these rows (by PLACE) from quarantine, where it holds them."""
+    if rows.height:
+        again_on_conflict(lambda: _release(lake.table(SILVER_QUARANTINE), rows))
 
-    def release() -> None:
-        table = lake.table(SILVER_QUARANTINE)
-        table.replace(table.read(where).join(refused, on=PLACE, how="anti"), where, untold(table, [day]))
 
-    again_on_conflict(release)
+def _release(table: LakeTable, rows: pl.DataFrame) -> None:
+    held = table.read(near(rows), [*PLACE, "arrival_date"]).join(rows, on=PLACE, how="semi")
+    for day in sorted(set(held["arrival_date"])):
+        where = SILVER_QUARANTINE.on_days([day])
+        table.replace(table.read(where).join(rows, on=PLACE, how="anti"), where, untold(table, [day]))
 
 
 def remove_messages(lake: Lake, found: pl.DataFrame, day: date) -> None:
@@ -54,27 +56,39 @@ def remove_messages(lake: Lake, found: pl.DataFrame, day: date) -> None:
 
 
 def restate_batches(lake: Lake, batches: Collection[int]) -> None:
-    """Recount the ledger of these batches: a removed message becomes an offset without a message."""
-    if not batches:
-        return
-    where = f"batch IN ({', '.join(map(str, batches))})"
-    ledger = lake.table(SILVER_BATCHES).read(where)
+    """Recount the ledger of these batches: a removed message becomes an offset without a message.
+
+    A batch that is not in silver yet is left to the run that brings it there.
+    """
+    if batches:
+        again_on_conflict(lambda: _restate(lake, f"batch IN ({', '.join(map(str, batches))})"))
+
+
+def _restate(lake: Lake, listed: str) -> None:
+    table = lake.table(SILVER_BATCHES)
+    where = f"{listed} AND batch <= {batch_of(lake.table(SILVER_EVENTS))}"
+    ledger = table.read(where)
     for name, places in counted_places(lake, where).items():
         counted = places.group_by("batch", "partition").agg(pl.len().cast(pl.Int64).alias(name))
         ledger = ledger.drop(name).join(counted, on=["batch", "partition"], how="left")
-    restated = ledger.with_columns(pl.col(*_COUNTED, "messages").fill_null(0)).with_columns(
+    restated = ledger.with_columns(pl.col(*_COUNTED).fill_null(0)).with_columns(
         duplicates=pl.col("messages") - pl.col("accepted") - pl.col("quarantined"),
         markers=pl.col("end_offset") - pl.col("start_offset") - pl.col("messages") - pl.col("lost").fill_null(0),
     )
-    last = batch_of(lake.table(SILVER_BATCHES))
-    again_on_conflict(lambda: lake.table(SILVER_BATCHES).replace(restated, where, {BATCH: last}))
+    table.replace(restated, where, {BATCH: batch_of(table)})
 
 
 def counted_places(lake: Lake, where: str) -> dict[str, pl.DataFrame]:
-    """The places of the messages, and of each outcome. What a repair could save in silver alone is a message too."""
-    columns = [*PLACE, "batch"]
-    outcomes = {name: lake.table(layout).read(where, columns) for name, layout in _COUNTED.items()}
+    """The places of the messages, and of each outcome.
+
+    What a repair could save in silver alone is a message too. What a replay has brought to silver, and not taken out of
+    quarantine yet, is accepted.
+    """
+    # Whatever a replay has taken out of the first is then seen in the second.
+    tables = (SILVER_QUARANTINE, SILVER_EVENTS, BRONZE_EVENTS)
+    refused, accepted, messages = (lake.table(layout).read(where, [*PLACE, "batch"]) for layout in tables)
     return {
-        **outcomes,
-        "messages": pl.concat([lake.table(BRONZE_EVENTS).read(where, columns), *outcomes.values()]).unique(),
+        "accepted": accepted,
+        "quarantined": refused.join(accepted, on=PLACE, how="anti"),
+        "messages": pl.concat([messages, accepted, refused]).unique(),
     }

@@ -13,7 +13,8 @@ from datetime import date
 
 import polars as pl
 
-from assets.bronze.bronze import Batch, last_batch
+from assets.bronze.bronze import Batch, last_batch, read_again
+from assets.bronze.fences import check_fence
 from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.rebuild_marks import marked
@@ -74,11 +75,21 @@ def advance_silver(tables: OpenTables, batch: Batch) -> Outcome:
 
     Idempotent: each of the three tables keeps the number of its last batch in the commit of its rows. Silver is written
     last, so a batch that silver shows is in the other two. It is written through the handle in which duplicates were
-    looked for: if silver changed meanwhile, the commit is refused and the search starts again.
+    looked for: if silver changed meanwhile, the commit is refused and the search starts again. If a user was forgotten
+    meanwhile, the batch is read from bronze again.
     Raises ProgressMovedError if another run has done it, BatchSkippedError if a batch before it is missing,
     MessagesUnaccountedError as `split`.
     """
-    return again_on_conflict(lambda: _advance(tables, batch), lambda: tables.refresh(REFINED))
+    return again_on_conflict(lambda: _advance(tables, _current(tables, batch)), lambda: tables.refresh(REFINED))
+
+
+def _current(tables: OpenTables, batch: Batch) -> Batch:
+    """The batch, read again if a table that it is going to has a newer fence."""
+    silver = tables.table(SILVER_EVENTS)
+    fence = max(table.fence for table in (tables.table(SILVER_QUARANTINE), tables.table(SILVER_BATCHES), silver))
+    if fence <= batch.fence:
+        return batch
+    return read_again(tables.lake.table(BRONZE_EVENTS), batch, added_fields(silver))
 
 
 def _advance(tables: OpenTables, batch: Batch) -> Outcome:
@@ -91,7 +102,7 @@ def _advance(tables: OpenTables, batch: Batch) -> Outcome:
             f"silver is at batch {covered}: batch {batch.number} can't be the next; nothing was committed"
         )
     outcome = split(batch, silver)
-    if outcome.quarantined.height:
+    if outcome.quarantined.height or batch_of(tables.table(SILVER_QUARANTINE)) == batch.number:
         _append_once(tables.table(SILVER_QUARANTINE), outcome.quarantined, batch.number)
     _append_once(tables.table(SILVER_BATCHES), ledger_rows(outcome), batch.number)
     _append_once(silver, outcome.accepted, batch.number)
@@ -99,8 +110,14 @@ def _advance(tables: OpenTables, batch: Batch) -> Outcome:
 
 
 def _append_once(table: LakeTable, rows: pl.DataFrame, number: int) -> None:
+    """Append the rows of a batch, or replace those that a run left which ended before silver.
+
+    Since then a user may have been forgotten, or a day rebuilt.
+    """
     if batch_of(table) < number:
         table.append(rows, {BATCH: number})
+    elif batch_of(table) == number:
+        table.replace(rows, f"batch = {number}", {BATCH: number})
 
 
 def split(batch: Batch, silver: LakeTable) -> Outcome:
@@ -203,7 +220,7 @@ def put_in_silver(
 
     for rows in pieces.refused(only):
         counted.append(_counts(rows))
-        again_on_conflict(lambda: _quarantine(lake.table(SILVER_QUARANTINE), rows))  # noqa: B023
+        again_on_conflict(lambda: _quarantine(lake, rows, pieces.fence))  # noqa: B023
     covered, rebuilt = batch_of(silver), rebuilt_again(silver, days)
     if lake.is_local:
         with stand_in(lake, SILVER_EVENTS) as other:
@@ -243,9 +260,12 @@ def _counts(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("source", "partition", "outcome").agg(rows=pl.len())
 
 
-def _quarantine(quarantine: LakeTable, refused: pl.DataFrame) -> None:
+def _quarantine(lake: Lake, refused: pl.DataFrame, fence: int) -> None:
+    """Add the rows that quarantine lacks. Raises FencedOffError if `fence` is not bronze's any more."""
     if refused.is_empty():
         return
+    quarantine = lake.table(SILVER_QUARANTINE)
+    check_fence(lake, fence)
     rows = quarantine_rows(refused)
     held = quarantine.read(SILVER_QUARANTINE.on_days(rows["arrival_date"].unique()), PLACE)
     missing = rows.join(held, on=PLACE, how="anti")

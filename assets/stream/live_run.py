@@ -26,7 +26,7 @@ from assets.stream.replicas import ReplicaError
 from assets.stream.run_summary import RunSummary
 from resources.beside import beside
 from resources.lake import OpenTables
-from resources.lake_table import ProgressMovedError
+from resources.lake_table import FencedOffError, ProgressMovedError
 
 LIVE = "salesinsights/live"
 """The tag of a run that stays."""
@@ -89,7 +89,7 @@ class LiveRun:
         while True:
             try:
                 yield from self._pass(self.open_live())
-            except (ProgressMovedError, TopicChangedError) as moved:
+            except (ProgressMovedError, TopicChangedError, FencedOffError) as moved:
                 if has_successor(self.context):
                     self.context.log.info(f"{moved}; a newer run goes on")
                     return
@@ -146,6 +146,8 @@ class LiveRun:
             if self.failures >= MOST_FAILURES:
                 raise
             self.context.log.warning(f"{failure}; trying again in {TELL_SECONDS:.0f} s")
+        except FencedOffError as fence:
+            self.context.log.info(f"{fence}; it is tended again in {TELL_SECONDS:.0f} s")
         else:
             self.failures = 0
             yield from happened

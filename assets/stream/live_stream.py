@@ -17,7 +17,6 @@ import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
 from assets.bronze.bronze import next_offsets
-from assets.bronze.forgotten_users import forgotten_users
 from assets.events.avro_decoder import Schemas
 from assets.stream.day_tables import DayTables
 from assets.stream.micro_batch import STREAM_TABLES, Layers, Now, Receipt, Stages, micro_batches, parsed, process
@@ -113,9 +112,9 @@ class LiveStream:
     def step(self, wait: float = WAIT_SECONDS) -> Receipt | None:
         """Read what has come, waiting at most so long for it, and commit if that is due.
 
-        Raises ProgressMovedError if another process has committed, OffsetsLostError if messages are gone,
-        TopicChangedError if partitions were added, and KafkaException for what Kafka answers. What was read and not
-        committed is then dropped: `at_the_end` reads it again.
+        Raises ProgressMovedError if another process has committed, FencedOffError if a user is being forgotten,
+        OffsetsLostError if messages are gone, TopicChangedError if partitions were added, and KafkaException for what
+        Kafka answers. What was read and not committed is then dropped: `at_the_end` reads it again.
         """
         if self._waiting is None and self._elapsed() - self._refreshed_at >= REFRESH_SECONDS:
             self.tables.refresh(STREAM_TABLES)
@@ -132,7 +131,6 @@ class LiveStream:
         self._days_at, self._days_are_behind = self._elapsed(), False
 
     def _reload(self) -> None:
-        self._forgotten = forgotten_users(self.tables)
         self._schemas: Schemas = schemas_of(self.tables.table(BRONZE_EVENTS))
         self._refreshed_at = self._elapsed()
 
@@ -183,7 +181,6 @@ class LiveStream:
             self._reader.topic,
             state,
             ready,
-            self._forgotten,
             self._layers,
             self._now,
             is_last=not self._is_full(waiting),

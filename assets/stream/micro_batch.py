@@ -15,7 +15,6 @@ from confluent_kafka import KafkaException
 
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
 from assets.bronze.bronze import Batch, commit_batch, next_offsets
-from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.avro_decoder import Schemas, new_schemas
 from assets.events.message_parser import parse_events
 from assets.gold.gold import advance_gold
@@ -25,7 +24,7 @@ from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, DAILY, FORGOTTEN_USERS, REFINED
 from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError, TopicState
 from resources.lake import Lake, OpenTables
-from resources.lake_table import TableLayout
+from resources.lake_table import FencedOffError, TableLayout, again_on_conflict
 from resources.prefetch import prefetched
 from resources.schema_registry import SchemaRegistry
 
@@ -93,13 +92,26 @@ def micro_batches(
 
     First finishes what an earlier run left undone. Gold follows the last batch, and while a backlog is read every
     GOLD_WAITS. Raises what the layers raise; whatever is committed by then is whole, and the next pass goes on there.
+    If a user is forgotten meanwhile, the pass begins again at the lake's offsets.
     """
+    while True:
+        try:
+            yield from _pass(tables, reader, clock, batch_rows, window_seconds)
+        except FencedOffError:
+            tables.refresh(STREAM_TABLES)
+        else:
+            return
+
+
+def _pass(
+    tables: OpenTables, reader: KafkaReader, clock: Now, batch_rows: int, window_seconds: int
+) -> Iterator[Receipt]:
     layers = Layers(tables, clock, window_seconds)
     resumed = layers.finish_last(reader.topic)
     if resumed is not None:
         yield resumed
     layers.finish_days()
-    state, forgotten = reader.state(), forgotten_users(tables)
+    state = reader.state()
     bronze = tables.table(BRONZE_EVENTS)
     chunks = reader.read(next_offsets(bronze, reader.topic, state), state.end, batch_rows)
     with (
@@ -109,7 +121,7 @@ def micro_batches(
     ):
         for chunk in ready:
             is_last = chunk.reached == state.end
-            yield process(tables, reader.topic, state, chunk, forgotten, layers, clock, is_last=is_last)
+            yield process(tables, reader.topic, state, chunk, layers, clock, is_last=is_last)
 
 
 @dataclass(frozen=True)
@@ -147,7 +159,6 @@ def process(
     topic: str,
     state: TopicState,
     chunk: Parsed,
-    forgotten: Mapping[str, datetime],
     layers: "Layers",
     now: Now,
     *,
@@ -158,8 +169,7 @@ def process(
     stages = Stages(chunk.seconds)
     with stages.timed("bronze"):
         keep_schemas(tables, chunk.schemas)
-        known = Chunk(without_forgotten(chunk.events, forgotten, chunk.schemas), chunk.reached)
-        batch = commit_batch(tables, topic, state, known, now())
+        batch = commit_batch(tables, topic, state, Chunk(chunk.events, chunk.reached), now())
     return layers.refine(batch, stages, is_last=is_last, gold=gold)
 
 
@@ -177,7 +187,9 @@ class Layers:
         """Finish what an earlier run left undone; return the receipt of its last batch if silver lacked it."""
         stages = Stages()
         with stages.timed("silver"):
-            batch = unfinished_batch(self._tables, topic)
+            batch = again_on_conflict(
+                lambda: unfinished_batch(self._tables, topic), lambda: self._tables.refresh(STREAM_TABLES)
+            )
         if batch is not None:
             return self.refine(batch, stages, is_last=True)
         advance_purchases(self._tables)

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.avro_schemas import keep_schemas, schemas_of
+from assets.bronze.fences import check_fence
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.avro_decoder import new_schemas
 from assets.events.contract import AddedFields
@@ -69,7 +70,9 @@ def replay(
     a duplicate and counts once. Idempotent; the next replay completes one that was cut short. What turns out to be a
     forgotten user's is removed instead.
     """
-    refused = _refused(lake, arrival_days).filter(pl.col("reason") != CONFLICT)
+    # A batch that is in quarantine and not in silver yet is still being written.
+    covered = batch_of(lake.table(SILVER_EVENTS))
+    refused = _refused(lake, arrival_days).filter(pl.col("reason") != CONFLICT, pl.col("batch") <= covered)
     _learn_schemas(lake, refused, registry)
     refused = refused.join(_drop_forgotten(lake, refused), on=PLACE, how="anti")
     if refused.is_empty():
@@ -81,10 +84,8 @@ def replay(
     with finishing(lake, days, rebuilds=1):
         rebuild_silver(lake, days)
         rebuild_gold(lake, DAILY, days, window_seconds)
-    judged = _judged(lake, good, days)
+    judged = again_on_conflict(lambda: _release(lake, arrival_days, good, days))
     released = judged.filter(pl.col("outcome") != "quarantined")
-    recount_months(lake, _months(lake, days), released)
-    _release(lake, arrival_days, good, quarantine_rows(judged.filter(outcome="quarantined")))
     accepted = released.filter(pl.col("outcome") == "accepted", ~pl.col("is_known")).height
     return Replay(refused.height, accepted, released.height - accepted, days)
 
@@ -107,7 +108,7 @@ def _drop_forgotten(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
 
     They leave bronze first: a rebuild can then never bring them to silver, whenever this is cut short.
     """
-    forgotten, bronze = forgotten_users(lake), lake.table(BRONZE_EVENTS)
+    bronze, forgotten = lake.table(BRONZE_EVENTS), forgotten_users(lake)
     if refused.is_empty() or not forgotten:
         return refused.clear().select(PLACE)
     passed = _passing(bronze, refused, added_fields(lake.table(SILVER_EVENTS)))
@@ -115,9 +116,7 @@ def _drop_forgotten(lake: Lake, refused: pl.DataFrame) -> pl.DataFrame:
     gone = passed.join(left, on=PLACE, how="anti").with_columns(is_event=pl.lit(value=True))
     for day in sorted(set(gone["event_date"])):
         remove_messages(lake, gone.filter(event_date=day), day)
-    dated = refused.join(gone, on=PLACE, how="semi")
-    for day in sorted(set(dated["arrival_date"])):
-        release_refused(lake, dated, day)
+    release_refused(lake, gone)
     from_archive = pl.col("source") == ARCHIVE
     restate_batches(lake, set(gone.filter(~from_archive)["batch"]))
     recount_months(lake, set(gone.filter(from_archive)["partition"]))
@@ -154,10 +153,9 @@ def _move(bronze: LakeTable, moved: pl.DataFrame) -> None:
     bronze.replace(pl.concat([others.select(names), at_home.select(names)]), where, untold(bronze, days))
 
 
-def _judged(lake: Lake, good: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
+def _judged(silver: LakeTable, bronze: LakeTable, good: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
     """These rows of bronze as JUDGED; `is_known` tells of an accepted one that silver had it, by a later message."""
-    silver = lake.table(SILVER_EVENTS)
-    with pieces_of(lake.table(BRONZE_EVENTS), list(days), batch_of(silver), added_fields(silver)) as pieces:
+    with pieces_of(bronze, list(days), batch_of(silver), added_fields(silver)) as pieces:
         found = [_with_copies(piece, good) for piece in pieces.judged()]
         refused = [piece.join(good, on=PLACE, how="semi") for piece in pieces.refused()]
     empty = JUDGED.to_frame().with_columns(is_known=pl.lit(None, pl.Boolean))
@@ -174,19 +172,28 @@ def _with_copies(piece: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _months(lake: Lake, days: Sequence[date]) -> list[int]:
+def _months(bronze: LakeTable, days: Sequence[date]) -> list[int]:
     """The months of the archive with lines on these days, such as 201910."""
     where = f"{BRONZE_EVENTS.on_days(days)} AND source = '{ARCHIVE}'"
-    return sorted(lake.table(BRONZE_EVENTS).read(where, ["partition"])["partition"].unique())
+    return sorted(bronze.read(where, ["partition"])["partition"].unique())
 
 
-def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, conflicts: pl.DataFrame) -> None:
-    """Remove the rows from quarantine that are in silver or duplicates; `conflicts` stay, with their new reason."""
+def _release(lake: Lake, arrival_days: Sequence[date], good: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
+    """Remove the rows from quarantine that are in silver or duplicates; return all of them as judged.
+
+    Conflicts stay, with their new reason. Before that, the months of the lines are recounted.
+    """
+    silver, bronze = lake.table(SILVER_EVENTS), lake.table(BRONZE_EVENTS)
+    judged = _judged(silver, bronze, good, days)
+    conflicts = quarantine_rows(judged.filter(outcome="quarantined"))
+    recount_months(lake, _months(bronze, days), judged.filter(pl.col("outcome") != "quarantined"))
 
     def release() -> None:
-        kept = _refused(lake, arrival_days).join(good, on=PLACE, how="anti")
         table = lake.table(SILVER_QUARANTINE)
+        check_fence(lake, bronze.fence)
+        kept = table.read(SILVER_QUARANTINE.on_days(arrival_days)).join(good, on=PLACE, how="anti")
         rows, progress = pl.concat([kept, conflicts]), untold(table, arrival_days)
         table.replace(rows, SILVER_QUARANTINE.on_days(arrival_days), progress)
 
     again_on_conflict(release)
+    return judged

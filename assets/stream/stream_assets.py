@@ -47,7 +47,7 @@ from assets.tables import (
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import LakeError, ProgressMovedError, TableLayout
+from resources.lake_table import FencedOffError, LakeError, ProgressMovedError, TableLayout
 from resources.schema_registry import SchemaRegistry
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
@@ -166,10 +166,13 @@ def _stream(context: dg.AssetExecutionContext, lake: Lake, stream: Stream) -> It
     except ProgressMovedError as other:
         context.log.info(f"{other}; this run does nothing more")
         return
-    report = _report(context, reader, stream, DayPictures(stream.clock), tables, summary)
-    yield from report.happened
-    report.then()
-    yield from _tended(context, stream, lake, summary)
+    try:
+        report = _report(context, reader, stream, DayPictures(stream.clock), tables, summary)
+        yield from report.happened
+        report.then()
+        yield from _tended(context, stream, lake, summary)
+    except FencedOffError as fence:
+        context.log.info(f"{fence}; the next run reports the days and updates the replicas")
 
 
 def _report(

@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.tables import TABLES
 from assets.tables.queries import macros
-from resources.duckdb_engine import duckdb_session
+from resources.duckdb_engine import SqlError, duckdb_session
 from resources.lake import Lake
 from resources.lake_table import LakeTable, TableLayout
 from resources.table_files import files_by_lacking
@@ -53,8 +53,27 @@ def sql_session(
 
     DuckDB reads an object store only with an extension that it would download: there the tables are loaded into memory,
     those that `statement` names if it is given. `folders` may be touched too, and `setup` runs at the end of the start.
+    Raises FencedOffError if a user was forgotten meanwhile, and files are gone.
     """
     opened = tables or open_tables(lake, None if lake.is_local else statement)
+    try:
+        yield from _session(lake, opened, variables, memory_limit, statement, folders, setup)
+    except SqlError as error:
+        if isinstance(error.__cause__, duckdb.IOException):
+            for table in opened.values():
+                table.check_fence(error)
+        raise
+
+
+def _session(
+    lake: Lake,
+    opened: Mapping[str, LakeTable],
+    variables: Mapping[str, int] | None,
+    memory_limit: str,
+    statement: str | None,
+    folders: Sequence[str],
+    setup: Sequence[str],
+) -> Iterator[duckdb.DuckDBPyConnection]:
     if not lake.is_local:
         named = [name for name in opened if statement is None or name in statement]
         rows = dict(zip(named, lake.at_once(lambda name: opened[name].read(), named), strict=True))

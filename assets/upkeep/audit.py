@@ -20,7 +20,7 @@ from assets.tables.sql_views import open_tables, sql_session
 from assets.upkeep.proven_days import ProofState
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import LakeTable
+from resources.lake_table import LakeTable, again_on_conflict
 
 _TOTALS = """
 SELECT coalesce(max(batch), 0) AS batches, coalesce(sum(messages), 0) AS messages,
@@ -72,6 +72,10 @@ def audit(lake: Lake) -> Audit:
     A ledger says what became of a message when it came. Since then the archive may have brought a duplicate of it, or a
     new rule may have accepted it. So if a ledger differs, the tables are compared with a rebuild of the days instead.
     """
+    return again_on_conflict(lambda: _audit(lake))
+
+
+def _audit(lake: Lake) -> Audit:
     tables = open_tables(lake)
     covered = dict(zip(tables, lake.at_once(batch_of, tables.values()), strict=True))
     follows = not has_changed(tables["customer_value"], tables["customer_days"])

@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from assets.bronze.fences import FROM_BRONZE, fence_off
 from assets.bronze.forgotten_users import user_hash
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
@@ -23,6 +24,7 @@ from assets.silver.removal import release_refused, remove_messages, restate_batc
 from assets.silver.silver import PLACE, rebuild_silver
 from assets.tables import (
     ARCHIVE,
+    BRONZE_EVENTS,
     CUSTOMER_VALUE,
     DAILY,
     FORGOTTEN_USERS,
@@ -35,7 +37,7 @@ from assets.visitors.cohort_retention import refresh_cohorts
 from assets.visitors.daily_tables import refresh_days
 from assets.visitors.day_index import drop_indexes
 from resources.lake import Lake
-from resources.lake_table import TableLayout, again_on_conflict
+from resources.lake_table import LakeTable, TableLayout, again_on_conflict
 
 KEPT = tuple(table for table in TABLES.values() if table.keeps_users)
 """The tables that are not recomputed: the user's rows are deleted from them, and what is left in customer_value."""
@@ -83,23 +85,30 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     """Remove every row about a user: messages and lines, refused ones that name the user, and what was made of them.
 
     Rewrites the files that hold these rows, and the ledgers of the batches and months that brought them. Then deletes
-    all older versions of every table, from disk and from the logs, and searches again. Nothing else may run on the lake
-    meanwhile. A second run finds nothing more; one that was cut short is completed by the next. Kafka keeps its
-    messages until their retention ends.
+    all older versions of every table, from disk and from the logs, and searches again. A second run finds nothing more;
+    one that was cut short is completed by the next. Kafka keeps its messages until their retention ends.
+
+    Anything else may run meanwhile: see `assets.bronze.fences`.
     """
     record_restatements(lake, now)
-    found, sessions = search(lake, user_id), shared_sessions(lake, user_id)
-    exports = lake.table(USER_FEATURES).read(f"user_id = {user_id}", ["as_of"])["as_of"].unique().sort().to_list()
-    trace = _remembered(lake, user_id).with_rows(found)
-    _remember(lake, user_id, now, trace)
-    for day in sorted(set(found.refused["arrival_date"])):
-        release_refused(lake, found.refused, day)
+    _remember(lake, user_id, now)
+    fence_off(lake, BRONZE_EVENTS)
+    found, sessions, exports = again_on_conflict(
+        lambda: (search(lake, user_id), shared_sessions(lake, user_id), _exported(lake, user_id))
+    )
+    trace = _remember(lake, user_id, now, found)
+    theirs = pl.concat([found.refused.select(PLACE), found.messages.filter("is_event").select(PLACE)])
+    release_refused(lake, theirs)
     for day in sorted(set(found.messages["event_date"])):
         remove_messages(lake, found.messages.filter(event_date=day), day)
+    fence_off(lake, BRONZE_EVENTS, *FROM_BRONZE)
+    # Whoever had read these messages before may have refused them since.
+    release_refused(lake, theirs)
     if trace.days:
         with finishing(lake, trace.days, rebuilds=1):
             rebuild_silver(lake, trace.days)
             rebuild_gold(lake, DAILY, trace.days, window_seconds)
+        fence_off(lake, CUSTOMER_VALUE, *VISITOR_TABLES)
         refresh_customer_value(lake)
         for layout in VISITOR_TABLES:
             list(refresh_days(lake, layout, trace.days))
@@ -111,28 +120,38 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
     drop_indexes(lake)
     drop_parts(lake)
     record_restatements(lake, now, FORGOTTEN)
-    lake.at_once(lambda layout: lake.table(layout).purge(), TABLES.values())
+    lake.at_once(lambda layout: again_on_conflict(lambda: lake.table(layout).purge()), TABLES.values())
     # The version that the next look would compare with is gone; the one that is left has the same files.
     record_restatements(lake, now)
-    again = search(lake, user_id)
+    again = again_on_conflict(lambda: search(lake, user_id))
     return Forgotten(found.messages.height, trace.days, found.rows, again.rows, again.undecided, sessions, exports)
 
 
-def _remembered(lake: Lake, user_id: int) -> "_Trace":
-    held = lake.table(FORGOTTEN_USERS).read(f"user_hash = '{user_hash(user_id)}'", ["days", "batches", "months"])
-    return _Trace(*held.row(0)) if held.height else _Trace([], [], [])
+def _exported(lake: Lake, user_id: int) -> list[date]:
+    """The days whose features hold the user."""
+    return lake.table(USER_FEATURES).read(f"user_id = {user_id}", ["as_of"])["as_of"].unique().sort().to_list()
 
 
-def _remember(lake: Lake, user_id: int, now: datetime, trace: "_Trace") -> None:
-    row = {"user_hash": user_hash(user_id), "forgotten_at": now, **vars(trace)}
-    entry = pl.DataFrame([row], schema=FORGOTTEN_USERS.schema)
-    where = f"user_hash = '{user_hash(user_id)}'"
-    again_on_conflict(lambda: lake.table(FORGOTTEN_USERS).replace(entry, where, {}))
+def _remember(lake: Lake, user_id: int, now: datetime, found: Found | None = None) -> _Trace:
+    """Put the user on the list, with all that has to be rebuilt: what earlier runs left, and what was found now."""
+    return again_on_conflict(lambda: _listed(lake.table(FORGOTTEN_USERS), user_hash(user_id), now, found))
+
+
+def _listed(table: LakeTable, user: str, now: datetime, found: Found | None) -> _Trace:
+    where = f"user_hash = '{user}'"
+    held = table.read(where, ["days", "batches", "months"])
+    known = _Trace(*held.row(0)) if held.height else _Trace([], [], [])
+    trace = known.with_rows(found) if found else known
+    row = {"user_hash": user, "forgotten_at": now, **vars(trace)}
+    table.replace(pl.DataFrame([row], schema=FORGOTTEN_USERS.schema), where, {})
+    return trace
 
 
 def _remove_kept(lake: Lake, layout: TableLayout, user_id: int) -> None:
     def remove() -> None:
         table, where = lake.table(layout), f"user_id = {user_id}"
+        # Whoever computes rows from what was there before can't commit them after this.
+        table.fence_off(table.fence)
         if table.read(where, ["user_id"]).height:
             table.replace(pl.DataFrame(schema=layout.schema), where, {})
 

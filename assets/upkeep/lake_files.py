@@ -13,7 +13,7 @@ import polars as pl
 from assets.gold.restatements import record_restatements
 from assets.tables import TABLES
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeTable
+from resources.lake_table import ConcurrentCommitError, LakeTable, again_on_conflict
 
 READER_HOURS = 7
 """How long a replaced file stays: longer than any query, backfill or run, and than the tables' own retention."""
@@ -43,12 +43,15 @@ def keep_up(lake: Lake, now: datetime) -> Iterator[Care]:
     """
     record_restatements(lake, now)
     for name, layout in TABLES.items():
-        table = lake.table(layout)
-        before = table.files().height
-        is_put_off = not _compacted(table, now)
-        table.checkpoint()
-        deleted = table.vacuum(READER_HOURS)
-        yield Care(name, before, table.files().height, len(deleted), is_put_off)
+        yield again_on_conflict(lambda: _cared_for(lake.table(layout), name, now))  # noqa: B023
+
+
+def _cared_for(table: LakeTable, name: str, now: datetime) -> Care:
+    before = table.files().height
+    is_put_off = not _compacted(table, now)
+    table.checkpoint()
+    deleted = table.vacuum(READER_HOURS)
+    return Care(name, before, table.files().height, len(deleted), is_put_off)
 
 
 def _compacted(table: LakeTable, now: datetime) -> bool:

@@ -35,7 +35,9 @@ from resources.lake import Lake
 
 def broken_files(lake: Lake) -> dict[str, pl.DataFrame]:
     """The broken data files of each table: rows of `LakeTable.broken_files`."""
-    found = {name: lake.table(table).broken_files() for name, table in TABLES.items()}
+    # A file that is broken is looked at once more: its table may have been purged in between.
+    suspects = {name: table for name, table in TABLES.items() if lake.table(table).broken_files().height}
+    found = {name: lake.table(table).broken_files() for name, table in suspects.items()}
     return {name: files for name, files in found.items() if files.height}
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.bronze.avro_schemas import schemas_of
 from assets.bronze.bronze import is_recreated, rows_again
+from assets.bronze.fences import check_fence
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.message_parser import parse_events
 from assets.silver.silver import PLACE
@@ -82,7 +83,9 @@ def _restore(lake: Lake, reader: KafkaReader, ledger: pl.DataFrame, days: list[d
     for chunk in reader.read(start, end, READ_ROWS):
         parsed = without_forgotten(parse_events(chunk.messages, schemas), forgotten, schemas)
         rows = rows_again(parsed, ledger).filter(pl.col("event_date").is_in(days)).join(known, on=PLACE, how="anti")
-        lake.table(BRONZE_EVENTS).append(rows.select(BRONZE_EVENTS.schema.names()), {})
+        target = lake.table(BRONZE_EVENTS)
+        check_fence(lake, bronze.fence)
+        target.append(rows.select(BRONZE_EVENTS.schema.names()), {})
         restored += rows.height
     return "Kafka has deleted", restored
 

@@ -29,9 +29,15 @@ from assets.tables import (
 from assets.upkeep.lake_files import READER_HOURS
 from assets.upkeep.lost_files import restore_files
 from assets.upkeep.lost_messages import Finding, OpenReader
+from resources.foreseen_error import ForeseenError
+from resources.held_folders import alone, held
 from resources.lake import Lake
-from resources.lake_table import LakeTable
+from resources.lake_table import LakeTable, again_on_conflict
 from resources.table_log import LogFault, log_faults
+
+
+class LakeInUseError(ForeseenError):
+    """Another process works on what only one may touch; the message names it and the remedy."""
 
 
 def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
@@ -43,33 +49,53 @@ def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
 
 
 def repair(lake: Lake, window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
-    """Repair the lake, and yield each thing that was wrong. Nothing else may run on the lake meanwhile.
+    """Repair the lake, and yield each thing that was wrong.
 
     Idempotent. Lost batches are left to the next pass of the stream. `open_reader` is asked only if messages have to be
-    read from Kafka again.
+    read from Kafka again. May run beside other commands; raises LakeInUseError if one of them writes to a table whose
+    log is broken, FencedOffError if a user is forgotten while messages are read again.
     """
-    for name, faults in find_faults(lake).items():
-        for fault in faults:
-            fault.mend()
+    for name in find_faults(lake):
+        for fault in _mended(Path(lake.uri(TABLES[name])), name):
             yield Finding(name, fault.kind, f"{fault.path.name} removed")
     yield from restore_files(lake, window_seconds, open_reader)
     yield from _take_back(lake, window_seconds)
     yield from _refuse_again(lake)
     for name, layout in TABLES.items():
-        deleted = lake.table(layout).vacuum(READER_HOURS)
+        deleted = again_on_conflict(lambda: lake.table(layout).vacuum(READER_HOURS))  # noqa: B023
         if deleted:
             yield Finding(name, "unneeded_files", f"{len(deleted)} files deleted")
 
 
+def _mended(folder: Path, name: str) -> list[LogFault]:
+    """Remove the faults of a table's log while nobody writes to it."""
+    with held(folder) as place, alone(place) as is_alone:
+        if not is_alone:
+            raise LakeInUseError(
+                f"another process is writing to {name}, and its log is broken: stop Dagster and every other command, "
+                "then run salesinsights repair again"
+            )
+        faults = log_faults(folder / "_delta_log")
+        for fault in faults:
+            fault.mend()
+    return faults
+
+
 def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
     """If bronze or the ledger lost a batch that later tables hold, take these back to the last batch of both."""
-    tables = {
-        layout.name: lake.table(layout)
-        for layout in (SILVER_BATCHES, SILVER_QUARANTINE, SILVER_EVENTS, SILVER_PURCHASES)
-    }
-    last = min(batch_of(lake.table(BRONZE_EVENTS)), batch_of(tables[SILVER_BATCHES.name]))
-    ahead = [table for table in tables.values() if batch_of(table) > last]
-    gold = [layout for layout in DAILY if batch_of(lake.table(layout)) > last]
+    # What a batch reaches first is loaded last: beside a stream no table then looks ahead of those before it.
+    covered = {layout.name: batch_of(lake.table(layout)) for layout in DAILY}
+    loaded = (SILVER_PURCHASES, SILVER_EVENTS, SILVER_BATCHES, SILVER_QUARANTINE)
+    tables = {layout.name: lake.table(layout) for layout in loaded}
+    in_bronze = batch_of(lake.table(BRONZE_EVENTS))
+    last = min(in_bronze, batch_of(tables[SILVER_BATCHES.name]))
+    # A batch in quarantine alone is unfinished: whoever finishes it writes these rows again.
+    ahead = [
+        table
+        for layout in reversed(loaded)
+        if batch_of(table := tables[layout.name]) > (in_bronze if layout is SILVER_QUARANTINE else last)
+    ]
+    gold = [layout for layout in DAILY if covered[layout.name] > last]
     days = sorted(set[date]().union(*(_days_after(tables[layout.name], last) for layout in _DATED)))
     for table in ahead:
         rebuilt = {**rebuilt_again(table, days), **untold(table, days)} if table.layout is SILVER_EVENTS else {}

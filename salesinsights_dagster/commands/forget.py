@@ -20,7 +20,8 @@ from salesinsights_dagster.settings import load_settings
 def forget(user_id: int, yes: bool, as_json: bool) -> None:
     """Remove every row about USER_ID from every table, from every older version on disk, and from the copies of gold.
 
-    Stop Dagster first. From now on, older events of the user are dropped wherever they come from; newer ones count.
+    Dagster and every other command may go on meanwhile. From now on, older events of the user are dropped wherever they
+    come from; newer ones count.
     serving.duckdb and PostgreSQL are updated. Then everything is searched again; exit code 2 if something is left.
     The answer says what was found where, and what is kept (messages in Kafka, files, backups) and how to remove that.
     """

@@ -17,8 +17,9 @@ from salesinsights_dagster.settings import load_settings
 def repair(ctx: click.Context, check: bool, as_json: bool) -> None:
     """Repair the lake after a power cut: commits without content, broken checkpoints and data files, unneeded files.
 
-    Stop Dagster first. The tables go back to the last batch that all of them hold; the stream, or
-    `salesinsights ingest`, reads the rest from Kafka again. Then `salesinsights audit` proves that nothing is missing.
+    The tables go back to the last batch that all of them hold; the stream, or `salesinsights ingest`, reads the rest
+    from Kafka again. Refused while another process writes to a table whose log is broken: stop Dagster then. Afterwards
+    `salesinsights audit` proves that nothing is missing.
     After a kill, the same command goes on. Exit code 1 if something is lost: each such range of offsets is named.
     """
     from assets.upkeep.lost_files import broken_files

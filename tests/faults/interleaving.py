@@ -6,7 +6,7 @@ Add here: a way to pause or end a run at a point. Not here: what the runs do.
 import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -84,9 +84,9 @@ def crash_before(patch: pytest.MonkeyPatch, owner: object, function: str, run: C
 
 
 def at_each_commit(
-    patch: pytest.MonkeyPatch, deed: Callable[[], object], only: int | None = None
+    patch: pytest.MonkeyPatch, deed: Callable[[], object], only: Container[int] | None = None
 ) -> list[tuple[str, str]]:
-    """Do the deed right before each place of the code commits for the first time, or only before the one so numbered.
+    """Do the deed right before each place of the code commits for the first time, or only before those so numbered.
 
     A place is a table and the function that commits to it. What the deed itself commits does not count. The returned
     list holds the places that have come by.
@@ -97,7 +97,7 @@ def at_each_commit(
         place = table.layout.name, _caller()
         if not is_busy[0] and place not in places:
             places.append(place)
-            if only in (None, len(places) - 1):
+            if only is None or len(places) - 1 in only:
                 is_busy[0] = True
                 try:
                     deed()
