@@ -27,7 +27,7 @@ from assets.upkeep.lake_files import keep_up
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import Lake
-from resources.lake_table import PROPERTIES
+from resources.table_layout import PROPERTIES
 from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.simulator.live import encode
 from salesinsights_dagster.simulator.shop import Shop

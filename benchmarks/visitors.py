@@ -38,7 +38,7 @@ from benchmarks.alone import alone, peak_mb
 from benchmarks.flatness import BATCH, Bench
 from benchmarks.visitor_days import DAY, BusyDay
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 AFTER = datetime(2020, 3, 1, 12, tzinfo=UTC)
 """When the batch arrives: on the day after the history."""

@@ -17,18 +17,10 @@ from deltalake import DeltaTable, Field
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from resources import object_store
-from resources.lake_table import (
-    ADDED_AT,
-    PROPERTIES,
-    ConcurrentCommitError,
-    LakeError,
-    LakeTable,
-    TableLayout,
-    VersionGoneError,
-    again_on_conflict,
-    is_local,
-)
+from resources.lake_errors import ConcurrentCommitError, LakeError, VersionGoneError, again_on_conflict
+from resources.lake_table import ADDED_AT, LakeTable, is_local
 from resources.object_store import one_line, refusals_named
+from resources.table_layout import PROPERTIES, TableLayout
 
 AT_ONCE = 8
 """Tables at a time. Work on a table in an object store is dozens of requests, and most of it is waiting for answers."""

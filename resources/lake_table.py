@@ -7,11 +7,8 @@ Add here: an operation on one table that every layer needs. Not here: how tables
 """
 
 import itertools
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,36 +18,22 @@ from urllib.parse import unquote
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Table
 from deltalake import (
-    ColumnProperties,
     CommitProperties,
     DeltaTable,
-    Schema,
     Transaction,
-    WriterProperties,
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from resources.fence import delete_unnamed, fence_of, fence_property, newest, unnamed_files
-from resources.lake_error import LakeError as LakeError
+from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError
 from resources.leftovers import taken_back
 from resources.object_store import ObjectGoneError, StoreError, one_line, refusals_named
+from resources.parquet_marks import is_broken
 from resources.partitions import apart
-from resources.superseding import SUPERSEDED_FROM, Superseding
-
-PROPERTIES = {
-    "delta.checkpointInterval": "5",
-    "delta.logRetentionDuration": "interval 6 hours",
-    "delta.deletedFileRetentionDuration": "interval 6 hours",
-}
-"""A checkpoint takes about a millisecond, and each commit since the last one adds as much to every load: one in 5
-commits keeps loading cheap and flat. The log before it and replaced files stay for six hours: longer than any run or
-reader lasts. A checkpoint names each replaced file for that time, so keeping them longer would slow every load."""
-
-
-MAGIC = b"PAR1"
-"""With these bytes a file of Parquet begins and ends."""
+from resources.superseding import SUPERSEDED_FROM
+from resources.table_layout import PROPERTIES, TableLayout
 
 STREAMED_BYTES = 128 * 2**20
 """A frame of `LakeTable.stream` is full with so many bytes, however few rows they are."""
@@ -61,103 +44,15 @@ ADDED_AT = "salesinsights.addedAt"
 """In the metadata of a column that a table got later: when, as ISO 8601 in UTC."""
 
 
-Rows = pl.DataFrame | Iterator[pl.DataFrame]
-
-
-_T = TypeVar("_T")
-
-
-class VersionGoneError(LakeError):
-    """The version of a table that was asked for is no longer kept."""
-
-
-class ConcurrentCommitError(LakeError):
-    """Another writer committed first; this commit changed nothing."""
-
-
-class FencedOffError(ConcurrentCommitError):
-    """A fence was put up since the handle was loaded: what it read may be gone, and it can't commit any more."""
-
-
-class ProgressMovedError(LakeError):
-    """Another run has done this work; there is nothing left to do here."""
-
-
-def _is_broken(file: Path, size: int) -> bool:
-    try:
-        with file.open("rb") as content:
-            if os.fstat(content.fileno()).st_size != size:
-                return True
-            head = content.read(len(MAGIC))
-            content.seek(size - len(MAGIC))
-            return head != MAGIC or content.read() != MAGIC
-    except FileNotFoundError:
-        return True
-
-
 def is_local(uri: str) -> bool:
     """Whether a root or a file is on a disk of this machine, not in an object store."""
     return "://" not in uri.removeprefix("file://")
 
 
-@dataclass(frozen=True)
-class TableLayout:
-    """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
-
-    - `key`: the columns that identify a row.
-    - `high_cardinality`: columns whose values rarely repeat within a file: a dictionary of them only costs.
-    - `file_bytes`: about how large a file may be if rows of a day are replaced: replacing a row rewrites its file.
-    """
-
-    name: str
-    schema: pl.Schema
-    partition_by: tuple[str, ...] = ()
-    description: str = ""
-    key: tuple[str, ...] = ()
-    properties: Mapping[str, str] = field(default_factory=dict)
-    high_cardinality: tuple[str, ...] = ()
-    file_bytes: int | None = None
-    superseding: Superseding | None = None
-
-    @property
-    def files(self) -> WriterProperties:
-        """How Parquet is written: in half the bytes of the default (Snappy), in the same time.
-
-        Columns of text and bytes have statistics by chunk, not by page: nobody searches pages by them.
-        """
-        columns = {
-            name: ColumnProperties(
-                dictionary_enabled=name not in self.high_cardinality,
-                statistics_enabled="CHUNK" if kind in (pl.String, pl.Binary) else "PAGE",
-            )
-            for name, kind in self.schema.items()
-            if name in self.high_cardinality or kind in (pl.String, pl.Binary)
-        }
-        return WriterProperties(compression="ZSTD", compression_level=1, column_properties=columns)
-
-    @property
-    def delta(self) -> Schema:
-        """The columns as Delta Lake knows them."""
-        return Schema.from_arrow(self.schema)
-
-    def column_types(self) -> dict[str, str]:
-        """Each column's type under Delta Lake's name for it, such as `decimal(18,2)` or `timestamp`."""
-        fields = json.loads(self.delta.to_json())["fields"]
-        return {field["name"]: _type_name(field["type"]) for field in fields}
-
-    @property
-    def file_day(self) -> str:
-        """The column of `LakeTable.files` that names the day of a file."""
-        return f"partition.{self.partition_by[0]}"
-
-    def on_days(self, days: Iterable[date]) -> str:
-        """A literal partition predicate, so that a replacement conflicts only with writers of the same days."""
-        listed = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        return f"{self.partition_by[0]} IN ({listed})" if listed else "false"
+Rows = pl.DataFrame | Iterator[pl.DataFrame]
 
 
-def _type_name(kind: str | dict[str, str]) -> str:
-    return kind if isinstance(kind, str) else f"{kind['type']}<{kind['elementType']}>"
+_T = TypeVar("_T")
 
 
 class LakeTable:
@@ -337,7 +232,7 @@ class LakeTable:
         placed = files.with_columns(
             place=pl.Series([str(self.folder / unquote(path)) for path in files["path"]], dtype=pl.String)
         )
-        broken = [_is_broken(Path(place), size) for place, size in placed.select("place", "size_bytes").iter_rows()]
+        broken = [is_broken(Path(place), size) for place, size in placed.select("place", "size_bytes").iter_rows()]
         return placed.filter(pl.Series(broken, dtype=pl.Boolean))
 
     def drop_files(self, places: Iterable[str]) -> None:
@@ -484,13 +379,3 @@ def _is_full(held: Sequence[RecordBatch], rows: int) -> bool:
 def _commit(progress: Mapping[str, int], max_commit_retries: int | None = None) -> CommitProperties:
     transactions = [Transaction(name, number) for name, number in progress.items()]
     return CommitProperties(app_transactions=transactions, max_commit_retries=max_commit_retries)
-
-
-def again_on_conflict(work: Callable[[], _T], refresh: Callable[[], object] = lambda: None, attempts: int = 10) -> _T:
-    """Do `work`, again while another commit conflicts with it; `work` or `refresh` loads its handles again."""
-    for _ in range(attempts - 1):
-        try:
-            return work()
-        except ConcurrentCommitError:
-            refresh()
-    return work()

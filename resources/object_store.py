@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from resources.lake_error import LakeError
+from resources.lake_errors import LakeError
 
 RETRY = {
     "max_retries": "100",

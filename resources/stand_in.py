@@ -21,8 +21,10 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from resources.held_folders import held
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout, again_on_conflict
+from resources.lake_errors import ConcurrentCommitError, again_on_conflict
+from resources.lake_table import LakeTable
 from resources.scratch import scratch_folder
+from resources.table_layout import TableLayout
 
 ATTEMPTS = 50
 """A busy stream commits every few seconds, and an exchange must come between two of its commits."""

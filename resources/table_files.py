@@ -15,7 +15,8 @@ from urllib.parse import unquote
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from resources.lake_table import LakeError, LakeTable, VersionGoneError, is_local
+from resources.lake_errors import LakeError, VersionGoneError
+from resources.lake_table import LakeTable, is_local
 from resources.object_store import StoreError
 
 _UNCOUNTED = (pl.Binary, pl.List)

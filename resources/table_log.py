@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MAGIC = b"PAR1"
+from resources.parquet_marks import is_broken
+
 _COMMIT = re.compile(r"\d{20}\.json")
 
 
@@ -40,7 +41,7 @@ def log_faults(folder: Path) -> list[LogFault]:
     for an empty one.
     `broken_checkpoint`: a checkpoint that can't be read, or a pointer to one; the log says the same without it.
     """
-    torn = [path for path in sorted(folder.glob("*.checkpoint*.parquet")) if _is_torn(path)]
+    torn = [path for path in sorted(folder.glob("*.checkpoint*.parquet")) if is_broken(path)]
     broken = [LogFault("broken_checkpoint", path) for path in torn]
     gone = {fault.path.name for fault in broken}
     pointer = folder / "_last_checkpoint"
@@ -55,13 +56,6 @@ def log_faults(folder: Path) -> list[LogFault]:
 
 def _has_checkpoint(folder: Path, version: str, gone: set[str]) -> bool:
     return any(path.name not in gone for path in folder.glob(f"{version}.checkpoint*.parquet"))
-
-
-def _is_torn(path: Path) -> bool:
-    with path.open("rb") as content:
-        head = content.read(len(MAGIC))
-        content.seek(max(0, path.stat().st_size - len(MAGIC)))
-        return head != MAGIC or content.read() != MAGIC
 
 
 def _points_to(pointer: Path, gone: set[str]) -> bool:

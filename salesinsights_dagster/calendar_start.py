@@ -13,7 +13,7 @@ from assets.progress.changed_days import rows_per_day
 from assets.tables import BRONZE_EVENTS
 from assets.tables.asset_specs import MONTHS
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_errors import LakeError
 from salesinsights_dagster.settings import Settings
 
 FIRST_DAY = "SALESINSIGHTS_FIRST_DAY"

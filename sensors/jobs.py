@@ -15,7 +15,7 @@ from assets.tables import BRONZE_ARCHIVE_MONTHS
 from assets.tables.asset_specs import key_of
 from assets.upkeep.proof_checks import REBUILD_PROOF
 from assets.upkeep.upkeep_assets import LAKE_FILES, RUN_HISTORY
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from sensors.customer_automation import CADENCES
 
 

@@ -18,7 +18,8 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 ALL = (
     BRONZE_EVENTS,

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import polars as pl
 
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 
 def take_away(lake: Lake, layout: TableLayout, columns: Collection[str]) -> None:

@@ -26,7 +26,8 @@ from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import put_in_silver, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 from resources.prefetch import prefetched
 
 ROWS_AT_ONCE = 1_000_000

@@ -23,7 +23,8 @@ from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS
 from resources.foreseen_error import ForeseenError
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
 from resources.lake import OpenTables, Tables
-from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake_errors import ProgressMovedError, again_on_conflict
+from resources.lake_table import LakeTable
 
 INGESTED_AT = "batch/ingested_at"
 

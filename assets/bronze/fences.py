@@ -13,7 +13,9 @@ Add here: what holds for all that a fence protects. Not here: how a fence refuse
 
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake
-from resources.lake_table import FencedOffError, LakeTable, TableLayout, again_on_conflict
+from resources.lake_errors import FencedOffError, again_on_conflict
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 FROM_BRONZE = (BRONZE_ARCHIVE_MONTHS, SILVER_QUARANTINE, SILVER_BATCHES, SILVER_EVENTS)
 """The tables that are written from rows of bronze."""

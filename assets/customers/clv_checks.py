@@ -12,7 +12,7 @@ from assets.customers.lifetime_model import BY_PAST
 from assets.runs.verdict import Verdict
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake
-from resources.lake_table import VersionGoneError
+from resources.lake_errors import VersionGoneError
 
 LARGEST = 1e12
 """The upper limit for any number of purchases and any value."""

@@ -23,7 +23,8 @@ from assets.customers.options import ClvOptions
 from assets.customers.purchase_history import purchase_history
 from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 
 MODEL = "model_version"
 """The progress that holds the model's version."""

@@ -19,7 +19,8 @@ from assets.customers.purchase_history import purchase_history
 from assets.progress.source_fingerprints import has_changed, seen
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 
 REACHED = "reached_day"
 """The progress that holds the newest day on which anybody had bought, as its ordinal."""

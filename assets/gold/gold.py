@@ -21,14 +21,11 @@ from assets.progress.source_fingerprints import rebuilt_again
 from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import (
-    LakeTable,
-    ProgressMovedError,
-    TableLayout,
-    again_on_conflict,
-)
+from resources.lake_errors import ProgressMovedError, again_on_conflict
+from resources.lake_table import LakeTable
 from resources.stand_in import exchange, stand_in, until_exchanged
 from resources.table_files import rows_of
+from resources.table_layout import TableLayout
 
 NO_PROGRESS: Mapping[str, int] = {}
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.tables.queries import macros, sql_of
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 PIECE_ROWS = 400_000
 """About how many purchases are measured at once; this limits the memory."""

@@ -17,7 +17,8 @@ from assets.progress.source_fingerprints import fingerprint
 from assets.runs.verdict import Verdict
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, RESTATEMENTS, SILVER_PURCHASES
 from resources.lake import Lake
-from resources.lake_table import LakeTable, VersionGoneError, again_on_conflict
+from resources.lake_errors import VersionGoneError, again_on_conflict
+from resources.lake_table import LakeTable
 from resources.table_files import rows_that_differ
 from resources.table_log import make_young
 

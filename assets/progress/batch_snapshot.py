@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from assets.progress.batches import batch_of
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 SALES = (PRODUCT_SALES, SILVER_PURCHASES)
 """The tables that each batch updates at once."""

@@ -16,7 +16,8 @@ from assets.progress.source_fingerprints import REBUILDS, rebuilds_of
 from assets.tables import DAILY, SILVER_EVENTS, SILVER_PURCHASES
 from resources.held_folders import held, is_held
 from resources.lake import Lake, Tables
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 
 _ALL_IN_GOLD = "unfinished/none"
 """How many rebuilds of silver there had been when no day had a mark: as long as there are no more, none has one."""

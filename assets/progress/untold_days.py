@@ -21,7 +21,8 @@ from assets.progress.rebuild_marks import unfinished_days
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE
 from resources.held_folders import is_held
 from resources.lake import Lake, Tables
-from resources.lake_table import ConcurrentCommitError, LakeTable
+from resources.lake_errors import ConcurrentCommitError
+from resources.lake_table import LakeTable
 
 _MARKED, _TOLD = "untold/marked", "untold/told"
 """How often days were marked: in all, and by the time when no day had a mark any more."""

@@ -17,7 +17,8 @@ from assets.tables.asset_specs import OWNERS, key_of
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import FencedOffError, LakeError, LakeTable, again_on_conflict
+from resources.lake_errors import FencedOffError, LakeError, again_on_conflict
+from resources.lake_table import LakeTable
 
 WINDOW_DAYS = 31
 """How many newest days of product_sales the file holds; product_sales_daily has all days."""

@@ -18,7 +18,8 @@ from assets.serving.table_diff import TableVersion, changes_since, version_of
 from assets.stream.replicas import ReplicaError
 from assets.tables.asset_specs import OWNERS, key_of
 from resources.lake import Lake
-from resources.lake_table import LakeError, LakeTable
+from resources.lake_errors import LakeError
+from resources.lake_table import LakeTable
 from resources.postgres import PostgresError, PostgresTables, postgres_tables
 
 SCHEMA = "salesinsights"

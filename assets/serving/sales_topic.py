@@ -28,7 +28,8 @@ from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import Message, SoleWriter
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
+from resources.lake_errors import ConcurrentCommitError, LakeError
+from resources.lake_table import LakeTable
 from resources.topic_claim import Claim, read_claim
 
 READ_ROWS = 200_000

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout, VersionGoneError
+from resources.lake_errors import VersionGoneError
+from resources.lake_table import LakeTable
 from resources.table_files import rows_that_differ
+from resources.table_layout import TableLayout
 
 
 @dataclass(frozen=True)

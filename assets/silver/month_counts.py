@@ -12,7 +12,7 @@ from assets.silver.removal import counted_places
 from assets.silver.silver import PLACE
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS
 from resources.lake import Lake
-from resources.lake_table import again_on_conflict
+from resources.lake_errors import again_on_conflict
 
 
 def recount_months(lake: Lake, months: Iterable[int], released: pl.DataFrame | None = None) -> None:

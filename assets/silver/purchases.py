@@ -14,7 +14,8 @@ from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.tables import REFINED, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables
-from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake_errors import ProgressMovedError, again_on_conflict
+from resources.lake_table import LakeTable
 from resources.prefetch import prefetched
 from resources.stand_in import exchange, stand_in, until_exchanged
 

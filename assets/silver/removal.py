@@ -20,7 +20,8 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 
 _COUNTED = ("accepted", "quarantined", "messages")
 

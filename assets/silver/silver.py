@@ -26,7 +26,8 @@ from assets.silver.purchases import rebuild_purchases
 from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import LakeTable, ProgressMovedError, again_on_conflict
+from resources.lake_errors import ProgressMovedError, again_on_conflict
+from resources.lake_table import LakeTable
 from resources.stand_in import exchange, stand_in, until_exchanged
 from resources.table_files import rows_of
 

@@ -17,7 +17,9 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from resources.lake import Tables
-from resources.lake_table import ConcurrentCommitError, LakeTable, TableLayout
+from resources.lake_errors import ConcurrentCommitError
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 MOST_SMALL_FILES = 40
 """Files of one size of one day (or of a table without days) after which they are merged."""

@@ -26,7 +26,7 @@ from assets.stream.replicas import ReplicaError
 from assets.stream.run_summary import RunSummary
 from resources.beside import beside
 from resources.lake import OpenTables
-from resources.lake_table import FencedOffError, ProgressMovedError
+from resources.lake_errors import FencedOffError, ProgressMovedError
 
 LIVE = "salesinsights/live"
 """The tag of a run that stays."""

@@ -24,9 +24,10 @@ from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, DAILY, FORGOTTEN_USERS, REFINED
 from resources.kafka_reader import Chunk, KafkaReader, KafkaUnavailableError, TopicState
 from resources.lake import Lake, OpenTables
-from resources.lake_table import FencedOffError, TableLayout, again_on_conflict
+from resources.lake_errors import FencedOffError, again_on_conflict
 from resources.prefetch import prefetched
 from resources.schema_registry import SchemaRegistry
+from resources.table_layout import TableLayout
 
 Now = Callable[[], datetime]
 

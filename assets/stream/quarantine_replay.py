@@ -26,7 +26,8 @@ from assets.silver.removal import release_refused, remove_messages, restate_batc
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
 from resources.lake import Lake, OpenTables
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 from resources.schema_registry import SchemaRegistry
 
 CONFLICT = "conflicting_duplicate"

@@ -47,8 +47,9 @@ from assets.tables import (
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, key_of, spec_of, with_lineage
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import FencedOffError, LakeError, ProgressMovedError, TableLayout
+from resources.lake_errors import FencedOffError, LakeError, ProgressMovedError
 from resources.schema_registry import SchemaRegistry
+from resources.table_layout import TableLayout
 
 DAYS_OF_STREAM = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY)
 STREAMED = (*DAYS_OF_STREAM, SILVER_BATCHES)

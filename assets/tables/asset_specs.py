@@ -10,7 +10,7 @@ import dagster as dg
 from assets.events.contract import EARLIEST
 from assets.tables import BRONZE_EVENTS, TABLES
 from assets.tables.table import Cadence, Table
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 OWNERS = ["team:data-platform"]
 

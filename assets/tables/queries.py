@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 _ROOMS = Path(__file__).parent.parent
 

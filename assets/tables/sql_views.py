@@ -13,8 +13,9 @@ from assets.tables import TABLES
 from assets.tables.queries import macros
 from resources.duckdb_engine import SqlError, duckdb_session
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
 from resources.table_files import files_by_lacking
+from resources.table_layout import TableLayout
 
 _SQL_TYPES = {
     "Int32": "INTEGER",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from assets.tables.column_descriptions import SHARED
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 
 class Cadence(Enum):

@@ -20,7 +20,8 @@ from assets.tables.sql_views import open_tables, sql_session
 from assets.upkeep.proven_days import ProofState
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 
 _TOTALS = """
 SELECT coalesce(max(batch), 0) AS batches, coalesce(sum(messages), 0) AS messages,

@@ -37,7 +37,9 @@ from assets.visitors.cohort_retention import refresh_cohorts
 from assets.visitors.daily_tables import refresh_days
 from assets.visitors.day_index import drop_indexes
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 KEPT = tuple(table for table in TABLES.values() if table.keeps_users)
 """The tables that are not recomputed: the user's rows are deleted from them, and what is left in customer_value."""

@@ -13,7 +13,8 @@ import polars as pl
 from assets.gold.restatements import record_restatements
 from assets.tables import TABLES
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeTable, again_on_conflict
+from resources.lake_errors import ConcurrentCommitError, again_on_conflict
+from resources.lake_table import LakeTable
 
 READER_HOURS = 7
 """How long a replaced file stays: longer than any query, backfill or run, and than the tables' own retention."""

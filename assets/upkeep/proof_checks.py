@@ -16,7 +16,7 @@ from assets.tables.asset_specs import OWNERS, key_of
 from assets.upkeep.proof import DIFFERENCES, prove
 from assets.upkeep.proven_days import PROVED, ProofState, due_days, open_compared, proof_state
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 SHOWN = 20
 

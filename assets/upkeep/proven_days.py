@@ -15,7 +15,7 @@ from assets.progress.rebuild_marks import unfinished_days
 from assets.progress.source_fingerprints import fingerprint
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, PROOFS, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
-from resources.lake_table import again_on_conflict
+from resources.lake_errors import again_on_conflict
 from resources.table_files import file_marks
 
 PROVED = (SILVER_EVENTS, SILVER_PURCHASES, *DAILY)

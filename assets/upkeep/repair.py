@@ -32,7 +32,8 @@ from assets.upkeep.lost_messages import Finding, OpenReader
 from resources.foreseen_error import ForeseenError
 from resources.held_folders import alone, held
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 from resources.table_log import LogFault, log_faults
 
 

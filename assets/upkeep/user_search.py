@@ -28,7 +28,8 @@ from assets.tables import (
     TABLES,
 )
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 _KINDS = BRONZE_EVENTS.schema
 

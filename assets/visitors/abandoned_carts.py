@@ -19,7 +19,8 @@ from assets.tables.queries import definition_of, sql_of
 from assets.visitors.cart_rule import CartRule
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 from resources.prefetch import prefetched
 from resources.slices import SLICE
 

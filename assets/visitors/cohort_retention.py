@@ -18,7 +18,8 @@ from assets.progress.source_fingerprints import day_rows, has_changed, has_moved
 from assets.tables import COHORT_RETENTION, USER_DAYS
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 
 OPEN_DAYS = 2
 """How many of the newest days each refresh reads."""

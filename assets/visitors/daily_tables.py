@@ -18,10 +18,12 @@ from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
 from assets.visitors.whole_days import whole_days
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 from resources.prefetch import prefetched
 from resources.slices import slices_of
 from resources.superseding import SUPERSEDED_FROM
+from resources.table_layout import TableLayout
 
 COMMITTED_DAYS = 7
 """How many days computed as a whole share a commit: a kill loses no more than these."""

@@ -14,7 +14,7 @@ from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, spec_of
 from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
-from resources.lake_table import again_on_conflict
+from resources.lake_errors import again_on_conflict
 
 
 def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -16,8 +16,9 @@ from assets.visitors.day_index import READ
 from assets.visitors.funnel import added_up, events_counted, first_times
 from assets.visitors.sessions import sessions_of
 from resources import slices
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
 from resources.slices import slices_of
+from resources.table_layout import TableLayout
 
 
 def computed(layout: TableLayout, events: pl.DataFrame) -> pl.DataFrame:

@@ -31,7 +31,7 @@ def ingest(as_json: bool) -> None:
     from assets.stream.micro_batch import micro_batches, open_stream
     from assets.stream.run_summary import RunSummary
     from resources.lake import Lake
-    from resources.lake_table import ProgressMovedError
+    from resources.lake_errors import ProgressMovedError
     from salesinsights_dagster.topic import open_reader, utc_now
 
     settings = load_settings()

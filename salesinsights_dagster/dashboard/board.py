@@ -13,7 +13,8 @@ import polars as pl
 from assets.progress.batch_snapshot import DAYS, SALES, BatchSnapshot, batch_snapshot
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
 from resources.lake import Lake
-from resources.lake_table import LakeError, TableLayout
+from resources.lake_errors import LakeError
+from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency

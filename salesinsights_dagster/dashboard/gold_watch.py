@@ -16,7 +16,7 @@ from assets.gold.gold import gold_is_behind, whole_batches
 from assets.stream.alarms import Alarms
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_errors import LakeError
 from salesinsights_dagster.home import write_private
 from sensors.notices import ALERTS, Memory, Pager, notices, tell
 from sensors.run_alarms import silence

@@ -17,7 +17,7 @@ from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_Q
 from resources.duckdb_engine import duckdb_session, query
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError, TopicState
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.figures import dashboard_sql
 

@@ -35,7 +35,8 @@ from assets.tables import (
 from resources.held_folders import held
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake, OpenTables
-from resources.lake_table import ConcurrentCommitError, LakeError, LakeTable
+from resources.lake_errors import ConcurrentCommitError, LakeError
+from resources.lake_table import LakeTable
 from tests.resources.mock_kafka import MockTopicReader
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -23,7 +23,7 @@ from assets.tables import (
 )
 from assets.upkeep.audit import audit
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from tests.faults.feed import PARTITIONS, Event, Stored
 
 BODY = (

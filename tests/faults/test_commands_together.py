@@ -17,7 +17,7 @@ from assets.stream.stream_assets import Stream
 from assets.tables.sql_views import sql_session
 from assets.upkeep import forget_user
 from resources.duckdb_engine import query
-from resources.lake_table import FencedOffError
+from resources.lake_errors import FencedOffError
 from tests.faults.interleaving import at_each_commit, crash_before, once_before
 from tests.faults.shop_commands import ARCHIVED, BOUGHT, Command, Shop
 from tests.resources.mock_kafka import MockKafka

@@ -15,7 +15,8 @@ from assets.upkeep.audit import audit
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
-from resources.lake_table import PROPERTIES, LakeError, TableLayout
+from resources.lake_errors import LakeError
+from resources.table_layout import PROPERTIES, TableLayout
 from tests.faults.feed import Feed
 from tests.faults.killed_run import COMMITS, Ending, Order, Standby
 from tests.faults.oracle import assert_lake_holds

@@ -28,7 +28,8 @@ from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_EVENTS, SILVER_BATCHES
 from assets.upkeep.audit import audit
 from resources.lake import Lake, OpenTables
-from resources.lake_table import LakeTable, again_on_conflict
+from resources.lake_errors import again_on_conflict
+from resources.lake_table import LakeTable
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import CrashError, crash_before, kinds, meet_before, once_after, once_before, together
 from tests.faults.oracle import assert_lake_holds

@@ -28,7 +28,8 @@ from assets.upkeep.lost_messages import Finding
 from assets.upkeep.repair import find_faults, repair
 from resources.kafka_reader import TopicState
 from resources.lake import Lake
-from resources.lake_table import LakeError, TableLayout
+from resources.lake_errors import LakeError
+from resources.table_layout import TableLayout
 from salesinsights_dagster.commands.repair import repair as command
 from tests.assets.visitors.visits import follow
 from tests.faults.feed import Feed

@@ -16,7 +16,8 @@ from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, SILVER_EVENTS
 from assets.upkeep.audit import audit
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 from tests.assets.stream.dagster_runs import execute, partitions
 from tests.faults.feed import DAYS, Feed
 from tests.faults.interleaving import crash_before, kinds, meet_before, once_after, together

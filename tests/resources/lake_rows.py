@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 LAYOUT = TableLayout("bronze/things", pl.Schema({"number": pl.Int64(), "event_date": pl.Date()}), ("event_date",))
 

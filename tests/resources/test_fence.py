@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, FencedOffError, LakeTable
+from resources.lake_errors import ConcurrentCommitError, FencedOffError
+from resources.lake_table import LakeTable
 from tests.faults.interleaving import once_before
 from tests.resources.lake_rows import LAYOUT, things
 

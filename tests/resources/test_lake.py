@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 
 from resources import lake_table
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeError, TableLayout, again_on_conflict
+from resources.lake_errors import ConcurrentCommitError, LakeError, again_on_conflict
+from resources.table_layout import TableLayout
 from tests.faults.interleaving import once_before
 from tests.resources.lake_rows import FIRST, LAYOUT, SECOND, things
 

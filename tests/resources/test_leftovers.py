@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 from resources import lake_table
 from resources.held_folders import held
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeError
+from resources.lake_errors import ConcurrentCommitError, LakeError
 from tests.resources.lake_rows import LAYOUT, SECOND, things
 
 

@@ -12,7 +12,8 @@ from assets.upkeep.audit import audit
 from resources import object_store
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeTable
+from resources.lake_errors import ConcurrentCommitError
+from resources.lake_table import LakeTable
 from resources.object_store import StoreError
 from tests.conftest import event
 from tests.lakes import rows, run

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, TableLayout
+from resources.lake_errors import ConcurrentCommitError
 from resources.stand_in import exchange, stand_in
+from resources.table_layout import TableLayout
 
 LAYOUT = TableLayout("silver/things", pl.Schema({"number": pl.Int64(), "day": pl.Date()}), ("day",))
 FIRST, SECOND = date(2019, 10, 1), date(2019, 10, 2)

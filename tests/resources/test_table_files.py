@@ -7,8 +7,10 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from resources.lake import Lake
-from resources.lake_table import LakeError, LakeTable, TableLayout, VersionGoneError
+from resources.lake_errors import LakeError, VersionGoneError
+from resources.lake_table import LakeTable
 from resources.table_files import rows_of, rows_that_differ
+from resources.table_layout import TableLayout
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 SCHEMA = pl.Schema({"user_id": pl.Int64(), "name": pl.String(), "event_date": pl.Date()})

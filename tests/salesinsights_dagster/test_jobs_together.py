@@ -14,7 +14,7 @@ from assets.tables import SILVER_EVENTS, USER_FEATURES
 from assets.tables.asset_specs import key_of
 from assets.upkeep.audit import audit
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from salesinsights_dagster import definitions
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings

@@ -23,7 +23,7 @@ from assets.upkeep.audit import audit
 from assets.upkeep.forget_user import forget
 from assets.upkeep.proof import differences
 from resources.lake import Lake, OpenTables
-from resources.lake_table import ProgressMovedError
+from resources.lake_errors import ProgressMovedError
 from resources.schema_registry import RegistryError, SchemaRegistry
 from tests.assets.stream.dagster_runs import execute
 from tests.conftest import event

@@ -12,7 +12,7 @@ import polars as pl
 from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_VALUE, DAILY, SILVER_PURCHASES
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 
 DAYS = [date(2019, 12, 30) + timedelta(days=number) for number in range(4)]
 BRANDS = ["runail", None, "", 'a"b\\,\n', "\\N", "née 💅", "NUL\0inside"]

@@ -14,7 +14,7 @@ from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH
 from assets.tables import CUSTOMER_DAYS, DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY, REFINED, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables
-from resources.lake_table import ProgressMovedError
+from resources.lake_errors import ProgressMovedError
 from tests.lakes import rows
 
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)

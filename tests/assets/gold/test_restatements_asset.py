@@ -16,7 +16,7 @@ from assets.stream import stream_assets
 from assets.stream.stream_assets import Stream
 from assets.tables import PRODUCT_SALES, RESTATEMENTS
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_errors import LakeError
 from tests.assets.archive.month_lines import HEADER, PURCHASE, put
 from tests.assets.stream.dagster_runs import execute, partitions
 from tests.conftest import event

@@ -9,7 +9,8 @@ import pytest
 from assets.progress.source_fingerprints import SourceFingerprints, rebuilt_again
 from assets.tables import SILVER_EVENTS, USER_DAYS
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 FIRST = date(2021, 11, 20)
 YEARS = [FIRST + timedelta(days=number) for number in range(5 * 365)]

@@ -9,7 +9,7 @@ from assets.customers.customer_value import refresh_customer_value
 from assets.serving.duckdb_file import SERVED, publish_serving
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_errors import LakeError
 from salesinsights_dagster.commands.forget import forget
 from tests.conftest import event
 from tests.lakes import run

@@ -6,7 +6,7 @@ import pytest
 from assets.serving.table_diff import changes_since, version_of
 from assets.tables import CUSTOMER_VALUE, PRODUCT_SALES
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from tests.assets.gold.gold_states import GoldStates
 
 

@@ -25,7 +25,7 @@ from assets.upkeep.forget_user import forget
 from resources import kafka_reader
 from resources.kafka_reader import TopicState
 from resources.lake import Lake
-from resources.lake_table import FencedOffError, ProgressMovedError
+from resources.lake_errors import FencedOffError, ProgressMovedError
 from tests.conftest import event
 from tests.lakes import rows, run, snapshot
 from tests.resources.mock_kafka import MockKafka, MockTopicReader

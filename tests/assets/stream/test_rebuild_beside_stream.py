@@ -16,7 +16,8 @@ from assets.silver.silver import rebuild_silver
 from assets.stream.stream_assets import Stream
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 from tests.conftest import event
 from tests.lakes import rows, run
 from tests.resources.mock_kafka import MockKafka

@@ -13,7 +13,7 @@ from assets.stream.stream_assets import CHECKS, DAYS_OF_STREAM, Stream, micro_ba
 from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
 from assets.tables.asset_specs import DAYS, MONTHS, key_of
 from resources.lake import Lake
-from resources.lake_table import ProgressMovedError
+from resources.lake_errors import ProgressMovedError
 from tests.assets.stream.dagster_runs import Recorder, execute, partitions
 from tests.conftest import event
 from tests.lakes import rows, run

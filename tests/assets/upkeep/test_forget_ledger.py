@@ -11,7 +11,7 @@ from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_BATCHES, 
 from assets.upkeep.audit import audit
 from assets.upkeep.forget_user import forget
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from tests.assets.archive.month_lines import HEADER, NOW, PURCHASE, load, put
 from tests.conftest import event
 from tests.lakes import rows, run

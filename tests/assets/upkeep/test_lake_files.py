@@ -14,7 +14,8 @@ from assets.upkeep.lake_files import keep_up
 from assets.upkeep.run_history import prune_runs
 from assets.upkeep.upkeep_assets import LAKE_FILES, lake_files, run_history
 from resources.lake import Lake
-from resources.lake_table import ConcurrentCommitError, LakeTable
+from resources.lake_errors import ConcurrentCommitError
+from resources.lake_table import LakeTable
 from tests.conftest import event
 from tests.lakes import age, rows, run, snapshot
 from tests.resources.mock_kafka import MockKafka

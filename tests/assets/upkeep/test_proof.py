@@ -10,7 +10,8 @@ from assets.upkeep.proof import differences
 from assets.upkeep.proof_checks import proof, proof_check
 from assets.upkeep.proven_days import PROVED
 from resources.lake import Lake, OpenTables
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 from sensors.jobs import PROOF
 from tests.faults.feed import DAYS, Feed
 from tests.lakes import rows, run

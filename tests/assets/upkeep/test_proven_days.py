@@ -32,7 +32,7 @@ from assets.upkeep.proof_checks import proof, proof_check
 from assets.upkeep.proven_days import ProofState, due_days, open_compared, proof_state
 from assets.upkeep.repair import repair
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from sensors.jobs import PROOF
 from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.conftest import event

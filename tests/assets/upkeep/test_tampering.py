@@ -26,7 +26,7 @@ from assets.tables import (
 from assets.upkeep.audit import audit
 from assets.upkeep.proof import prove
 from resources.lake import Lake
-from resources.lake_table import TableLayout
+from resources.table_layout import TableLayout
 from salesinsights_dagster.commands.audit import audit as command
 from tests.conftest import event
 from tests.lakes import rows, run

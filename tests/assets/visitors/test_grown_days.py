@@ -18,7 +18,8 @@ from assets.visitors.whole_days import whole_days
 from resources import slices
 from resources.duckdb_engine import query
 from resources.lake import Lake
-from resources.lake_table import LakeTable, TableLayout
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 from tests.faults.interleaving import crash_before
 from tests.lakes import rows
 

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from assets.stream.stream_assets import Stream
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError
 from resources.lake import Lake
-from resources.lake_table import LakeError
+from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.metrics import registry_of
