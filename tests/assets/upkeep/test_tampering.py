@@ -39,12 +39,15 @@ AUDIT, PROOF = "audit", "proof"
 
 @pytest.fixture(scope="module")
 def untouched(mock_kafka: MockKafka, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two batches on one partition: views, purchases of three products and two users, one of them free, and junk."""
+    """Two batches on one partition: views, purchases of three products, one of them free, a buyer's return of what was
+    bought before the lake began, and junk.
+    """
     topic, lake = "shop.tampering", Lake(str(tmp_path_factory.mktemp("untouched")))
     stream = Stream(lambda: MockTopicReader(mock_kafka.connection, topic), lambda: NOW, 1_000, 45)
     of_two = event(user_id=2, product_id=9, price=4)
+    returned = event(user_id=3, product_id=9, price=-1)
     first = [event(event_type="view"), event(event_type="view", user_id=2), event(), of_two]
-    second = [event(price=0, product_id=3, event_time="2019-10-01 10:00:00 UTC"), event(price=5), b"junk"]
+    second = [event(price=0, product_id=3, event_time="2019-10-01 10:00:00 UTC"), event(price=5), returned, b"junk"]
     for batch in (first, second):
         mock_kafka.publish(topic, batch, partition=0)
         run(lake, stream)
@@ -140,6 +143,14 @@ KINDS: dict[str, tuple[Callable[[Lake], None], set[str]]] = {
     "buyers of a day": (changed(PRODUCT_SALES_DAILY, FREE, buyers=2), {PROOF}),
     "revenue between customers of a day": (swapped(CUSTOMER_DAYS, "revenue"), {AUDIT, PROOF}),
     "a customer's value": (changed(CUSTOMER_VALUE, OF_TWO, revenue=1), {AUDIT}),
+    "a customer's first order": (
+        changed(CUSTOMER_VALUE, OF_TWO, first_order_at=datetime(2019, 10, 2, tzinfo=UTC)),
+        {AUDIT},
+    ),
+    "a return's customer has an order": (
+        changed(CUSTOMER_VALUE, pl.col("user_id") == 3, last_order_at=datetime(2019, 10, 2, tzinfo=UTC)),
+        {AUDIT},
+    ),
     "a customer is dropped": (dropped(CUSTOMER_VALUE, OF_TWO), {AUDIT}),
     "a customer's predicted value": (changed(CUSTOMER_VALUE, OF_TWO, predicted_value=1), set()),
     "a message's bytes": (changed(BRONZE_EVENTS, FIRST, value=event(event_type="view", price=7)), {PROOF}),
