@@ -7,12 +7,14 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
 LOOK_SECONDS, LEAST_PERCENT = 0.5, 0.3
+MEMORY_SECONDS, YOUNG_SECONDS = 10.0, 300.0
+RUN = "run"
 
 
 def memory(*roots: int) -> dict[str, int]:
@@ -24,6 +26,38 @@ def memory(*roots: int) -> dict[str, int]:
         except psutil.NoSuchProcess:  # a run that has just ended
             continue
     return dict(held)
+
+
+@contextmanager
+def run_memory(*roots: int) -> Iterator[dict[str, int | None]]:
+    """MB of the run that lives longest meanwhile: when it is YOUNG_SECONDS old, last, and at most; filled at the end.
+
+    Looks every MEMORY_SECONDS at these processes and all that they have started.
+    """
+    seen, over, found = defaultdict[int, list[tuple[float, int]]](list), threading.Event(), dict[str, int | None]()
+
+    def look() -> None:
+        while not over.wait(MEMORY_SECONDS):
+            for program, process in programs(roots):
+                with suppress(psutil.NoSuchProcess):
+                    if program == RUN:
+                        age = time.time() - process.create_time()
+                        seen[process.pid].append((age, round(process.memory_info().rss / 2**20)))
+
+    watch = threading.Thread(target=look, daemon=True)
+    watch.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        watch.join()
+        oldest = max(seen.values(), key=lambda held: held[-1][0], default=[(0.0, 0)])
+        found |= {
+            "minutes": round(oldest[-1][0] / 60),
+            "MB after five": next((mb for age, mb in oldest if age >= YOUNG_SECONDS), None),
+            "MB last": oldest[-1][1],
+            "MB at most": max(mb for _, mb in oldest),
+        }
 
 
 def listed(used: dict[str, float]) -> str:
@@ -94,6 +128,6 @@ def _name(command: list[str]) -> str | None:
     if not command or command[0].endswith("tail") or "watch_orphans" in " ".join(command):
         return None  # what Dagster starts to copy a run's output
     if any("multiprocessing" in word for word in command):  # Dagster starts a run as a spawned process
-        return "run"
+        return RUN
     words = [Path(word).name for word in command[1:] if not word.startswith("-")]
     return "broker" if Path(command[0]).name == "java" else " ".join(words[:2])
