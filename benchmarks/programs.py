@@ -14,7 +14,8 @@ import psutil  # type: ignore[import-untyped]
 
 LOOK_SECONDS, LEAST_PERCENT = 0.5, 0.3
 MEMORY_SECONDS, YOUNG_SECONDS = 10.0, 300.0
-RUN = "run"
+RUN, BESIDE = "run", "runs beside"
+"""The stream's run, and those with a lower priority, such as the customers' tables."""
 
 
 def memory(*roots: int) -> dict[str, int]:
@@ -95,39 +96,38 @@ class _Watch(threading.Thread):
         self._over.set()
         self.join()
         seconds, spent = time.monotonic() - self._begun, defaultdict[str, float](float)
-        for (pid, program), used in (self._last | _used(self._roots)).items():
-            spent[program] += used - self._first.get((pid, program), 0.0)
+        for pid, (program, used) in (self._last | _used(self._roots)).items():
+            spent[program] += used - self._first.get(pid, (program, 0.0))[1]
         order = sorted(spent, key=lambda program: -spent[program])
         return {program: round(100 * spent[program] / seconds, 1) for program in order}
 
 
-def _used(roots: tuple[int, ...]) -> dict[tuple[int, str], float]:
-    used: dict[tuple[int, str], float] = {}
+def _used(roots: tuple[int, ...]) -> dict[int, tuple[str, float]]:
+    """Per process, what it is by now (a run takes a lower priority after its start), and its CPU seconds so far."""
+    used = dict[int, tuple[str, float]]()
     for program, process in programs(roots):
-        try:
+        with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        used[process.pid, program] = times.user + times.system
+            used[process.pid] = program, times.user + times.system
     return used
 
 
 def programs(roots: tuple[int, ...]) -> Iterator[tuple[str, psutil.Process]]:
-    """Each process with what it is: `run`, or the first two words of its command line, as `salesinsights dashboard`."""
+    """Each process with what it is: RUN, BESIDE, or two words of its command line, as `salesinsights dashboard`."""
     for root in map(psutil.Process, roots):
         for process in (root, *root.children(recursive=True)):
             try:
-                command = process.cmdline()
+                command, niceness = process.cmdline(), process.nice()
             except psutil.NoSuchProcess:
                 continue
-            if name := _name(command):
+            if name := _name(command, niceness):
                 yield name, process
 
 
-def _name(command: list[str]) -> str | None:
+def _name(command: list[str], niceness: int) -> str | None:
     if not command or command[0].endswith("tail") or "watch_orphans" in " ".join(command):
         return None  # what Dagster starts to copy a run's output
     if any("multiprocessing" in word for word in command):  # Dagster starts a run as a spawned process
-        return RUN
+        return BESIDE if niceness else RUN
     words = [Path(word).name for word in command[1:] if not word.startswith("-")]
     return "broker" if Path(command[0]).name == "java" else " ".join(words[:2])
