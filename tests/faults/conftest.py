@@ -1,4 +1,4 @@
-"""What the fault tests share: a feed of the test's own topic, and processes that wait to be killed."""
+"""What the fault tests share: a feed of the test's own topic, and processes to be killed."""
 
 import itertools
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.feed import Feed
-from tests.faults.killed_run import Standby
+from tests.faults.standby import Standby
 from tests.resources.mock_kafka import MockKafka
 
 _numbers = itertools.count()
@@ -23,7 +23,7 @@ def feed(mock_kafka: MockKafka, topic: str) -> Feed:
     return Feed(mock_kafka.connection, topic)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standby() -> Iterator[Standby]:
     waiting = Standby()
     yield waiting

@@ -2,16 +2,13 @@
 
 It reads one backlog, or stays and reads what comes, with a clock that goes fast.
 
-The faults are put in from outside; the product has no hooks for them. The order comes as one line of JSON on stdin,
-so that a process can be started, with its imports done, before it is needed.
+The faults are put in from outside; the product has no hooks for them.
 """
 
 import itertools
-import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -37,9 +34,9 @@ from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake, OpenTables
 from resources.lake_errors import ConcurrentCommitError, LakeError
 from resources.lake_table import LakeTable
+from tests.faults.standby import Ending, Standby
 from tests.resources.mock_kafka import MockTopicReader
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 COMMITS = (
     BRONZE_EVENTS,
     SILVER_QUARANTINE,
@@ -69,35 +66,9 @@ class Order:
     stays: bool = False
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a process ended: its exit code (minus the signal that ended it), and its stderr."""
-
-    exit_code: int
-    said: str
-
-
-class Standby:
-    """A process that waits for its order; there is always one, with its imports done."""
-
-    def __init__(self) -> None:
-        self._next = self._start()
-
-    def run(self, order: Order) -> Ending:
-        """Let a process carry out this order, and wait for its end."""
-        process, self._next = self._next, self._start()
-        _, said = process.communicate(json.dumps(asdict(order)), timeout=60)
-        return Ending(process.returncode, said)
-
-    def close(self) -> None:
-        self._next.kill()
-        self._next.communicate()
-
-    def _start(self) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tests.faults.killed_run"]
-        pipe = subprocess.PIPE
-        env = {**os.environ, "POLARS_MAX_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
-        return subprocess.Popen(command, env=env, cwd=CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+def run_in_a_process(standby: Standby, order: Order) -> Ending:
+    """Let a process carry out this order, and wait for its end."""
+    return standby.run(carry_out, asdict(order))
 
 
 def die(*_: object) -> None:
@@ -181,8 +152,8 @@ def stay(tables: OpenTables, reader: MockTopicReader) -> None:
         live.catch_up()
 
 
-def main() -> None:
-    order = Order(**json.loads(sys.stdin.readline()))
+def carry_out(fields: dict[str, Any]) -> None:
+    order = Order(**fields)
     arm(order)
     reader = MockTopicReader(KafkaConnection(order.servers), order.topic)
     try:
@@ -192,7 +163,3 @@ def main() -> None:
             read_backlog(open_stream(Lake(order.root)), reader)
     except LakeError as error:
         sys.exit(f"{type(error).__name__}: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,7 @@
 """A process that publishes a file of the input folder and is killed at a named moment."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,17 +16,15 @@ from assets.intake.input_folder import Inbox, InputFolder, publish_file
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
 from tests.faults.interleaving import CrashError
-from tests.faults.killed_run import CHECKOUT
+from tests.faults.standby import Standby
 
 PARTITIONS = 3
 PATIENCE = 20
 
 
-def publish_in_a_process(kafka: KafkaConnection, topic: str, path: Path, killed: str) -> int:
+def publish_in_a_process(standby: Standby, kafka: KafkaConnection, topic: str, path: Path, killed: str) -> int:
     """The exit code of the process: minus the signal that ended it."""
-    order = json.dumps([kafka.bootstrap_servers, topic, str(path), killed])
-    command = [sys.executable, "-m", "tests.faults.publish_run", order]
-    return subprocess.run(command, cwd=CHECKOUT, timeout=60, check=False).returncode
+    return standby.run(publish, kafka.bootstrap_servers, topic, str(path), killed).exit_code
 
 
 def sent(kafka: KafkaConnection, topic: str) -> int:
@@ -91,13 +86,8 @@ def die_halfway(kafka: KafkaConnection, topic: str) -> Callable[[int], None]:
     return halfway
 
 
-def main() -> None:
-    servers, topic, path, killed = json.loads(sys.argv[1])
+def publish(servers: str, topic: str, path: str, killed: str) -> None:
     kafka = KafkaConnection(servers)
     arm(kafka, topic, killed)
     folder = InputFolder(Path(path).parent)
     publish_file(Inbox(folder, topic, lambda: kafka, lambda: datetime.now(UTC)), Path(path))
-
-
-if __name__ == "__main__":
-    main()

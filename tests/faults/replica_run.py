@@ -1,14 +1,9 @@
 """A process that updates a replica of gold and is killed at a named moment.
 
-The order comes as one line of JSON: the replica's class, its arguments, the lake, and when to die. Add here: a moment.
-Not here: what must hold afterwards.
+Add here: a moment. Not here: what must hold afterwards.
 """
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +18,8 @@ from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from resources.lake_table import LakeTable
 from resources.postgres import PostgresTables
-from tests.faults.killed_run import CHECKOUT, die
+from tests.faults.killed_run import die
+from tests.faults.standby import Standby
 
 NOW = datetime(2020, 1, 2, tzinfo=UTC)
 PATIENCE = 20
@@ -33,11 +29,9 @@ TOPIC_MOMENTS = (
 )
 
 
-def catch_up_and_die(replica: Replica, lake: Lake, moment: str) -> int:
+def catch_up_and_die(standby: Standby, replica: Replica, lake: Lake, moment: str) -> int:
     """The exit code of the process: minus the signal that ended it."""
-    order = json.dumps([*_made_of(replica), lake.root, moment])
-    command = [sys.executable, "-m", "tests.faults.replica_run", order]
-    return subprocess.run(command, cwd=CHECKOUT, timeout=60, check=False).returncode
+    return standby.run(catch_up, *_made_of(replica), lake.root, moment).exit_code
 
 
 def _made_of(replica: Replica) -> tuple[str, str]:
@@ -119,9 +113,7 @@ def arm_postgres(moment: str) -> None:
     setattr(PostgresTables, "_do", counted)  # noqa: B010
 
 
-def main() -> None:
-    name, address, root, moment = json.loads(sys.argv[1])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def catch_up(name: str, address: str, root: str, moment: str) -> None:
     replica: Replica
     if name:
         arm_topic(moment)
@@ -131,7 +123,3 @@ def main() -> None:
         replica = PostgresReplica(address)
     replica.catch_up(Lake(root), NOW)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -18,8 +18,9 @@ from resources.lake import Lake
 from resources.lake_errors import LakeError
 from resources.table_layout import PROPERTIES, TableLayout
 from tests.faults.feed import Feed
-from tests.faults.killed_run import COMMITS, Ending, Order, Standby
+from tests.faults.killed_run import COMMITS, Order, run_in_a_process
 from tests.faults.oracle import assert_lake_holds
+from tests.faults.standby import Ending, Standby
 from tests.lakes import ALL, run
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
@@ -34,7 +35,9 @@ RunOnFullDisk = Callable[[TableLayout, int], Ending]
 @pytest.fixture
 def run_on_full_disk(lake: Lake, mock_kafka: MockKafka, topic: str, standby: Standby) -> RunOnFullDisk:
     servers = mock_kafka.connection.bootstrap_servers
-    return lambda layout, room: standby.run(Order(servers, topic, lake.root, "fill disk", layout.name, room))
+    return lambda layout, room: run_in_a_process(
+        standby, Order(servers, topic, lake.root, "fill disk", layout.name, room)
+    )
 
 
 def data_files(lake: Lake, layout: TableLayout) -> int:

@@ -20,8 +20,9 @@ from resources.lake_table import LakeTable
 from tests.assets.stream.dagster_runs import execute, partitions
 from tests.faults.feed import Feed, Stored
 from tests.faults.interleaving import crash_before
-from tests.faults.killed_run import COMMITS, Order, Standby
+from tests.faults.killed_run import COMMITS, Order, run_in_a_process
 from tests.faults.oracle import assert_lake_holds, held
+from tests.faults.standby import Standby
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
@@ -40,7 +41,8 @@ class Survivor:
 
     def killed(self, standby: Standby, fault: str, table: str, *, stays: bool = False) -> int:
         servers = self.kafka.connection.bootstrap_servers
-        return standby.run(Order(servers, self.topic, self.lake.root, fault, table, stays=stays)).exit_code
+        order = Order(servers, self.topic, self.lake.root, fault, table, stays=stays)
+        return run_in_a_process(standby, order).exit_code
 
     def finish(self) -> None:
         reader = MockTopicReader(self.kafka.connection, self.topic)

@@ -21,6 +21,7 @@ from resources.kafka_writer import OnceWriter, UndecidedTransactionError
 from tests.assets.intake.published_files import a_file, visible
 from tests.faults.interleaving import kinds, together
 from tests.faults.publish_run import VanishingProducer, publish_in_a_process, sent
+from tests.faults.standby import Standby
 
 pytestmark = pytest.mark.kafka
 
@@ -52,9 +53,9 @@ def settled(kafka: KafkaConnection, topic: str) -> list[bytes]:
 
 @pytest.mark.parametrize("killed", ["in the middle", "before the commit"])
 def test_a_kill_leaves_nothing_visible_and_the_repeat_sends_it_once(
-    real_kafka: KafkaConnection, topic: str, path: Path, killed: str
+    standby: Standby, real_kafka: KafkaConnection, topic: str, path: Path, killed: str
 ) -> None:
-    assert publish_in_a_process(real_kafka, topic, path, killed) == -signal.SIGKILL
+    assert publish_in_a_process(standby, real_kafka, topic, path, killed) == -signal.SIGKILL
     assert sent(real_kafka, topic) > 0
     assert visible(real_kafka, topic) == []
 
@@ -65,9 +66,9 @@ def test_a_kill_leaves_nothing_visible_and_the_repeat_sends_it_once(
 
 
 def test_a_kill_before_the_move_is_made_good_without_a_second_copy(
-    real_kafka: KafkaConnection, topic: str, path: Path, inbox: Inbox
+    standby: Standby, real_kafka: KafkaConnection, topic: str, path: Path, inbox: Inbox
 ) -> None:
-    assert publish_in_a_process(real_kafka, topic, path, "before the move") == -signal.SIGKILL
+    assert publish_in_a_process(standby, real_kafka, topic, path, "before the move") == -signal.SIGKILL
     assert path.exists()
 
     done = publish_file(inbox, path)
@@ -99,10 +100,10 @@ def test_two_publishers_at_once_make_one_copy(real_kafka: KafkaConnection, topic
 
 
 def test_while_a_killed_publication_hides_the_ledger_nothing_is_sent(
-    real_kafka: KafkaConnection, topic: str, path: Path, tmp_path: Path
+    standby: Standby, real_kafka: KafkaConnection, topic: str, path: Path, tmp_path: Path
 ) -> None:
     other = a_file(tmp_path, "2019-Nov.csv", 3)
-    assert publish_in_a_process(real_kafka, topic, other, "before the commit") == -signal.SIGKILL
+    assert publish_in_a_process(standby, real_kafka, topic, other, "before the commit") == -signal.SIGKILL
     writer = OnceWriter(real_kafka, topic, files_topic(topic).name, timeout=2)
 
     with pytest.raises(UndecidedTransactionError, match="nothing was sent"):
@@ -132,9 +133,9 @@ def test_without_the_ledger_a_repeat_would_be_a_second_copy(
 
 
 def test_without_read_committed_half_a_file_would_be_visible(
-    real_kafka: KafkaConnection, topic: str, path: Path, monkeypatch: pytest.MonkeyPatch
+    standby: Standby, real_kafka: KafkaConnection, topic: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_in_a_process(real_kafka, topic, path, "in the middle")
+    publish_in_a_process(standby, real_kafka, topic, path, "in the middle")
     publish(real_kafka, topic, path)
     lax = {"isolation.level": "read_uncommitted"}
     monkeypatch.setattr(kafka_reader, "Consumer", lambda options: Consumer({**options, **lax}))

@@ -18,6 +18,7 @@ from tests.assets.gold.gold_states import GoldStates
 from tests.assets.serving import postgres_copies, sales_messages
 from tests.assets.serving.postgres_copies import copy, server
 from tests.faults.replica_run import NOW, TOPIC_MOMENTS, catch_up_and_die
+from tests.faults.standby import Standby
 
 __all__ = ["copy", "server"]
 
@@ -25,12 +26,14 @@ KILLS = 20
 
 
 @pytest.mark.kafka
-def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, real_kafka: KafkaConnection) -> None:
+def test_the_compacted_topic_equals_gold_after_kills(
+    standby: Standby, lake: Lake, topic: str, real_kafka: KafkaConnection
+) -> None:
     published = SalesTopic(f"{topic}.sales", lambda: real_kafka)
     states = GoldStates(lake, seed=11)
     for number, moment in enumerate(islice(cycle(TOPIC_MOMENTS), KILLS)):
         states.move()
-        assert catch_up_and_die(published, lake, moment) == -signal.SIGKILL, moment
+        assert catch_up_and_die(standby, published, lake, moment) == -signal.SIGKILL, moment
         if number % 2:
             states.move()
 
@@ -42,7 +45,7 @@ def test_the_compacted_topic_equals_gold_after_kills(lake: Lake, topic: str, rea
 @pytest.mark.kafka
 @pytest.mark.parametrize("moment", ["after the mark", "after the claim"])
 def test_a_kill_while_a_home_takes_the_topic_over(
-    moment: str, lake: Lake, topic: str, real_kafka: KafkaConnection, tmp_path: Path
+    moment: str, standby: Standby, lake: Lake, topic: str, real_kafka: KafkaConnection, tmp_path: Path
 ) -> None:
     """The mark that is committed first says that nothing is known of the topic any more."""
     published, other = SalesTopic(f"{topic}.sales", lambda: real_kafka), Lake(str(tmp_path / "other"))
@@ -52,20 +55,20 @@ def test_a_kill_while_a_home_takes_the_topic_over(
     GoldStates(other, seed=14).move()
     published.catch_up(other, long_ago)
     states.move()
-    assert catch_up_and_die(published, lake, moment) == -signal.SIGKILL
+    assert catch_up_and_die(standby, published, lake, moment) == -signal.SIGKILL
 
     published.catch_up(lake, NOW)
 
     sales_messages.assert_equal(published, lake)
 
 
-def test_the_database_equals_gold_after_kills(lake: Lake, copy: PostgresReplica) -> None:
+def test_the_database_equals_gold_after_kills(standby: Standby, lake: Lake, copy: PostgresReplica) -> None:
     states = GoldStates(lake, seed=12)
     states.move()
     copy.catch_up(lake, NOW)
     for number in range(KILLS):
         states.move()
-        assert catch_up_and_die(copy, lake, str(number)) == -signal.SIGKILL, number
+        assert catch_up_and_die(standby, copy, lake, str(number)) == -signal.SIGKILL, number
         if number % 2:
             states.move()
 

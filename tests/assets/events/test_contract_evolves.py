@@ -13,7 +13,7 @@ from assets.stream.stream_assets import Stream
 from resources.lake import Lake
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
-from tests.faults.killed_run import CHECKOUT
+from tests.faults.standby import CHECKOUT
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
