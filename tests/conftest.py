@@ -1,6 +1,7 @@
 """What tests of several packages share: a lake in a temporary folder or on S3, the two kinds of broker, the data."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,15 @@ from tests.resources.mock_kafka import MockKafka, MockTopicReader
 from tests.resources.s3_server import S3Server
 
 settings.register_profile("histories")
+
+# A short life is not worth Java's second compiler: a broker's start takes 4 CPU seconds, not 6.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run Dagster's daemon come first: they wait longer than they compute, so the others fill the gaps."""
+    items.sort(key=lambda item: item.get_closest_marker("daemon") is None)
+
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -102,11 +112,17 @@ def event(**fields: object) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaConnection]:
-    """Apache Kafka itself, for the whole session."""
-    folder = tmp_path_factory.mktemp("kafka")
-    broker = LocalBroker(folder / "home", libs=folder / "libs")
-    servers = broker.start().bootstrap_servers
+def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of Kafka's jars: Maven resolves them once for all of xdist's workers."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "jars"
+
+
+@pytest.fixture(scope="session")
+def real_kafka(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[KafkaConnection]:
+    """Apache Kafka itself, for the whole session. Beside much else, its start may take minutes."""
+    broker = LocalBroker(tmp_path_factory.mktemp("kafka") / "home", libs=jars)
+    servers = broker.start(wait_seconds=300).bootstrap_servers
     assert servers is not None
     yield KafkaConnection(servers)
     broker.stop()
