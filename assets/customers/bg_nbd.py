@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
-from scipy.special import betaln, digamma, gammaln
 
 from assets.customers.likelihood import Fit, Floats, maximise
 
@@ -94,6 +92,8 @@ class BgNbd:
 
     def _likelihood(self, history: Histories) -> tuple[float, Floats]:
         """The log-likelihood, and its gradient with respect to r, alpha, a and b."""
+        from scipy.special import betaln, digamma, gammaln
+
         r, alpha, a, b = self.r, self.alpha, self.a, self.b
         x, recency, age = history.frequency, history.recency, history.age
         kept, power = x + self.modified, r + x
@@ -127,6 +127,8 @@ def _beta_quadrature(a: float, b: float) -> tuple[Floats, Floats]:
     G. Golub, J. Welsch, "Calculation of Gauss quadrature rules", 1969, with the recurrence of the Jacobi polynomials.
     The weights come from eigenvectors, so nothing overflows for large b.
     """
+    from scipy.linalg import eigh_tridiagonal
+
     first, second = b - 1, a - 1
     n = np.arange(_NODES, dtype=float)
     total = 2 * n + first + second

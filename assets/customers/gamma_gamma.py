@@ -7,7 +7,6 @@ Add here: what follows from the model alone. Not here: how many purchases there 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaln
 
 from assets.customers.likelihood import Fit, Floats, maximise
 
@@ -38,6 +37,8 @@ class GammaGamma:
         )
 
     def _likelihood(self, x: Floats, value: Floats) -> tuple[float, Floats]:
+        from scipy.special import digamma, gammaln
+
         p, q, gamma = self.p, self.q, self.gamma
         shape, whole = p * x, gamma + x * value
         each = (

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +39,8 @@ class Fit:
 
 def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> Fit:
     """The parameters with the largest likelihood, from several starts; `weight` is the number of observations."""
+    # scipy takes half a second to load, and most processes fit no model: here and in the models, it loads on first use.
+    from scipy.optimize import minimize
 
     def loss(logs: Floats) -> tuple[float, Floats]:
         parameters = np.exp(logs)
