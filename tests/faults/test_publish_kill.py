@@ -18,7 +18,7 @@ from resources import kafka_reader, kafka_writer
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_writer import OnceWriter, UndecidedTransactionError
-from tests.assets.intake.published_files import a_file, visible
+from tests.assets.intake.published_files import a_file, visible, visible_now
 from tests.faults.interleaving import kinds, together
 from tests.faults.publish_run import VanishingProducer, publish_in_a_process, sent
 from tests.faults.standby import Standby
@@ -57,7 +57,7 @@ def test_a_kill_leaves_nothing_visible_and_the_repeat_sends_it_once(
 ) -> None:
     assert publish_in_a_process(standby, real_kafka, topic, path, killed) == -signal.SIGKILL
     assert sent(real_kafka, topic) > 0
-    assert visible(real_kafka, topic) == []
+    assert visible_now(real_kafka, topic) == []
 
     repeats = [publish(real_kafka, topic, path) for _ in range(2)]
 

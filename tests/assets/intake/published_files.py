@@ -22,8 +22,15 @@ def a_file(folder: Path, name: str, rows: int, last: str = "") -> Path:
 
 
 def visible(kafka: KafkaConnection, topic: str) -> list[bytes]:
+    """What can be read once every transaction has ended."""
     reader = KafkaReader(kafka, topic)
     while reader.undecided():  # Kafka answers a commit before it has written its markers
         time.sleep(0.1)
+    return visible_now(kafka, topic)
+
+
+def visible_now(kafka: KafkaConnection, topic: str) -> list[bytes]:
+    """What can be read at this moment."""
+    reader = KafkaReader(kafka, topic)
     state = reader.state()
     return [value for chunk in reader.read(state.start, state.end, 10_000) for value in chunk.messages["value"]]

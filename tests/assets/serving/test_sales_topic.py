@@ -4,16 +4,19 @@ import runpy
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
+from assets.serving import sales_topic
 from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import ReplicaError
 from assets.tables import PRODUCT_SALES
 from resources.kafka_connection import KafkaConnection
+from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import SoleWriter
 from resources.lake import Lake
 from resources.topic_claim import read_claim
@@ -139,6 +142,7 @@ def test_a_cluster_that_is_away_is_an_error_and_the_topic_is_still_behind(
 ) -> None:
     away = SalesTopic("shop.away", lambda: KafkaConnection("127.0.0.1:1"))
     GoldStates(lake, seed=8).move()
+    monkeypatch.setattr(sales_topic, "ensure_topic", partial(ensure_topic, timeout=1))
 
     with pytest.raises(ReplicaError, match=r"topic shop\.away is behind gold"):
         away.catch_up(lake, NOW)
