@@ -159,27 +159,20 @@ def pass_audit(lake: Lake) -> None:
 def test_the_stream_and_its_neighbour_do_not_harm_each_other(
     lake: Lake, stream: Stream, feed: Feed, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The neighbour begins whenever a batch begins."""
     monkeypatch.setattr(compaction, "MOST_SMALL_FILES", 2)
-    over = threading.Event()
+    begun, batches = threading.Semaphore(0), 5
 
-    def live() -> int:
-        try:
-            for _ in range(8):
-                feed.publish()
-                run(lake, stream)
-        finally:
-            over.set()
-        return 8
+    def live() -> None:
+        for _ in range(batches):
+            begun.release()
+            feed.publish()
+            run(lake, stream)
 
-    def beside() -> int:
-        rounds = 0
-        while not over.is_set():
+    def beside() -> None:
+        for _ in range(batches):
+            assert begun.acquire(timeout=120)
             neighbour(lake)
-            rounds += 1
-        return rounds
 
-    batches, rounds = together(live, beside)
-
-    assert batches == 8
-    assert rounds > 2
+    assert together(live, beside) == [None, None]
     assert_lake_holds(lake, feed.log)
