@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
 @pytest.fixture
 def broker(home: LocalBroker) -> LocalBroker:
     """The broker, running; a test that stopped it does not harm the next one."""
-    home.start(free_ports(0)[0])
+    home.start(free_ports(0)[0], wait_seconds=300)
     return home
 
 
