@@ -13,7 +13,8 @@ from resources.lake_table import LakeTable
 from resources.table_layout import TableLayout
 
 FIRST = date(2021, 11, 20)
-YEARS = [FIRST + timedelta(days=number) for number in range(5 * 365)]
+YEARS = [FIRST + timedelta(days=number) for number in (*range(0, 5 * 365 - 31, 7), *range(5 * 365 - 31, 5 * 365))]
+"""A day of each week of five years, and each of the last 31."""
 
 
 def of_days(layout: TableLayout, days: Collection[date], number: int = 1) -> pl.DataFrame:
