@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from assets.customers.customer_value import refresh_customer_value
 from assets.tables import CUSTOMER_DAYS, TABLES
@@ -25,9 +25,14 @@ from tests.assets.customers.shoppers import customer_days
 COMMAND = Path(sys.executable).with_name("salesinsights")
 
 
-def salesinsights(home: Path, *arguments: str, kafka: str = "") -> subprocess.CompletedProcess[str]:
+def in_a_process(home: Path, *arguments: str, kafka: str = "") -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "SALESINSIGHTS_HOME": str(home), "KAFKA_BOOTSTRAP_SERVERS": kafka}
     return subprocess.run([COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def salesinsights(home: Path, *arguments: str) -> Result:
+    """The same in this process, which has its imports done."""
+    return CliRunner().invoke(main, arguments, env={"SALESINSIGHTS_HOME": str(home), "KAFKA_BOOTSTRAP_SERVERS": ""})
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -39,7 +44,7 @@ def test_every_command_explains_itself_and_stands_in_the_readme(command: str) ->
 
 
 def test_without_kafka_the_remedy_is_one_line(tmp_path: Path) -> None:
-    done = salesinsights(tmp_path, "ingest")
+    done = in_a_process(tmp_path, "ingest")
 
     assert done.returncode == 2
     assert done.stderr.strip().splitlines() == [
@@ -52,7 +57,7 @@ def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, monkeypatch: 
 
     done = salesinsights(tmp_path, "ingest")
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("Error: SALESINSIGHTS_POLL_SECONDS='often' is not a whole number")
 
@@ -63,7 +68,7 @@ def test_a_month_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 
     done = salesinsights(tmp_path, "backfill", "--from", "2019-11")
 
-    assert done.returncode == 2
+    assert done.exit_code == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("Error: 2019-11: 2019-Nov.csv, line 1: the header is not CSV")
 
@@ -89,7 +94,7 @@ def test_sql_is_read_only_and_knows_every_table_of_an_empty_lake(tmp_path: Path)
     refused = salesinsights(tmp_path, "sql", "DROP VIEW product_sales")
 
     assert json.loads(counted.stdout) == [{"n": 0}]
-    assert (refused.returncode, "read-only" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "read-only" in refused.stderr) == (2, True)
 
 
 def test_the_help_of_sql_names_every_table() -> None:
@@ -111,7 +116,7 @@ def test_a_customer_is_shown_as_they_are_and_as_they_were(tmp_path: Path) -> Non
 
     assert (now["revenue"], now["basis"], now["as_of"]) == ("7.50", "current", "2019-10-10")
     assert (then["revenue"], then["basis"], then["as_of"]) == ("3.00", "computed", "2019-10-01")
-    assert (nobody.returncode, "user 8 has bought nothing" in nobody.stderr) == (2, True)
+    assert (nobody.exit_code, "user 8 has bought nothing" in nobody.stderr) == (2, True)
     assert "revenue " in salesinsights(tmp_path, "customer", "7").stdout
 
 
@@ -119,7 +124,7 @@ def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path)
     (tmp_path / "archive").mkdir()
     write_month(Shop(seed=1), 2019, 10, 5_000, tmp_path / "archive")
     nothing = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "none.png"))
-    assert salesinsights(tmp_path, "backfill", "--from", "2019-10").returncode == 0
+    assert salesinsights(tmp_path, "backfill", "--from", "2019-10").exit_code == 0
 
     newest = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "day.png"))
     few = salesinsights(
@@ -137,7 +142,7 @@ def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path)
     nowhere = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "no" / "where.png"))
     unsold = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "none.png"), "--from", "2020-05-01")
 
-    assert (nothing.returncode, "nothing was sold yet" in nothing.stderr) == (2, True)
+    assert (nothing.exit_code, "nothing was sold yet" in nothing.stderr) == (2, True)
     assert newest.stdout.endswith("products, 2019-10-31 to 2019-10-31\n")
     assert few.stdout.endswith("the top 3 products, 2019-10-01 to 2019-10-03\n")
     pictures = [(tmp_path / name).read_bytes() for name in ("day.png", "few.png")]
@@ -145,7 +150,7 @@ def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path)
     heights = [int.from_bytes(picture[20:24]) for picture in pictures]
     assert heights[0] > heights[1]
     assert nowhere.stderr.strip() == f"Error: {tmp_path}/no/where.png can't be written: No such file or directory"
-    assert (unsold.returncode, "choose other days" in unsold.stderr) == (2, True)
+    assert (unsold.exit_code, "choose other days" in unsold.stderr) == (2, True)
     assert not (tmp_path / "none.png").exists()
 
 
@@ -165,7 +170,7 @@ def test_months_of_real_rows_are_backfilled_once(tmp_path: Path, real_rows: list
         ("2019-12", 980, 19),
     ]
     assert [json.loads(line)["loaded_now"] for line in again.stdout.splitlines()] == [False, False, False]
-    assert (missing.returncode, "put 2020-Jan.csv there" in missing.stderr) == (2, True)
+    assert (missing.exit_code, "put 2020-Jan.csv there" in missing.stderr) == (2, True)
     answer = salesinsights(tmp_path, "sql", "SELECT sum(revenue) AS revenue FROM product_sales", "--format", "json")
     assert json.loads(answer.stdout) == [{"revenue": "989.15"}]
     audited = json.loads(salesinsights(tmp_path, "audit", "--json").stdout)
@@ -196,10 +201,10 @@ def test_quarantine_is_listed_shown_and_tried_again(tmp_path: Path) -> None:
 def test_the_real_rows_come_out_right(tmp_path: Path, real_kafka: KafkaConnection, real_rows: list[Path]) -> None:
     servers, files = real_kafka.bootstrap_servers, [str(path) for path in real_rows]
 
-    published = salesinsights(tmp_path, "produce", *files, kafka=servers)
-    receipt = salesinsights(tmp_path, "ingest", "--json", kafka=servers)
-    again = salesinsights(tmp_path, "produce", "--json", *files, kafka=servers)
-    nothing = salesinsights(tmp_path, "ingest", "--json", kafka=servers)
+    published = in_a_process(tmp_path, "produce", *files, kafka=servers)
+    receipt = in_a_process(tmp_path, "ingest", "--json", kafka=servers)
+    again = in_a_process(tmp_path, "produce", "--json", *files, kafka=servers)
+    nothing = in_a_process(tmp_path, "ingest", "--json", kafka=servers)
 
     assert published.returncode == receipt.returncode == 0, published.stderr + receipt.stderr
     assert {name: json.loads(receipt.stdout)[name] for name in ("messages", "accepted", "duplicates")} == {
@@ -213,9 +218,9 @@ def test_the_real_rows_come_out_right(tmp_path: Path, real_kafka: KafkaConnectio
         SELECT (SELECT count(*) FROM silver_events) AS events, (SELECT sum(revenue) FROM product_sales) AS revenue,
                (SELECT count(*) FROM silver_events WHERE event_type = 'purchase') AS purchases
     """
-    answer = salesinsights(tmp_path, "sql", query, "--format", "json")
+    answer = in_a_process(tmp_path, "sql", query, "--format", "json")
     assert json.loads(answer.stdout) == [{"events": 2851, "revenue": "989.15", "purchases": 257}]
-    audited = salesinsights(tmp_path, "audit", "--json")
+    audited = in_a_process(tmp_path, "audit", "--json")
     assert (audited.returncode, json.loads(audited.stdout)["passed"]) == (0, True)
 
 
