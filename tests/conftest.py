@@ -9,17 +9,21 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from assets.stream.stream_assets import Stream
 from resources import object_store
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from salesinsights_dagster.broker import LocalBroker
+from tests.campaign import PROFILE
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 from tests.resources.s3_server import S3Server
 
-settings.register_profile("histories")
+# On a loaded machine any example may take long.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(PROFILE, settings.get_profile("suite"))
+settings.load_profile("suite")
 
 # A short life is not worth Java's second compiler: a broker's start takes 4 CPU seconds, not 6.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")

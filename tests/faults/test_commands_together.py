@@ -18,21 +18,22 @@ from assets.tables.sql_views import sql_session
 from assets.upkeep import forget_user
 from resources.duckdb_engine import query
 from resources.lake_errors import FencedOffError
+from tests.campaign import tries
 from tests.faults.interleaving import at_each_commit, crash_before, once_before
 from tests.faults.shop_commands import ARCHIVED, BOUGHT, Command, Shop
 from tests.resources.mock_kafka import MockKafka
 
 STEP: dict[Command, int] = {
-    Shop.ingest: 3,
-    Shop.rebuild: 12,
-    Shop.load_month: 14,
-    Shop.replay: 10,
-    Shop.follow_customers: 2,
-    Shop.repair: 18,
+    Shop.ingest: tries(5, 1),
+    Shop.rebuild: tries(24, 1),
+    Shop.load_month: tries(28, 1),
+    Shop.replay: tries(20, 1),
+    Shop.follow_customers: tries(4, 1),
+    Shop.repair: tries(36, 1),
 }
 """Each of so many places of a command is tried, counted from its second one (the first of `ingest`)."""
 
-SOME = range(0, 1_000, 3)
+SOME = range(0, 1_000, tries(3, 1))
 """The places at which something comes in between, if all of them are tried in one go."""
 
 REWRITES = (Shop.rebuild, Shop.load_month, Shop.keep_up, Shop.repair, Shop.forget_another)

@@ -19,6 +19,7 @@ from assets.events.csv_line_parser import dates_of, parse_lines
 from assets.events.message_parser import parse_events
 from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
+from tests.campaign import tries
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = tuple(EVENT)
@@ -80,7 +81,7 @@ def assert_alike(events: list[dict[str, str]]) -> None:
     assert from_lines.select(FIELDS).filter(accepted).equals(from_messages.select(FIELDS).filter(accepted))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100, 5_000), deadline=None)
 @given(st.lists(FIELD_SETS, min_size=1, max_size=8))
 def test_a_line_and_a_message_of_the_same_fields_come_to_the_same(changes: list[dict[str, str]]) -> None:
     events = [{**GOOD, **change} for change in changes]
@@ -136,7 +137,7 @@ def test_lines_of_a_shop_are_all_read_at_once(tmp_path: Path, monkeypatch: pytes
     assert from_windows.select(FIELDS).equals(read.select(FIELDS))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(50, 5_000), deadline=None)
 @given(st.lists(FIELD_SETS, min_size=1, max_size=8))
 def test_the_day_of_an_accepted_line_is_that_of_its_event(changes: list[dict[str, str]]) -> None:
     frame = lines([line_of({**GOOD, **change}) for change in changes])

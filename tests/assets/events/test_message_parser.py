@@ -1,4 +1,3 @@
-import os
 import random
 from decimal import Decimal
 
@@ -33,13 +32,11 @@ from tests.assets.events.event_strategies import (
     token_heaps,
 )
 from tests.assets.events.row_parser import Event, parse_row
+from tests.campaign import in_campaign, tries
 
-# For more examples, new ones each time:
-# EVENT_PARSER_EXAMPLES=20000 python -m pytest tests/assets/events/test_message_parser.py
-EXAMPLES = int(os.environ.get("EVENT_PARSER_EXAMPLES", "0"))
 RANDOM_MESSAGES = settings(
-    max_examples=EXAMPLES or 75,
-    derandomize=not EXAMPLES,
+    max_examples=tries(75, 5_000),
+    derandomize=not in_campaign(),
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -1,6 +1,6 @@
 """The ledger of restatements equals a full comparison of gold, look by look, over random histories of a lake.
 
-A few of them by default; 200 with `pytest --hypothesis-profile=histories` on this file.
+A few of them in the suite; 200 in a campaign.
 """
 
 from itertools import count
@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, event, given, settings
 
 from assets.gold.restatements import last_gap
 from tests.assets.gold.histories import Deed, Shop, histories, ledger_of
+from tests.campaign import tries
 from tests.resources.mock_kafka import MockKafka
 
-EXAMPLES = 200 if settings.get_current_profile_name() == "histories" else 12
+EXAMPLES = tries(6, 200)
 
 NUMBERS = count()
 
