@@ -14,7 +14,7 @@ import pytest
 
 from resources.lake_table import LakeTable
 
-PATIENCE = 30
+PATIENCE = 120
 """Seconds after which a run gives up waiting for the other one."""
 
 

@@ -19,7 +19,7 @@ from tests.faults.interleaving import CrashError
 from tests.faults.standby import Standby
 
 PARTITIONS = 3
-PATIENCE = 20
+PATIENCE = 60
 
 
 def publish_in_a_process(standby: Standby, kafka: KafkaConnection, topic: str, path: Path, killed: str) -> int:

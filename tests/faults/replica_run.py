@@ -22,7 +22,7 @@ from tests.faults.killed_run import die
 from tests.faults.standby import Standby
 
 NOW = datetime(2020, 1, 2, tzinfo=UTC)
-PATIENCE = 20
+PATIENCE = 60
 
 TOPIC_MOMENTS = (
     *("after the claim", "before sending", "in the middle", "before the commit", "after the commit", "after the mark"),

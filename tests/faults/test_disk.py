@@ -156,7 +156,7 @@ def test_a_broker_that_is_away_stops_the_run_and_nothing_else(lake: Lake, stream
     with pytest.raises(KafkaUnavailableError, match=r"127\.0\.0\.1:1 did not answer .* KAFKA_BOOTSTRAP_SERVERS"):
         list(micro_batches(open_stream(lake), away, stream.clock, stream.batch_rows, stream.window_seconds))
 
-    assert (datetime.now(UTC) - begun).total_seconds() < 5
+    assert (datetime.now(UTC) - begun).total_seconds() < 25, "waited as if no time had been given: 30 s"
     feed.publish()
     run(lake, stream)
     assert_lake_holds(lake, feed.log)

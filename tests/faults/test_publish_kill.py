@@ -45,7 +45,7 @@ def publish(kafka: KafkaConnection, topic: str, path: Path) -> Publication:
 
 def settled(kafka: KafkaConnection, topic: str) -> list[bytes]:
     """What can be read once every transaction has its markers, which follow a commit within moments."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while sum(KafkaReader(kafka, topic).state().end.values()) < sent(kafka, topic):
         assert time.monotonic() < deadline
     return visible(kafka, topic)

@@ -35,7 +35,7 @@ def newest_run(dagster: DagsterProcess) -> tuple[str, str]:
     return run["runId"], run["status"]
 
 
-def await_run(dagster: DagsterProcess, is_wanted: Callable[[str, str], bool], seconds: float = 120) -> str:
+def await_run(dagster: DagsterProcess, is_wanted: Callable[[str, str], bool], seconds: float = 240) -> str:
     """The id of the newest run, once its id and status are what is wanted."""
     deadline = time.monotonic() + seconds
     while not is_wanted(*newest_run(dagster)):

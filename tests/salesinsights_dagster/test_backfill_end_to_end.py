@@ -17,7 +17,7 @@ from salesinsights_dagster.simulator.month_file import write_month
 from salesinsights_dagster.simulator.shop import Shop
 from tests.conftest import event
 
-pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(900)]
 
 LINES = 20_000
 MONTHS = ["2019-10-01", "2019-11-01"]
@@ -87,8 +87,8 @@ def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
 
 
 def live_rows(lake: Lake, topic: str, paid: int) -> int:
-    """How many payments are in silver; waits until all are, or for a minute and a half."""
-    deadline = time.monotonic() + 90
+    """How many payments are in silver; waits until all are, or for four minutes."""
+    deadline = time.monotonic() + 240
     while (found := lake.table(SILVER_EVENTS).read(f"source = '{topic}'").height) < paid:
         if time.monotonic() > deadline:
             break

@@ -58,7 +58,7 @@ def test_a_run_goes_through_the_queue_and_is_kept_in_postgres(database: str, tmp
     assert "secret-of-the-shop" not in (settings.dagster_home / "dagster.yaml").read_text()
 
 
-def ended(dagster: DagsterProcess, run: str, seconds: float = 120) -> str:
+def ended(dagster: DagsterProcess, run: str, seconds: float = 240) -> str:
     deadline = time.monotonic() + seconds
     while True:
         status: str = dagster.ask(STATUS, {"id": run})["runOrError"]["status"]

@@ -13,7 +13,7 @@ from websockets.typing import Origin, Subprotocol
 
 from salesinsights_dagster.dagster_process import DagsterProcess
 
-pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(900)]
 
 SELECTOR = '{repositoryLocationName: "salesinsights", repositoryName: "__repository__", sensorName: "%s"}'
 SET_CURSOR = "mutation { setSensorCursor(sensorSelector: %s, cursor: %s) { __typename } }"
@@ -103,7 +103,7 @@ def test_every_sensor_goes_on_from_a_cursor_that_is_not_its_own(dagster: Dagster
     ticks = {sensor: _next_tick(dagster, sensor, set_at) for sensor in sensors}
 
     assert {sensor: tick["status"] for sensor, tick in ticks.items() if tick["status"] == "FAILURE"} == {}
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while cursor_of(dagster, "customers") == "{}":
         assert time.monotonic() < deadline, state_of(dagster, "customers")
         time.sleep(1)
@@ -111,7 +111,7 @@ def test_every_sensor_goes_on_from_a_cursor_that_is_not_its_own(dagster: Dagster
 
 def _next_tick(dagster: DagsterProcess, sensor: str, after: float) -> Any:
     """The first ended tick that began after this moment."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while True:
         ticks = state_of(dagster, sensor)["ticks"]
         if ticks and ticks[0]["timestamp"] > after and ticks[0]["status"] != "STARTED":

@@ -18,7 +18,7 @@ from tests.conftest import event
 from tests.salesinsights_dagster.dagster_ui import DagsterUi
 from tests.salesinsights_dagster.dashboard.conftest import page as page
 
-pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(900)]
 
 PATIENCE = 60_000
 SOLD, LINES = 10, 500
@@ -38,7 +38,7 @@ def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnect
     for user in range(SOLD):
         producer.produce(settings.topic, event(user_id=user), b"1")
     assert producer.flush(20) == 0
-    lake, deadline = Lake(settings.lake), time.monotonic() + 120
+    lake, deadline = Lake(settings.lake), time.monotonic() + 240
     while lake.table(PRODUCT_SALES).read()["units"].sum() < SOLD:
         assert time.monotonic() < deadline, dagster.log.read_text()[-3_000:]
         time.sleep(0.5)

@@ -20,7 +20,7 @@ from salesinsights_dagster.simulator.shop import Shop
 from tests.conftest import event
 from tests.salesinsights_dagster.dagster_ui import DagsterUi
 
-pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.kafka, pytest.mark.daemon, pytest.mark.timeout(900)]
 
 GRAPH = build_definitions(load_settings({"SALESINSIGHTS_HOME": "/nowhere"})).resolve_asset_graph()
 PARTITIONED = {key.to_user_string(): GRAPH.get(key).is_partitioned for key in sorted(GRAPH.executable_asset_keys)}
@@ -64,7 +64,7 @@ def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnect
             producer.produce(settings.topic, event(user_id=user, event_time=f"{day} 10:00:00 UTC"), b"1")
     producer.produce(settings.topic, b"not an event")
     assert producer.flush(20) == 0
-    lake, deadline = Lake(settings.lake), time.monotonic() + 120
+    lake, deadline = Lake(settings.lake), time.monotonic() + 240
     while lake.table(PRODUCT_SALES_DAILY).read()["units"].sum() < 2 * SOLD_A_DAY:
         assert time.monotonic() < deadline, dagster.log.read_text()[-3_000:]
         time.sleep(0.5)

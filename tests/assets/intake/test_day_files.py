@@ -75,7 +75,7 @@ def in_lake(lake: Lake, until: date) -> list[tuple[int, int, object]]:
 
 def drain(lake: Lake, stream: Stream) -> None:
     """A pass over everything that was published: Kafka confirms a commit before it writes the markers."""
-    reader, deadline = stream.open_reader(), time.monotonic() + 30
+    reader, deadline = stream.open_reader(), time.monotonic() + 120
     while reader.undecided():
         assert time.monotonic() < deadline
     run(lake, stream)

@@ -69,7 +69,7 @@ def consume(broker: LocalBroker, topic: str, count: int) -> list[Message]:
     consumer = Consumer({"bootstrap.servers": servers_of(broker), "group.id": "test", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     try:
-        return consumer.consume(count, timeout=20)
+        return consumer.consume(count, timeout=60)
     finally:
         consumer.close()
 

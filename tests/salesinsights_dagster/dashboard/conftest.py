@@ -40,7 +40,7 @@ def dashboard(lake: Lake, tmp_path: Path) -> Iterator[str]:
 
 
 def _await(url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url):

@@ -33,7 +33,7 @@ def answer(url: str) -> tuple[int, bytes]:
 
 def settled_answer(url: str) -> int:
     """The status once the dashboard has had its first look: until then it is 503."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while (status := answer(url)[0]) == 503 and time.monotonic() < deadline:
         time.sleep(0.2)
     return status

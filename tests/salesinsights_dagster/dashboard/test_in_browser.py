@@ -83,7 +83,7 @@ def now() -> str:
 def figures(page: Page, address: str) -> None:
     """The page with its figures on it."""
     page.goto(address)
-    expect(page.get_by_text("the hour before:").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("the hour before:").first).to_be_visible(timeout=60_000)
 
 
 def test_brands_are_shown_as_text_whatever_they_say(
@@ -113,14 +113,14 @@ def test_a_shop_without_sales_says_so(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     page.goto(dashboard)
-    expect(page.get_by_text("Nothing was sold yet")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("Nothing was sold in this span").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Nothing was sold yet")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Nothing was sold in this span").first).to_be_visible(timeout=60_000)
 
     old = Stream(stream.open_reader, lambda: datetime(2026, 1, 1, tzinfo=UTC), 1_000, 45)
     mock_kafka.publish(topic, [event()])
     run(lake, old)
 
-    expect(page.get_by_text(re.compile(r"^No sale for \d+ "))).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(re.compile(r"^No sale for \d+ "))).to_be_visible(timeout=60_000)
 
 
 def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
@@ -131,13 +131,13 @@ def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
     page.goto(f"{dashboard}/product")
     page.get_by_label("Product number or brand").fill("IRIS")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("row", name="4711")).to_contain_text("12.34", timeout=20_000)
+    expect(page.get_by_role("row", name="4711")).to_contain_text("12.34", timeout=60_000)
     expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_hidden()
 
     page.get_by_label("Product number or brand").fill("4711")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_text("4711 irisk")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("4711 irisk")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_visible()
     with urllib.request.urlopen(f"{dashboard}/api/products/4711/days?format=csv") as answer:
         rows = list(csv.DictReader(io.StringIO(answer.read().decode())))
@@ -152,8 +152,8 @@ def test_health_goes_on_without_kafka_and_says_so(
 
     page.goto(f"{dashboard}/health")
 
-    expect(page.get_by_text("No Kafka runs: start one with")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("Quarantined in 7 days").locator("..")).to_contain_text("2", timeout=20_000)
+    expect(page.get_by_text("No Kafka runs: start one with")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Quarantined in 7 days").locator("..")).to_contain_text("2", timeout=60_000)
     expect(page.get_by_role("row", name="silver_quarantine")).to_contain_text("2")
 
 
@@ -164,14 +164,14 @@ def test_a_payment_moves_its_product_on_the_open_page(
     ensure_topic(real_kafka, events_topic(topic))
     shop = Stream(lambda: KafkaReader(real_kafka, topic), lambda: datetime.now(UTC), 1_000, 45)
     page.goto(dashboard)
-    expect(page.get_by_text("Nothing was sold yet")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Nothing was sold yet")).to_be_visible(timeout=60_000)
     producer = Producer(real_kafka.options())
     producer.produce(topic, event(product_id=4711, brand="irisk", price="12.34", event_time=now()), b"1")
     assert producer.flush(20) == 0
     begun = time.monotonic()
     run(lake, shop)
 
-    expect(page.get_by_text("12.34", exact=True).first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("12.34", exact=True).first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Live: the last sale came")).to_be_visible()
     page.get_by_text("Table").first.click()
     expect(page.locator("table").first).to_contain_text("4711")
