@@ -1,6 +1,6 @@
-"""The tests that have a long form, in that form: more seeds, more examples, and each step of a command.
+"""The tests that have a long form, in that form: more seeds and examples, each step of a command, each launch.
 
-Add here: a file of tests that calls `tries`. Not here: a measurement, or how often a test tries (the test).
+Add here: a file of tests that asks `tests.campaign`. Not here: a measurement, or how often a test tries (the test).
 """
 
 import re
@@ -24,6 +24,7 @@ FILES = (
     "tests/assets/visitors/test_grown_days.py",
     "tests/assets/visitors/test_sessions.py",
     "tests/faults/test_commands_together.py",
+    "tests/salesinsights_dagster/test_ui_launches.py",
 )
 
 
