@@ -53,7 +53,7 @@ def dagster(
     running.await_ready()
     yield running
     group = running.process.pid
-    running.stop()
+    running.stop(wait_seconds=10)
     assert [p.pid for p in psutil.process_iter() if _group_of(p.pid) == group] == []
 
 
