@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,17 +55,20 @@ def main() -> None:
     for line in sys.stdin:
         module, name, arguments = json.loads(line)
         what = getattr(importlib.import_module(module), name)
-        with tempfile.TemporaryFile() as said:
-            child = os.fork()
-            if not child:
-                signal.alarm(PATIENCE)
-                for stream in (1, 2):
-                    os.dup2(said.fileno(), stream)
-                what(*arguments)
-                sys.exit()
-            _, status = os.waitpid(child, 0)
-            said.seek(0)
-            print(json.dumps([os.waitstatus_to_exitcode(status), said.read().decode()]), flush=True)
+        # A pipe, not a file: on a full disk the process still has to say why it ends.
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if not child:
+            signal.alarm(PATIENCE)
+            for stream in (1, 2):
+                os.dup2(theirs, stream)
+            what(*arguments)
+            sys.exit()
+        os.close(theirs)
+        with os.fdopen(ours) as said:
+            text = said.read()
+        _, status = os.waitpid(child, 0)
+        print(json.dumps([os.waitstatus_to_exitcode(status), text]), flush=True)
 
 
 if __name__ == "__main__":
