@@ -5,6 +5,7 @@ Add here: what holds for all tables of a lake. Not here: work on one table (`lak
 """
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,10 @@ from resources.table_layout import PROPERTIES, TableLayout
 
 AT_ONCE = 8
 """Tables at a time. Work on a table in an object store is dozens of requests, and most of it is waiting for answers."""
+
+# While Delta Lake's writer waits for rows, it holds one of the library's own threads. Rows that are read from the lake
+# meanwhile need another: with as many threads as cores, its default, both wait for ever where there is one core.
+os.environ.setdefault("TOKIO_WORKER_THREADS", str(4 * (os.cpu_count() or 1)))
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
