@@ -8,6 +8,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,7 +17,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from assets.events.csv_file import BYTE_ORDER_MARK, opened, unpacked
+from assets.events.csv_file import BYTE_ORDER_MARK, cut, opened, unpacked
 from assets.events.csv_header import BrokenFileError, checked_header
 from resources.foreseen_error import ForeseenError
 
@@ -54,14 +55,18 @@ class MonthFile:
 
     @cached_property
     def header(self) -> bytes:
-        """The columns' names, as a CSV line. Raises BrokenFileError if it can't be read, or as `checked_header`."""
+        """The columns' names, as a CSV line.
+
+        Raises BrokenFileError if it can't be read, or as `checked_header`; ArchiveFileError if the file is no Parquet.
+        """
         if self.path.suffix == ".parquet":
-            line = _csv_line(pl.read_parquet_schema(self.path))
+            with self._reading():
+                line = _csv_line(pl.read_parquet_schema(self.path))
         else:
             with opened(self.path) as content:
                 line = content.readline().rstrip(b"\r\n").removeprefix(BYTE_ORDER_MARK)
         try:
-            names = next(csv.reader([line.decode()]), [])
+            names = next(cut([line.decode()], strict=False), [])
         except csv.Error as error:
             raise BrokenFileError(
                 f"{self.path.name}, line 1: the header is not CSV ({error}): save the file with line feeds as line ends"
@@ -79,9 +84,15 @@ class MonthFile:
         Raises ArchiveFileError if the file can't be read to its end.
         """
         read = self._parquet_lines() if self.path.suffix == ".parquet" else self._csv_lines()
-        try:
+        with self._reading():
             yield from read
-        except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        # Polars panics on some files that are no Parquet any more, and its panic is not an Exception.
+        except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise ArchiveFileError(f"{self.path} can't be read: {error}. Copy it again") from error
 
     def _csv_lines(self) -> Iterator[pl.DataFrame]:

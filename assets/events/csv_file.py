@@ -4,19 +4,23 @@ A byte-order mark at the start, `\\r\\n`, blank lines and a Ctrl-Z at the end ar
 Add here: what every CSV file may look like. Not here: its header (`csv_header`), or a row (`csv_line_parser`).
 """
 
+import csv
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from assets.events.csv_header import BrokenFileError
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-LONGEST_FIELD = 2**31 - 1
+_LONGEST_FIELD = 2**31 - 1
 """Characters. Python's own limit would refuse the whole file for one long field, which the contract refuses alone."""
 
 BLANKS = " \t\r\n\x1a"
@@ -26,6 +30,12 @@ BLANKS = " \t\r\n\x1a"
 def shown(path: Path) -> str:
     """A file's name as text; bytes that are not UTF-8 become a mark."""
     return os.fsencode(path.name).decode("utf-8", "replace")
+
+
+def cut(lines: Iterable[str], *, strict: bool = True) -> "Reader":
+    """The fields of CSV lines, row by row, however long a field is. Raises csv.Error where a line is no CSV."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    return csv.reader(lines, strict=strict)
 
 
 def unpacked(path: Path) -> BinaryIO:

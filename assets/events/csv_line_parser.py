@@ -26,6 +26,7 @@ from assets.events.contract import (
     TEXTS,
     AddedFields,
 )
+from assets.events.csv_file import cut
 from assets.events.json_tokens import Tokens, tokens_of
 from assets.events.message_parser import TOKENS, decode, judge_tokens
 
@@ -130,7 +131,7 @@ def dates_of(lines: pl.DataFrame) -> pl.Series:
 
 
 def _names(header: bytes) -> list[str]:
-    return next(csv.reader([header.decode()]))
+    return next(cut([header.decode()], strict=False))
 
 
 def _tokens(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -165,7 +166,7 @@ def _unusual_tokens(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 def _line_tokens(line: bytes, names: Sequence[str]) -> Tokens:
     try:
-        (fields,) = csv.reader([line.decode().removesuffix("\r")], strict=True)
+        (fields,) = cut([line.decode().removesuffix("\r")])
     except UnicodeDecodeError:
         return tokens_of(line)
     except (csv.Error, ValueError) as error:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from confluent_kafka import KafkaError, KafkaException
 
-from assets.events.csv_file import BLANKS, BYTE_ORDER_MARK, LONGEST_FIELD, opened, shown
+from assets.events.csv_file import BLANKS, BYTE_ORDER_MARK, cut, opened, shown
 from assets.events.csv_header import BrokenFileError, checked_header
 from assets.tables.topics import events_topic, files_topic
 from resources.kafka_connection import KafkaConnection
@@ -87,10 +87,9 @@ def messages_of(path: Path) -> Iterator[Message]:
 
     Raises BrokenFileError at the first line that is not a row of the header's columns.
     """
-    csv.field_size_limit(LONGEST_FIELD)
     name = shown(path)
     with opened(path) as content:
-        rows = csv.reader(_lines(content, name), strict=True)
+        rows = cut(_lines(content, name))
         try:
             header = checked_header(name, next(rows, []))
             user = header.index("user_id")
