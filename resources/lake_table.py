@@ -100,17 +100,22 @@ class LakeTable:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Raises FencedOffError in place of an error of the block that comes from a fence: its files may be gone.
+        """Raises LakeError for what can't be read in the block; FencedOffError if a fence is why: files may be gone.
 
         Raises StoreError for what an object store refuses.
         """
         try:
             with refusals_named(self.layout.name, self._delta.table_uri, "read"):
                 yield
-        # Polars panics on a file without content, and its panic is not an Exception.
-        except (Exception, pl.exceptions.PanicException) as error:
+        except LakeError as error:
             self.check_fence(error)
             raise
+        # Each library has its own errors, and some have none. Polars even panics, which is not an Exception.
+        except (Exception, pl.exceptions.PanicException) as error:
+            self.check_fence(error)
+            raise LakeError(
+                f"{self.layout.name} can't be read: {one_line(error)}. If it stays so, run salesinsights repair"
+            ) from error
 
     def check_fence(self, error: BaseException) -> None:
         """Raises FencedOffError if a fence that was put up since this handle was loaded may have caused the error."""

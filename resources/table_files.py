@@ -6,8 +6,7 @@ is read has the columns of the table's layout, null where the file lacks one.
 Add here: a way to read that goes by files. Not here: which rows are wanted (`assets`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
@@ -96,7 +95,7 @@ def _counted(table: LakeTable) -> list[str]:
 
 
 def _lacking(table: LakeTable, place: str) -> tuple[str, ...]:
-    with _reading(table):
+    with table.reading():
         held = pl.read_parquet_schema(place)
     return tuple(name for name in table.layout.schema if name not in held and name not in table.layout.partition_by)
 
@@ -168,15 +167,5 @@ def _scan(table: LakeTable, files: Sequence[str]) -> pl.LazyFrame:
 
 
 def _collected(table: LakeTable, rows: pl.LazyFrame) -> pl.DataFrame:
-    with _reading(table):
+    with table.reading():
         return rows.collect()
-
-
-@contextmanager
-def _reading(table: LakeTable) -> Iterator[None]:
-    try:
-        with table.reading():
-            yield
-    # Polars panics on a file without content, and its panic is not an Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise LakeError(f"a file of {table.layout.name} can't be read: {error}. Try salesinsights repair") from error

@@ -106,6 +106,21 @@ def test_reading_takes_a_predicate_and_columns(lake: Lake) -> None:
     assert_frame_equal(found, pl.DataFrame({"number": [2]}))
 
 
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 half of a file"])
+def test_a_data_file_that_can_not_be_read_is_named_with_the_remedy(lake: Lake, content: bytes | None) -> None:
+    """Each library would raise an error of its own here, and some of them one that has no name."""
+    table = lake.table(LAYOUT)
+    table.append(things(1), {})
+    (file,) = map(Path, table.file_uris())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+    for read in (table.read, lambda: list(table.stream(None, 10))):
+        with pytest.raises(LakeError, match=rf"{LAYOUT.name} can't be read: .*salesinsights repair"):
+            read()
+
+
 def test_a_conflict_is_tried_again_and_then_raised() -> None:
     tries = []
 
