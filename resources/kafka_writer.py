@@ -98,16 +98,20 @@ class SoleWriter:
         self._timeout = timeout
         self._producer.init_transactions(timeout)
 
-    def publish(self, messages: Iterable[Message]) -> None:
-        """Publish the messages in one transaction; if anything raises, a reader of committed messages sees none."""
+    def publish(self, messages: Iterable[Message], claim: Claim) -> None:
+        """Publish the messages and the claim in one transaction.
+
+        If anything raises, a reader of committed messages sees none of them, or all if only Kafka's answer was lost:
+        then the claim is there too.
+        """
         with self._transaction():
             for key, value in messages:
                 _send(self._producer, self._topic, key, value)
+            commit_claim(self._connection, self._topic, claim, self._producer, self._timeout)
 
     def claim(self, claim: Claim) -> None:
         """Say who writes to the topic; a writer that was fenced off can't."""
-        with self._transaction():
-            commit_claim(self._connection, self._topic, claim, self._producer, self._timeout)
+        self.publish((), claim)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

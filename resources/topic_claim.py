@@ -25,14 +25,18 @@ _MOVING = {
 
 @dataclass(frozen=True)
 class Claim:
-    """`holder` writes to a topic, and last said so `at` this moment."""
+    """`holder` writes to a topic, and last said so `at` this moment; `note` is one line about what the topic holds.
+
+    It is committed with the messages that make it true, so it is true whatever became of their writer.
+    """
 
     holder: str
     at: datetime
+    note: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.at.isoformat()} {self.holder}"
+        return f"{self.at.isoformat()} {self.holder}" + (f"\n{self.note}" if self.note else "")
 
 
 def read_claim(connection: KafkaConnection, topic: str, timeout: float = 10) -> Claim | None:
@@ -78,8 +82,9 @@ def _group(connection: KafkaConnection, topic: str) -> Iterator[Consumer]:
 
 
 def _claim_of(text: str) -> Claim | None:
-    at, _, holder = text.partition(" ")
+    said, _, note = text.partition("\n")
+    at, _, holder = said.partition(" ")
     try:
-        return Claim(holder, datetime.fromisoformat(at))
+        return Claim(holder, datetime.fromisoformat(at), note)
     except ValueError:
         return None  # Nothing, or what another program has written there.

@@ -3,13 +3,15 @@
 The key is product_id and window_start. The value is the row, and the version of the table that it was read from; a
 tombstone if the window has no sales any more. Messages are published at least once, by one writer at a time, in the
 order of versions: so the newest message of each key is the current row, also after kills and resends. Two lakes would
-mix their rows: so the lake that publishes claims the topic, and another one is refused.
+mix their rows: so the lake that publishes claims the topic, and another one is refused. The claim is committed with the
+messages and says which version they lead to: what the lake itself notes afterwards may be lost, and then a row that
+changed twice meanwhile would not be missed.
 Add here: what a message says. Not here: how gold's changes are found (`table_diff`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -97,40 +99,42 @@ class SalesTopic:
         reader = self.open_reader(connection, self.name)
         ledger, sales = lake.table(SALES_TOPIC), lake.table(PRODUCT_SALES)
         # From here on nobody else publishes under this name, so what the lake says about the topic stays true.
-        writer = self._sole_writer(connection, lake, ledger, now)
-        topic_id, held = _held(ledger, self.name)
+        writer, claim = self._sole_writer(connection, lake, ledger, now)
+        topic_id, held = _published(claim) or _held(ledger, self.name)
         state, mark = reader.state(), version_of(sales)
         changes = changes_since(lake, sales, held) if topic_id == state.topic_id else None
         rows = changes.rows if changes else sales.read()
         gone = _json_of(changes.gone, _KEY) if changes else _keys_to_take_back(reader, sales)
-        if rows.height or len(gone):
-            writer.publish(_messages(rows, gone, mark.version))
+        writer.publish(_messages(rows, gone, mark.version), replace(claim, note=_note_of(state.topic_id, mark)))
         counts = {"rows": rows.height, "tombstones": len(gone)}
         entry = {"topic": self.name, "topic_id": state.topic_id, **vars(mark), **counts, "published_at": now}
         self._note(ledger, [entry])
         return {**counts, "version": mark.version}
 
-    def _sole_writer(self, connection: KafkaConnection, lake: Lake, ledger: LakeTable, now: datetime) -> SoleWriter:
-        """The topic's only writer, for this lake. Raises ReplicaError if another lake has claimed the topic.
+    def _sole_writer(
+        self, connection: KafkaConnection, lake: Lake, ledger: LakeTable, now: datetime
+    ) -> tuple[SoleWriter, Claim]:
+        """The topic's only writer, for this lake, and its claim. Raises ReplicaError if another lake has claimed it.
 
         A claim that is not fresh any more is taken over. The other lake has changed what the topic holds: so what this
         lake knows of it is dropped first, and the next publication writes the whole topic.
         """
         holder = self._holder(lake, ledger)
-        self._claim_of_others(connection, holder, now)
+        self._claim_so_far(connection, holder, now)
         # This fences off every other writer: so it must not come before the first look, and a second one must follow.
         writer = SoleWriter(connection, self.name)
-        if self._claim_of_others(connection, holder, now):
+        known = self._claim_so_far(connection, holder, now)
+        is_taken_over = known is not None and known.holder != holder
+        if is_taken_over:
             self._note(ledger, [])
-        writer.claim(Claim(holder, now))
-        return writer
+        claim = Claim(holder, now, known.note if known and not is_taken_over else "")
+        writer.claim(claim)
+        return writer, claim
 
-    def _claim_of_others(self, connection: KafkaConnection, holder: str, now: datetime) -> Claim | None:
-        """The old claim of another lake, if there is one. Raises ReplicaError if it is fresh."""
+    def _claim_so_far(self, connection: KafkaConnection, holder: str, now: datetime) -> Claim | None:
+        """The claim on the topic. Raises ReplicaError if it is another lake's, and fresh."""
         claim = read_claim(connection, self.name)
-        if claim is None or claim.holder == holder:
-            return None
-        if now - claim.at < FRESH:
+        if claim is not None and claim.holder != holder and now - claim.at < FRESH:
             raise ReplicaError(
                 f"topic {self.name} belongs to {claim.holder}, which said so at {claim.at:%Y-%m-%d %H:%M:%S} UTC: in "
                 "one of the two homes set SALESINSIGHTS_SALES_TOPIC to another name or to `off`. If that home is gone, "
@@ -155,6 +159,18 @@ def _held(ledger: LakeTable, topic: str) -> tuple[str, TableVersion | None]:
     """The id of the topic that was last published to, and the version that it holds."""
     rows = ledger.read(columns=["topic", "topic_id", "version", "fingerprint"]).filter(topic=topic).rows()
     return (rows[0][1], TableVersion(rows[0][2], rows[0][3])) if rows else ("", None)
+
+
+def _note_of(topic_id: str, mark: TableVersion) -> str:
+    return f"{topic_id} {mark.version} {mark.fingerprint}"
+
+
+def _published(claim: Claim) -> tuple[str, TableVersion] | None:
+    """What `_held` says, by the claim; None if it was written by an older release, or without a publication."""
+    match claim.note.split(" "):
+        case [topic_id, version, fingerprint]:
+            return topic_id, TableVersion(int(version), fingerprint)
+    return None
 
 
 def _keys_to_take_back(reader: KafkaReader, sales: LakeTable) -> pl.Series:

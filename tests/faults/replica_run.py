@@ -49,7 +49,7 @@ def arm_topic(moment: str) -> None:
         setattr(writer, "publish", die)  # noqa: B010
     if moment == "in the middle":
         publish = writer.publish
-        setattr(writer, "publish", lambda self, messages: publish(self, _half(messages)))  # noqa: B010
+        setattr(writer, "publish", lambda self, messages, claim: publish(self, _half(messages), claim))  # noqa: B010
         setattr(kafka_writer, "Producer", SendingAtOnce)  # noqa: B010
     if moment == "before the commit":
         setattr(kafka_writer, "Producer", _dying_at_commit(Producer, 2))  # noqa: B010

@@ -12,7 +12,7 @@ from resources.topic_claim import Claim, commit_claim, read_claim
 from tests.resources.mock_kafka import MockKafka
 
 CLAIM = Claim("somebody at /a place/with blanks", datetime(2020, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
-LATER = Claim("another", datetime(2020, 1, 3, tzinfo=UTC))
+LATER = Claim("another", datetime(2020, 1, 3, tzinfo=UTC), "what the topic holds, in words of its own")
 
 
 def test_what_nobody_has_claimed_has_no_claim(mock_kafka: MockKafka, topic: str) -> None:
@@ -21,7 +21,7 @@ def test_what_nobody_has_claimed_has_no_claim(mock_kafka: MockKafka, topic: str)
     assert read_claim(mock_kafka.connection, topic) is None
 
 
-@pytest.mark.parametrize(("text", "claim"), [(CLAIM.text, CLAIM), ("reset by hand", None)])
+@pytest.mark.parametrize(("text", "claim"), [(CLAIM.text, CLAIM), (LATER.text, LATER), ("reset by hand", None)])
 def test_a_claim_is_the_text_of_a_committed_offset(
     text: str, claim: Claim | None, mock_kafka: MockKafka, topic: str
 ) -> None:

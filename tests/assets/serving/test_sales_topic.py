@@ -19,7 +19,7 @@ from resources.kafka_connection import KafkaConnection
 from resources.kafka_topics import ensure_topic
 from resources.kafka_writer import SoleWriter
 from resources.lake import Lake
-from resources.topic_claim import read_claim
+from resources.topic_claim import Claim, read_claim
 from tests.assets.gold.gold_states import GoldStates
 from tests.assets.serving.sales_messages import assert_equal, messages, told_key, told_value
 
@@ -132,7 +132,7 @@ def test_an_earlier_writer_that_wakes_up_can_not_send(
     published.catch_up(lake, NOW)
 
     with pytest.raises(Exception, match=r"fenced|newer|_FENCED"):
-        sleeper.publish([(b"key", b"old")])
+        sleeper.publish([(b"key", b"old")], Claim("nobody", NOW))
 
     assert_equal(published, lake)
 
@@ -191,12 +191,14 @@ def test_another_home_is_refused_and_disturbs_nobody(
     published: SalesTopic, states: GoldStates, lake: Lake, other: Lake, real_kafka: KafkaConnection
 ) -> None:
     at_work, sent = SoleWriter(real_kafka, published.name), len(messages(published))
+    claim = read_claim(real_kafka, published.name)
+    assert claim is not None
 
     with pytest.raises(ReplicaError, match=r"belongs to the lake .*/lake on .*SALESINSIGHTS_SALES_TOPIC.*`off`"):
         published.catch_up(other, NOW + timedelta(minutes=9))
 
     assert len(messages(published)) == sent
-    at_work.publish([(b"a key of nobody", None)])
+    at_work.publish([(b"a key of nobody", None)], claim)
     states.move()
     published.catch_up(lake, NOW)
     assert_equal(published, lake)
