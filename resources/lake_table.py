@@ -240,6 +240,11 @@ class LakeTable:
         broken = [is_broken(Path(place), size) for place, size in placed.select("place", "size_bytes").iter_rows()]
         return placed.filter(pl.Series(broken, dtype=pl.Boolean))
 
+    def unnamed(self, places: Iterable[Path]) -> list[Path]:
+        """Those of these files that the table's newest version does not name."""
+        named = {Path(unquote(uri)).name for uri in newest(self._delta).file_uris()}
+        return [place for place in places if place.name not in named]
+
     def drop_files(self, places: Iterable[str]) -> None:
         """Delete these files, and take them out of the table: their rows are gone."""
         for place in places:

@@ -52,7 +52,8 @@ def exchange(table: LakeTable, other: LakeTable, days: Sequence[date], progress:
         try:
             table.commit_files([*_removed(table, days), *(action for _, action in added)], progress)
         except ConcurrentCommitError:
-            for place, _ in added:
+            # Not all of them: a commit that was called refused may have happened all the same.
+            for place in table.unnamed(place for place, _ in added):
                 place.unlink(missing_ok=True)
             raise
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
 from resources.lake import Lake
 from resources.lake_errors import ConcurrentCommitError
@@ -68,6 +70,28 @@ def test_whatever_was_committed_meanwhile_refuses_the_exchange(lake: Lake, what:
 
     assert held(lake) == before
     assert sorted(Path(lake.uri(LAYOUT)).rglob("*.parquet")) == files
+
+
+@pytest.mark.parametrize("method", ["create_write_transaction", "update_incremental"])
+def test_an_exchange_that_happened_and_was_called_refused_keeps_its_files(
+    lake: Lake, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that is sent twice finds its own place taken; and a table may be purged right after it."""
+    done = getattr(DeltaTable, method)
+
+    def refused(*arguments: object, **named: object) -> None:
+        done(*arguments, **named)
+        raise CommitFailedError("a commit of this number exists already")
+
+    with stand_in(lake, LAYOUT) as other:
+        other.append(things(4), {})
+        table = lake.table(LAYOUT)
+        monkeypatch.setattr(DeltaTable, method, refused)
+        with pytest.raises(ConcurrentCommitError):
+            exchange(table, other, [FIRST], {})
+        monkeypatch.undo()
+
+    assert held(lake) == [(4, FIRST), (7, SECOND)]
 
 
 def test_an_empty_stand_in_empties_the_day(lake: Lake) -> None:
