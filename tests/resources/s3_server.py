@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from socket import SHUT_RDWR
 from threading import Lock
 from typing import Any
 from urllib.request import Request as Call
@@ -28,7 +29,10 @@ _CONTROL = "/-control-"
 
 @dataclass(frozen=True)
 class Fault:
-    """What the server answers to requests that match `method` and `path`, patterns; after so many `times` no more."""
+    """What the server answers to requests that match `method` and `path`, patterns; after so many `times` no more.
+
+    Status 0 is no answer: the connection is reset. With `has_happened`, the request is carried out first.
+    """
 
     status: int
     code: str = ""
@@ -36,6 +40,7 @@ class Fault:
     path: str = ".*"
     times: int = 1_000_000
     more: str = ""
+    has_happened: bool = False
 
     @property
     def body(self) -> str:
@@ -74,6 +79,7 @@ class S3Server:
         self._process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
+        self.answered = 0
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -92,12 +98,12 @@ class S3Server:
 
     @contextmanager
     def faulty(self, fault: Fault) -> Iterator[None]:
-        """Answer so during the block."""
+        """Answer so during the block; `answered` is then how often that was."""
         self._tell(asdict(fault))
         try:
             yield
         finally:
-            self._tell(None)
+            self.answered = int(self._tell(None))
 
     def requests(self) -> list[str]:
         """Method and path of each request since the last call."""
@@ -108,9 +114,9 @@ class S3Server:
         self._process.terminate()
         self._process.wait()
 
-    def _tell(self, fault: object) -> None:
-        with urlopen(Call(f"{self.url}{_CONTROL}", json.dumps(fault).encode())):
-            pass
+    def _tell(self, fault: object) -> bytes:
+        with urlopen(Call(f"{self.url}{_CONTROL}", json.dumps(fault).encode())) as answer:
+            return bytes(answer.read())
 
 
 class _Server:
@@ -137,8 +143,13 @@ class _Server:
             self._left -= fault is not None
         if fault is None:
             return self._moto(environ, start)
-        request.get_data()
-        return Response(fault.body, fault.status, content_type="application/xml")(environ, start)
+        if fault.has_happened:
+            list(self._moto(environ, lambda *_: lambda _: None))
+        else:
+            request.get_data()
+        if fault.status == 0:
+            environ["werkzeug.socket"].shutdown(SHUT_RDWR)
+        return Response(fault.body, fault.status or 500, content_type="application/xml")(environ, start)
 
     def _is_meant(self, method: str, path: str) -> bool:
         fault = self._fault
@@ -147,10 +158,10 @@ class _Server:
     def _told(self, body: bytes) -> str:
         with self._lock:
             if body:
-                told = json.loads(body)
+                told, answered = json.loads(body), self._fault.times - self._left if self._fault else 0
                 self._fault = Fault(**told) if told else None
                 self._left = self._fault.times if self._fault else 0
-                return ""
+                return str(answered)
             noted, self._noted = self._noted, []
             return json.dumps(noted)
 
