@@ -24,6 +24,8 @@ FILES = (
     "tests/assets/visitors/test_grown_days.py",
     "tests/assets/visitors/test_sessions.py",
     "tests/faults/test_commands_together.py",
+    "tests/faults/test_every_call.py",
+    "tests/faults/test_every_call_of_replicas.py",
     "tests/salesinsights_dagster/test_ui_launches.py",
 )
 

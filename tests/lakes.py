@@ -40,8 +40,11 @@ def run(lake: Lake, stream: Stream) -> list[Receipt]:
 
 
 def rows(lake: Lake, layout: TableLayout) -> pl.DataFrame:
-    frame = lake.table(layout).read()
-    return frame.sort([name for name, kind in frame.schema.items() if not isinstance(kind, pl.List)])
+    return in_order(lake.table(layout).read())
+
+
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort([name for name, kind in rows.schema.items() if not isinstance(kind, pl.List)])
 
 
 def snapshot(lake: Lake) -> dict[str, pl.DataFrame]:

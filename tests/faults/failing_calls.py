@@ -4,7 +4,6 @@ A call that fails after its effect is ambiguous: it has happened, and its caller
 Add here: a kind of call, or how one can fail. Not here: what the product does, or what must hold afterwards.
 """
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from resources import fence, kafka_topics, kafka_writer, lake, topic_claim
 from resources.kafka_reader import KafkaReader
 from resources.lake_table import LakeTable
 from resources.postgres import PostgresTables
+from tests.campaign import in_campaign
 
 BEFORE, AFTER, REFUSED = "before", "after", "after, as refused"
 """When a call fails. A commit can also have happened and be called refused, since another writer came first: so says
@@ -206,11 +206,11 @@ _MOMENTS = {"write": (BEFORE, AFTER, REFUSED), "disk": (BEFORE, AFTER), "send": 
 
 
 def affordable(faults: Sequence[Fault], most: int) -> Sequence[Fault]:
-    """About so many of these faults, always the same ones, from different places; all of them if EVERY_CALL=all.
+    """About so many of these faults, always the same ones, from different places; in a campaign, all of them.
 
     Two thirds fail after their effect. A call that fails before it leaves what the call before it left.
     """
-    if os.environ.get("EVERY_CALL") == "all":
+    if in_campaign():
         return faults
     firsts = {(fault.call.deed, fault.call.place, fault.when): fault for fault in reversed(faults)}.values()
     before, after = ([fault for fault in firsts if (fault.when == BEFORE) == is_before] for is_before in (True, False))

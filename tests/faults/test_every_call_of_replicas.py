@@ -1,7 +1,7 @@
 """Every call of the update of a replica fails once; the next update makes it equal to gold.
 
 About every second time gold changes between the two, so that a half-made step also meets newer rows. The suite makes a
-selection; all of them: EVERY_CALL=all python -m pytest tests/faults/test_every_call_of_replicas.py
+selection; a campaign (`tests.campaign`) tries all of them.
 """
 
 from collections.abc import Callable
