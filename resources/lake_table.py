@@ -330,7 +330,8 @@ class LakeTable:
         how |= {"commit_properties": _commit(progress), "writer_properties": self.layout.files}
         try:
             self._write(lambda: write_deltalake(self._delta, shaped, target_file_size=self.layout.file_bytes, **how))
-        except LakeError:
+        # For frames that fail, Delta Lake has several errors, and one without a name.
+        except Exception:
             if not failures:
                 raise
         if failures:
