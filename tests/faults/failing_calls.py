@@ -4,6 +4,7 @@ A call that fails after its effect is ambiguous: it has happened, and its caller
 Add here: a kind of call, or how one can fail. Not here: what the product does, or what must hold afterwards.
 """
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
