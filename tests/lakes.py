@@ -3,6 +3,8 @@
 Add here: how tests read several tables. Not here: what should be in them.
 """
 
+from pathlib import Path
+
 import polars as pl
 
 from assets.stream.micro_batch import Receipt, micro_batches, open_stream
@@ -54,3 +56,15 @@ def snapshot(lake: Lake) -> dict[str, pl.DataFrame]:
 def age(table: LakeTable, hours: int, vacuum: object) -> list[str]:
     """Do what `vacuum` would do if all files were old enough for it."""
     return table._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False)
+
+
+def traces(lake: Lake, users: set[int]) -> list[str]:
+    """Every file of the lake, with old versions and logs, that has a number: in its bytes, or once decoded."""
+    found = []
+    for path in sorted(Path(lake.root).rglob("*")):
+        if path.is_file():
+            text = path.read_bytes()
+            if path.suffix == ".parquet":
+                text += repr(pl.read_parquet(path).to_dicts()).encode()
+            found += [path.relative_to(lake.root).as_posix() for user in users if str(user).encode() in text]
+    return found

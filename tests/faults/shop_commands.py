@@ -34,7 +34,7 @@ from resources.lake import Lake
 from tests.assets.archive.month_lines import HEADER, load, put
 from tests.assets.visitors.visits import follow
 from tests.conftest import event
-from tests.lakes import rows, run
+from tests.lakes import rows, run, traces
 from tests.resources.mock_kafka import MockKafka
 
 USERS, OTHER = range(463240011, 463240019), 571002277
@@ -151,18 +151,6 @@ class Shop:
         assert traces(lake, gone) == []
         self.audit()
         self.prove()
-
-
-def traces(lake: Lake, users: set[int]) -> list[str]:
-    """Every file of the lake, with old versions and logs, that has a number: in its bytes, or once decoded."""
-    found = []
-    for path in sorted(Path(lake.root).rglob("*")):
-        if path.is_file():
-            text = path.read_bytes()
-            if path.suffix == ".parquet":
-                text += repr(pl.read_parquet(path).to_dicts()).encode()
-            found += [path.relative_to(lake.root).as_posix() for user in users if str(user).encode() in text]
-    return found
 
 
 Command = Callable[[Shop], object]

@@ -33,7 +33,7 @@ from tests.assets.archive.month_lines import HEADER, PURCHASE, load, put
 from tests.assets.visitors.visits import follow
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
-from tests.lakes import rows, run
+from tests.lakes import rows, run, traces
 from tests.resources.mock_kafka import MockKafka
 
 USER, OTHER = 463240011, 7
@@ -69,25 +69,12 @@ def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_pat
     make_features(lake, date(2019, 10, 3))
 
 
-def holds(lake: Lake, user_id: int) -> list[str]:
-    """Every file of the lake, with old versions and logs, that has the number: in its bytes, or once decoded."""
-    found = []
-    for path in sorted(Path(lake.root).rglob("*")):
-        if path.is_file():
-            text = path.read_bytes()
-            if path.suffix == ".parquet":
-                text += repr(pl.read_parquet(path).to_dicts()).encode()
-            if str(user_id).encode() in text:
-                found.append(path.relative_to(lake.root).as_posix())
-    return found
-
-
 def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None) -> None:
-    assert len(holds(lake, USER)) > 8
+    assert len(traces(lake, {USER})) > 8
 
     done = forget(lake, USER, NOW, 45)
 
-    assert holds(lake, USER) == []
+    assert traces(lake, {USER}) == []
     assert done.days == [date(2019, 10, 1), date(2019, 10, 3), *done.days[2:]]
     assert set(rows(lake, SILVER_EVENTS)["user_id"]) == {OTHER}
     assert rows(lake, CUSTOMER_VALUE)["user_id"].to_list() == [OTHER]
@@ -141,7 +128,7 @@ def test_refused_lines_of_theirs_do_not_come_again_either(lake: Lake, known: Non
     load(lake, tmp_path)
 
     assert rows(lake, SILVER_QUARANTINE).filter(source="archive")["value"].to_list() == [one.encode() for one in other]
-    assert holds(lake, USER) == []
+    assert traces(lake, {USER}) == []
 
 
 @pytest.mark.parametrize(
