@@ -21,7 +21,7 @@ from resources import object_store
 from resources.lake_errors import ConcurrentCommitError, LakeError, VersionGoneError, again_on_conflict
 from resources.lake_table import ADDED_AT, LakeTable, is_local
 from resources.object_store import one_line, refusals_named
-from resources.table_layout import PROPERTIES, TableLayout
+from resources.table_layout import PROPERTIES, RULE, TableLayout
 
 AT_ONCE = 8
 """Tables at a time. Work on a table in an object store is dozens of requests, and most of it is waiting for answers."""
@@ -149,7 +149,8 @@ class Lake:
                 mode="ignore",
                 partition_by=list(layout.partition_by),
                 description=layout.description,
-                configuration={**PROPERTIES, **layout.properties},
+                configuration={**PROPERTIES, **layout.properties, RULE: str(layout.rule)},
+                raise_if_key_not_exists=False,
                 storage_options=self._options,
             )
         except CommitFailedError:

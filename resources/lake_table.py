@@ -33,7 +33,7 @@ from resources.object_store import ObjectGoneError, StoreError, one_line, refusa
 from resources.parquet_marks import is_broken
 from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM
-from resources.table_layout import PROPERTIES, TableLayout
+from resources.table_layout import PROPERTIES, RULE, TableLayout
 
 STREAMED_BYTES = 128 * 2**20
 """A frame of `LakeTable.stream` is full with so many bytes, however few rows they are."""
@@ -80,6 +80,11 @@ class LakeTable:
     def folder(self) -> Path:
         """Where a table on a disk of this machine lies."""
         return Path(unquote(self._delta.table_uri.removeprefix("file://")))
+
+    @property
+    def rule(self) -> int:
+        """The number of the rule by which all rows are computed: the layout's, unless an older release made some."""
+        return int(self._delta.metadata().configuration.get(RULE, 1))
 
     @property
     def fence(self) -> int:

@@ -13,7 +13,7 @@ class Superseding:
     """Rows that are replaced by appending others: of rows under one `key`, the one with the largest `weight` counts.
 
     With `span`, the names of a start and an end, a row counts unless another row under its key covers all of it.
-    `weight` names columns that are added up; a row that replaces another has a larger weight.
+    `weight` names columns that are added up, null as 0; a row that replaces another has a larger weight.
     """
 
     key: tuple[str, ...]
@@ -38,7 +38,7 @@ class Superseding:
     @property
     def sql(self) -> str:
         """A clause of a SELECT that keeps the rows that count."""
-        key, weight = ", ".join(self.key), " + ".join(self.weight)
+        key, weight = ", ".join(self.key), " + ".join(f"coalesce({name}, 0)" for name in self.weight)
         if self.span is None:
             return f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {weight} DESC) = 1"
         start, end = self.span

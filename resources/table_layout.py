@@ -24,12 +24,17 @@ commits keeps loading cheap and flat. The log before it and replaced files stay 
 reader lasts. A checkpoint names each replaced file for that time, so keeping them longer would slow every load."""
 
 
+RULE = "salesinsights.rule"
+"""The property of a table that says by which rule all of its rows are computed; 1 where it is missing."""
+
+
 @dataclass(frozen=True)
 class TableLayout:
     """A table's place and shape: `name` is its path under the root, `partition_by` its partition columns.
 
     - `key`: the columns that identify a row.
     - `high_cardinality`: columns whose values rarely repeat within a file: a dictionary of them only costs.
+    - `rule`: the number of the rule by which rows are computed, raised where rows of a table in use must be recomputed.
     - `file_bytes`: about how large a file may be if rows of a day are replaced: replacing a row rewrites its file.
     """
 
@@ -42,6 +47,7 @@ class TableLayout:
     high_cardinality: tuple[str, ...] = ()
     file_bytes: int | None = None
     superseding: Superseding | None = None
+    rule: int = 1
 
     @property
     def files(self) -> WriterProperties:

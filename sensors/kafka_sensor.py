@@ -11,6 +11,7 @@ import dagster as dg
 
 from assets.bronze.bronze import unread_offsets
 from assets.gold.gold import gold_is_behind, whole_batches
+from assets.gold.recounted_days import is_recount_due
 from assets.progress.rebuild_marks import abandoned_days
 from assets.progress.untold_days import has_untold_days
 from assets.stream.live_run import LIVE, Life
@@ -27,7 +28,7 @@ DAEMON_LOOP_SECONDS = 5
 
 def has_leftovers(lake: Lake, stream: Stream, told: int) -> bool:
     """Whether a batch or a day is short of gold, Dagster does not know of one, or a replica is behind."""
-    is_short = gold_is_behind(lake) or bool(abandoned_days(lake))
+    is_short = gold_is_behind(lake) or bool(abandoned_days(lake)) or is_recount_due(lake)
     is_untold = whole_batches(lake) != told or has_untold_days(lake)
     return is_short or is_untold or any_behind(stream.replicas, lake)
 

@@ -28,16 +28,19 @@ TELLING_PURCHASES = 100
 
 
 def revenue_conserved(lake: Lake) -> Verdict:
-    """The sums of revenue, refunds, units and orders in customer_value equal those in customer_days, to the cent."""
+    """The sums of revenue, refunds, units and orders in customer_value equal those in customer_days, to the cent.
+
+    Users who have only returned, and never bought, are in neither sum.
+    """
     table = lake.table(CUSTOMER_VALUE)
     names = ["orders", "units", "revenue", "refunds"]
     try:
         days = lake.table(CUSTOMER_DAYS, table.progress(CUSTOMER_DAYS.name) or 0)
     except VersionGoneError:
         days = lake.table(CUSTOMER_DAYS)
+    of_buyers = days.read(columns=["user_id", *names]).filter((pl.col("orders") > 0).any().over("user_id"))
     sums = [
-        {name: frame[name].sum() or Decimal(0) for name in names}
-        for frame in (table.read(columns=names), days.read(columns=names))
+        {name: frame[name].sum() or Decimal(0) for name in names} for frame in (table.read(columns=names), of_buyers)
     ]
     differing = {name: f"{sums[0][name]}, not {sums[1][name]}" for name in names if sums[0][name] != sums[1][name]}
     return Verdict(not differing, {"revenue": float(sums[0]["revenue"]), **differing})

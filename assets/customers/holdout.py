@@ -47,7 +47,8 @@ def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
     model, fit = fit_bg_nbd(histories(buyers, options), modified=options.modified)
     if fit.fit_warning or start is None or last is None:
         return None
-    after = days.filter(pl.col("event_date") > start).join(buyers.select("user_id", "frequency"), on="user_id")
+    bought_after = (pl.col("event_date") > start) & (pl.col("orders") > 0)
+    after = days.filter(bought_after).join(buyers.select("user_id", "frequency"), on="user_id")
     ends = _weeks((last - start).days)
     expected = _expected(buyers, model, ends, options.unit_days)
     rows = pl.concat([_by_frequency(buyers, after, expected), _by_week(buyers.height, after, expected, start, ends)])

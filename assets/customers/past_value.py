@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.tables import CUSTOMER_VALUE, PREDICTED
+from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 
 MEMORY = "400MB"
@@ -21,5 +22,5 @@ _SCHEMA = pl.Schema(
 def past_value(history: pl.DataFrame) -> pl.DataFrame:
     """One row per buyer, from parts of their histories (`purchase_history`): customer_value without predictions."""
     sql = Path(__file__).with_name("customer_value.sql").read_text()
-    with duckdb_session({"history": history}, memory_limit=MEMORY) as connection:
+    with duckdb_session({"history": history}, memory_limit=MEMORY, macros=macros()) as connection:
         return query(connection, sql).select(_SCHEMA.names()).cast(_SCHEMA)

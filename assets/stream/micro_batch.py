@@ -18,6 +18,7 @@ from assets.bronze.bronze import Batch, commit_batch, next_offsets
 from assets.events.avro_decoder import Schemas, new_schemas
 from assets.events.message_parser import parse_events
 from assets.gold.gold import advance_gold
+from assets.gold.recounted_days import is_recount_due, mark_recounted
 from assets.gold.unfinished_days import finish_days
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
@@ -202,8 +203,11 @@ class Layers:
         advance_gold(self._tables, self._window_seconds, layouts)
 
     def finish_days(self) -> None:
-        """Bring to gold the days that a killed backfill has only rebuilt in silver."""
-        if finish_days(self._tables.lake, self._window_seconds):
+        """Bring to gold days that a killed backfill has only rebuilt in silver, or that a new rule counts otherwise."""
+        lake = self._tables.lake
+        if is_due := is_recount_due(self._tables):
+            mark_recounted(lake)
+        if finish_days(lake, self._window_seconds) or is_due:
             self._tables.refresh(STREAM_TABLES)
 
     def refine(self, batch: Batch, stages: Stages, *, is_last: bool, gold: Sequence[TableLayout] = DAILY) -> Receipt:

@@ -27,9 +27,17 @@ def sql_of(layout: TableLayout) -> str:
 
 def definition_of(layout: TableLayout) -> str:
     """The query with the macros that it calls: rows computed by another text may differ."""
-    query = sql_of(layout)
-    called = (found[0] for found in _MACRO.finditer(macros()) if f"{found[1]}(" in query)
-    return "\n".join([query, *called])
+    return with_macros(sql_of(layout))
+
+
+def with_macros(query: str) -> str:
+    """A query and the macros that it calls, and those that they call: all of the text that says what it computes."""
+    known = {found[1]: found[0] for found in _MACRO.finditer(macros())}
+    called, text = dict[str, str](), query
+    while more := {name: one for name, one in known.items() if name not in called and f"{name}(" in text}:
+        called |= more
+        text = "\n".join(more.values())
+    return "\n".join([query, *(known[name] for name in known if name in called)])
 
 
 @cache

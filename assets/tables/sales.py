@@ -10,6 +10,9 @@ from assets.tables.table import Cadence, Table
 
 AMOUNT = pl.Decimal(18, 2)
 
+BY_SALES = 2
+"""The rule of the measures: 1 counted returns as orders and their users as buyers, 2 does not."""
+
 _MEASURES = {
     "units": pl.Int64(),
     "orders": pl.Int64(),
@@ -21,9 +24,10 @@ _MEASURES = {
 
 _LINEAGE = {
     **dict.fromkeys(("units", "revenue", "refunds"), ("price",)),
-    "orders": ("user_id", "user_session", "event_time"),
-    "buyers": ("user_id",),
-    **dict.fromkeys(("window_start", "window_end", "event_date", "first_order_at", "last_order_at"), ("event_time",)),
+    "orders": ("user_id", "user_session", "event_time", "price"),
+    "buyers": ("user_id", "price"),
+    **dict.fromkeys(("window_start", "window_end", "event_date"), ("event_time",)),
+    **dict.fromkeys(("first_order_at", "last_order_at"), ("event_time", "price")),
     "updated_at": ("ingested_at",),
 }
 
@@ -45,6 +49,7 @@ PRODUCT_SALES = Table(
     file_bytes=2**20,
     made_from=("silver/purchases",),
     lineage=_LINEAGE,
+    rule=BY_SALES,
     engine="duckdb",
     is_served=True,
 )
@@ -57,6 +62,7 @@ PRODUCT_SALES_DAILY = Table(
     key=("event_date", "product_id"),
     made_from=("silver/purchases",),
     lineage=_LINEAGE,
+    rule=BY_SALES,
     engine="duckdb",
     is_served=True,
 )
@@ -82,6 +88,7 @@ CUSTOMER_DAYS = Table(
     file_bytes=2**20,
     made_from=("silver/purchases",),
     lineage=_LINEAGE,
+    rule=BY_SALES,
     engine="duckdb",
     is_served=True,
 )

@@ -10,7 +10,7 @@ from assets.tables.sales import AMOUNT
 from assets.tables.table import Cadence, Table
 from resources.superseding import Superseding
 
-_DONE = {"views": pl.Int64(), "carts": pl.Int64(), "removals": pl.Int64(), "purchases": pl.Int64()}
+_DONE = dict.fromkeys(("views", "carts", "removals", "purchases", "returns"), pl.Int64())
 
 _STEPS = {"viewing": "view", "carting": "cart", "buying": "purchase"}
 
@@ -18,6 +18,7 @@ _REACHED = {f"{who}_{what}": pl.Int64() for who in ("users", "sessions") for wha
 
 _LINEAGE = {
     **dict.fromkeys(_DONE, ("event_type",)),
+    **dict.fromkeys(("purchases", "returns"), ("event_type", "price")),
     **{f"users_{what}": ("user_id", "event_type") for what in _STEPS},
     **{f"sessions_{what}": ("user_session", "event_type") for what in _STEPS},
     "sessions": ("user_session",),
@@ -46,8 +47,8 @@ FUNNEL_DAILY = Table(
         }
     ),
     ("event_date",),
-    "Views, carts, removals and purchases per UTC day, and how many users and sessions did each: for all events, and "
-    "by category, brand and product.",
+    "Views, carts, removals, purchases and returns per UTC day, and how many users and sessions reached each step: for "
+    "all events, and by category, brand and product.",
     key=("event_date", "level", "product_id", "category_id", "category_code", "brand"),
     made_from=("silver/events",),
     lineage=_LINEAGE,
@@ -208,7 +209,8 @@ _SUMMED = {
     "views": "views",
     "carts": "items put in the cart",
     "removals": "items taken out of the cart",
-    "purchases": "purchase rows, refunds included",
+    "purchases": "purchase rows without returns",
+    "returns": "purchase rows with a negative price",
     "sessions": "visits, summed over the days",
     "revenue": "sum of purchase prices, net of refunds",
     "active_days": "days with an event",

@@ -110,7 +110,7 @@ WITH ledger AS (SELECT * FROM silver_batches WHERE batch <= getvariable('silver_
      worth AS (
          SELECT user_id, sum(orders) AS orders, sum(units) AS units, sum(revenue) AS revenue, sum(refunds) AS refunds,
                 min(first_order_at) AS first_order_at, max(last_order_at) AS last_order_at
-         FROM customer_days WHERE getvariable('customers_follow') = 1 GROUP BY ALL
+         FROM customer_days WHERE getvariable('customers_follow') = 1 GROUP BY ALL HAVING sum(orders) > 0
      ),
 
      valued AS (

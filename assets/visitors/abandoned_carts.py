@@ -15,7 +15,7 @@ import polars as pl
 from assets.progress.kept_parts import kept_part
 from assets.progress.source_fingerprints import day_rows, fingerprint, has_changed, has_moved, seen
 from assets.tables import ABANDONED_CARTS, SILVER_EVENTS
-from assets.tables.queries import definition_of, sql_of
+from assets.tables.queries import definition_of, macros, sql_of, with_macros
 from assets.visitors.cart_rule import CartRule
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
@@ -37,7 +37,7 @@ _READ = ("event_time", "event_type", "product_id", "brand", "price", "user_id", 
 def abandoned(events: pl.DataFrame, now: datetime, rule: CartRule) -> pl.DataFrame:
     """The abandoned items among these carts, removals and purchases; rows as in gold/abandoned_carts."""
     layout, variables = ABANDONED_CARTS, {"minutes": rule.minutes, "now": int(now.timestamp() * 1_000_000)}
-    with duckdb_session({"events": events}, variables) as connection:
+    with duckdb_session({"events": events}, variables, macros=macros()) as connection:
         return query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
 
 
@@ -92,14 +92,13 @@ def _abandoned_in(lake: Lake, silver: LakeTable, rule: CartRule) -> Iterator[pl.
 
 
 def _counting(lake: Lake, silver: LakeTable, name: str, days: list[date]) -> pl.DataFrame:
-    return kept_part(
-        lake, silver, f"carts/{name}", days, _READ, counting_carts, _COUNTING.read_text(), "event_type <> 'view'"
-    )
+    query = with_macros(_COUNTING.read_text())
+    return kept_part(lake, silver, f"carts/{name}", days, _READ, counting_carts, query, "event_type <> 'view'")
 
 
 def counting_carts(events: pl.DataFrame) -> pl.DataFrame:
     """The carts, removals and purchases of some days that may still count."""
-    with duckdb_session({"events": events}) as connection:
+    with duckdb_session({"events": events}, macros=macros()) as connection:
         return query(connection, _COUNTING.read_text()).cast({name: SILVER_EVENTS.schema[name] for name in _READ})
 
 

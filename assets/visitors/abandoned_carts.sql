@@ -1,8 +1,8 @@
 -- Abandoned items: put in a cart at least getvariable('minutes') ago, and neither removed nor bought since. "Now" is
--- getvariable('now') in microseconds since 1970. A removal or a purchase takes all of an item out of the cart; in the
--- same second it counts as later than the cart.
+-- getvariable('now') in microseconds since 1970. What takes an item out counts in the same second as later than the cart.
 WITH emptied AS (
-    SELECT *, max(event_time) FILTER (event_type <> 'cart') OVER (PARTITION BY user_id, product_id) AS emptied_at FROM events
+    SELECT *, max(event_time) FILTER (takes_out(event_type, price)) OVER (PARTITION BY user_id, product_id) AS emptied_at
+    FROM events
 )
 SELECT
     user_id,

@@ -42,7 +42,7 @@ _NONE = int(np.iinfo(np.int64).min)
 CODED = ("event_time", "event_type", "product_id", "price", "user_id", "user_session", "ingested_at", "batch")
 """The columns, besides the day, from which rows of user_days and sessions are computed."""
 
-STEP = ("event_type", "product_id", "category_id", "brand", "user_id", "user_session", "batch")
+STEP = ("event_type", "product_id", "category_id", "brand", "price", "user_id", "user_session", "batch")
 """The columns from which distinct users and visits are counted."""
 
 

@@ -31,10 +31,11 @@ def events_counted(events: pl.DataFrame) -> pl.DataFrame:
 def first_times(events: pl.DataFrame, who: Who, after: int = -1) -> pl.DataFrame:
     """Rows of funnel_daily that count the users, or visits, that reached a step for the first time after a batch.
 
-    Other counts are 0; columns that are not in a row's key are null. Reads event_type, event_date, batch, the key
-    columns, and the column of `who`.
+    Other counts are 0; columns that are not in a row's key are null. A return reaches no step. Reads event_type, price,
+    event_date, batch, the key columns, and the column of `who`.
     """
-    known = events.filter(pl.col(_COLUMN[who]).is_not_null())
+    is_return = (pl.col("event_type") == "purchase") & (pl.col("price") < 0)
+    known = events.filter(pl.col(_COLUMN[who]).is_not_null() & ~is_return)
     return pl.concat(_first_times(known, level, column, who, after) for level, column in _LEVELS.items())
 
 

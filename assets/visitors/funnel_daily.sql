@@ -12,13 +12,14 @@ SELECT
     views(event_type)                                                        AS views,
     carts(event_type)                                                        AS carts,
     removals(event_type)                                                     AS removals,
-    purchases(event_type)                                                    AS purchases,
+    purchases(event_type, price)                                             AS purchases,
+    returns(event_type, price)                                               AS returns,
     count(DISTINCT user_id) FILTER (event_type = 'view')                     AS users_viewing,
     count(DISTINCT user_id) FILTER (event_type = 'cart')                     AS users_carting,
-    count(DISTINCT user_id) FILTER (event_type = 'purchase')                 AS users_buying,
+    count(DISTINCT user_id) FILTER (is_sold(event_type, price))              AS users_buying,
     count(DISTINCT user_session) FILTER (event_type = 'view')                AS sessions_viewing,
     count(DISTINCT user_session) FILTER (event_type = 'cart')                AS sessions_carting,
-    count(DISTINCT user_session) FILTER (event_type = 'purchase')            AS sessions_buying,
+    count(DISTINCT user_session) FILTER (is_sold(event_type, price))         AS sessions_buying,
     max(ingested_at)                                                         AS updated_at,
     event_date
 FROM events

@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.customers.lifetime_model import BY_PAST
 from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
+from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.figures import dashboard_sql
@@ -57,7 +58,7 @@ def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
     if known is not None and known.versions == versions:
         return known
     rows, carts = tables[0].read(columns=_COLUMNS), tables[1].read(columns=["user_id", "cart_value", "carted_at"])
-    with duckdb_session({"customers": rows, "carts": carts}) as connection:
+    with duckdb_session({"customers": rows, "carts": carts}, macros=macros()) as connection:
         frames = {name: query(connection, dashboard_sql(name)) for name in PARTS}
     as_of = rows.item(0, "as_of") if rows.height else None
     foretold = rows.filter(pl.col("prediction") != BY_PAST)

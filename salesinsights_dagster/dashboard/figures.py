@@ -47,7 +47,7 @@ def sales_figures(gold: BatchSnapshot, span: Span, now: datetime, window_seconds
         "bucket": int(span.bucket.total_seconds()) if span.bucket else window_seconds,
         "top": top,
     }
-    with duckdb_session(frames, numbers) as connection:
+    with duckdb_session(frames, numbers, macros=macros()) as connection:
         ask: Callable[[str], pl.DataFrame] = lambda name: query(connection, dashboard_sql(name))  # noqa: E731
         totals = {row.pop("is_before"): row for row in ask("totals").iter_rows(named=True)}
         return Figures(
@@ -82,7 +82,7 @@ def _orders(gold: BatchSnapshot, span: Span, first: datetime, end: datetime) -> 
     recent = gold.table(SILVER_PURCHASES).read(
         f"event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}' "
         f"AND event_time >= TIMESTAMP '{first:%Y-%m-%d %H:%M:%S}'",
-        ["event_time", "user_id", "user_session"],
+        ["event_time", "user_id", "user_session", "price"],
     )
     recent = recent.filter(pl.col("event_time") >= first, pl.col("event_time") <= end)
     with duckdb_session({"purchases": recent}, macros=macros()) as connection:

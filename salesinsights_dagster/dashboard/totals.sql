@@ -8,9 +8,9 @@ WITH sold AS (
      ),
      ordered AS (
          SELECT sold_at < make_timestamptz(getvariable('start')) AS is_before,
-                sum(orders)::BIGINT AS orders, count(DISTINCT user_id) AS buyers
+                sum(orders)::BIGINT AS orders, count(DISTINCT user_id) FILTER (orders > 0) AS buyers
          FROM orders GROUP BY 1
      )
 SELECT is_before, revenue, units, refunds, products, orders, buyers,
-       (revenue / nullif(orders, 0))::DECIMAL(18, 2) AS average_order_value
+       average(revenue, orders)::DECIMAL(18, 2) AS average_order_value
 FROM sold LEFT JOIN ordered USING (is_before)

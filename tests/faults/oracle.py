@@ -181,12 +181,13 @@ def sales(bought: Iterable[Purchase], key: Callable[[Purchase], Row]) -> Iterabl
     for group, rows in grouped(bought, key).items():
         brand = max((row.brand for row in rows if row.brand is not None), default=None)
         units, orders, *money = measures(rows)
-        yield *group, brand, units, orders, len({row.user for row in rows}), *money
+        yield *group, brand, units, orders, len({row.user for row in rows if row.price >= 0}), *money
 
 
 def customers(bought: Iterable[Purchase]) -> Iterable[Row]:
     for group, rows in grouped(bought, lambda row: (row.time.date(), row.user)).items():
-        yield *group, *measures(rows), min(row.time for row in rows), max(row.time for row in rows)
+        times = [row.time for row in rows if row.price >= 0]
+        yield *group, *measures(rows), min(times, default=None), max(times, default=None)
 
 
 def measures(rows: list[Purchase]) -> Row:
@@ -194,4 +195,5 @@ def measures(rows: list[Purchase]) -> Row:
     prices = [row.price for row in rows]
     refunds = -sum((price for price in prices if price < 0), Decimal("0.00"))
     updated_at = max(row.read_at for row in rows if row.read_at)
-    return sum(price >= 0 for price in prices), len({row.order for row in rows}), sum(prices), refunds, updated_at
+    orders = {row.order for row in rows if row.price >= 0}
+    return sum(price >= 0 for price in prices), len(orders), sum(prices), refunds, updated_at

@@ -19,15 +19,16 @@ Bought = Mapping[int, Sequence[tuple[int, str]]]
 
 
 def customer_days(bought: Bought) -> pl.DataFrame:
-    """One order of one unit on each day."""
+    """One order of one unit on each day; with a negative price, a return."""
     rows = [_row(user, FIRST + timedelta(days=day), Decimal(price)) for user in bought for day, price in bought[user]]
     return pl.DataFrame(rows, schema=CUSTOMER_DAYS.schema, orient="row")
 
 
 def _row(user: int, day: date, revenue: Decimal) -> tuple[object, ...]:
     moment = datetime.combine(day, time(12), UTC)
-    refunds = max(-revenue, Decimal())
-    return (user, 1, 1, revenue, refunds, moment, moment, moment, day)
+    sold = int(revenue >= 0)
+    ordered_at = moment if sold else None
+    return (user, sold, sold, revenue, max(-revenue, Decimal()), ordered_at, ordered_at, moment, day)
 
 
 def regular_shop(customers: int, days: int, seed: int = 1) -> Bought:

@@ -148,7 +148,7 @@ AWKWARD: dict[str, Bought] = {
     "all bought once": {user: [(user % 50, "3.00")] for user in range(200)},
     "one customer": {1: [(0, "3.00"), (9, "4.00")]},
     "identical customers": {user: [(0, "3.00"), (9, "3.00")] for user in range(300)},
-    "refunds alone": {user: [(3, "-2.00")] for user in range(30)},
+    "refunded at once": {user: [(3, "0.00")] for user in range(30)},
 }
 
 

@@ -39,7 +39,9 @@ def test_a_lake_whose_path_is_unusual_is_read_in_every_way(tmp_path: Path, name:
 
 
 def test_a_statement_may_use_the_words_of_the_queries(tmp_path: Path) -> None:
-    bought = "SELECT units(price), orders(user_id, user_session, event_time), revenue(price) FROM silver_purchases"
+    bought = (
+        "SELECT units(price), orders(user_id, user_session, event_time, price), revenue(price) FROM silver_purchases"
+    )
 
     with sql_session(Lake(str(tmp_path))) as connection:
         assert query(connection, bought).rows() == [(0, 0, None)]

@@ -22,13 +22,14 @@ from resources.lake_table import LakeTable
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from sensors.jobs import CUSTOMERS
-from tests.assets.visitors.visits import Event, event_of, follow
+from tests.assets.visitors.visits import Event, event_of, follow, kind_of
 from tests.faults.interleaving import crash_before
 from tests.lakes import rows
 
 REACHED = {"viewing": "view", "carting": "cart", "buying": "purchase"}
 LEVELS = {"category": "category_id", "brand": "brand", "product": "product_id"}
-DONE = {"views": "view", "carts": "cart", "removals": "remove_from_cart", "purchases": "purchase"}
+KINDS = {"views": "view", "carts": "cart", "removals": "remove_from_cart", "purchases": "purchase"}
+DONE = {**KINDS, "returns": "return"}
 
 
 def some_events(seed: int, count: int) -> list[Event]:
@@ -41,12 +42,12 @@ def some_events(seed: int, count: int) -> list[Event]:
         found.append(
             {
                 "event_time": f"{moment:%Y-%m-%d %H:%M:%S UTC}",
-                "event_type": chance.choice(list(DONE.values())),
+                "event_type": chance.choice(list(KINDS.values())),
                 "product_id": product,
                 "category_id": 10 + product % 3,
                 "category_code": "care.hands" if product % 3 == 1 else None,
                 "brand": chance.choice([None, f"brand {product % 4}"]),
-                "price": f"{chance.randint(-5, 900) / 100:.2f}",
+                "price": f"{chance.randint(-200, 900) / 100:.2f}",
                 "user_id": chance.randint(1, 12),
                 "user_session": chance.choice([None, "a", "b", "c", "d"]),
                 "event_id": f"event {seed} {number}",
@@ -72,10 +73,10 @@ def funnel(events: Iterable[Event]) -> set[tuple[object, ...]]:
 
 def counts(group: list[Event]) -> Iterable[int]:
     for kind in DONE.values():
-        yield sum(one["event_type"] == kind for one in group)
+        yield sum(kind_of(one) == kind for one in group)
     for who in ("user_id", "user_session"):
         for kind in REACHED.values():
-            yield len({one[who] for one in group if one["event_type"] == kind} - {None})
+            yield len({one[who] for one in group if kind_of(one) == kind} - {None})
 
 
 def users(events: Iterable[Event]) -> set[tuple[object, ...]]:
@@ -87,7 +88,7 @@ def users(events: Iterable[Event]) -> set[tuple[object, ...]]:
 
 def user_counts(group: list[Event]) -> Iterable[object]:
     for kind in DONE.values():
-        yield sum(one["event_type"] == kind for one in group)
+        yield sum(kind_of(one) == kind for one in group)
     yield sum((Decimal(one["price"]) for one in group if one["event_type"] == "purchase"), Decimal())
     yield len({one["user_session"] for one in group} - {None})
     yield len({one["product_id"] for one in group})

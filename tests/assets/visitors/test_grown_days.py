@@ -44,7 +44,7 @@ def events(seed: int, count: int = 300, days: float = 2.5) -> pl.DataFrame:
                 "category_id": chance.choice([None, product % 3]),
                 "category_code": chance.choice([None, "care", "nails"]),
                 "brand": chance.choice([None, f"brand {product % 4}"]),
-                "price": f"{chance.randint(-5, 900) / 100:.2f}",
+                "price": f"{chance.randint(-200, 900) / 100:.2f}",
                 "user_id": user,
                 "user_session": chance.choice([None, "shared", f"visit {user}"]),
                 "offset": number,

@@ -19,7 +19,7 @@ from assets.visitors.day_index import drop_indexes
 from assets.visitors.sessions import touched_days
 from resources.lake import Lake
 from resources.lake_table import LakeTable
-from tests.assets.visitors.visits import Event, event_of
+from tests.assets.visitors.visits import Event, event_of, kind_of
 from tests.campaign import tries
 from tests.lakes import rows
 
@@ -41,7 +41,7 @@ def restless(seed: int, visits: int = 40, days: int = 3) -> list[Event]:
         pauses = [0, 1, 60, 900, 1_799, 1_800] if visit < 3 else [0, 1, 60, 900, 1_799, 1_800, 1_801, 3_000]
         for step in range(200 if visit < 3 else chance.choice([1, 2, 5, 30])):
             moment, product = f"{at:%Y-%m-%d %H:%M:%S UTC}", chance.randint(1, 6)
-            price, kind = f"{chance.randint(1, 900) / 100:.2f}", chance.choice(list(KINDS.values()))
+            price, kind = f"{chance.randint(-200, 900) / 100:.2f}", chance.choice(list(KINDS.values()))
             named = {"user_id": user, "user_session": name, "event_time": moment, "event_id": f"{seed} {visit} {step}"}
             found.append(event_of(**named, event_type=kind, product_id=product, price=price))
             at += timedelta(seconds=chance.choice(pauses))
@@ -70,7 +70,8 @@ def _parts(visit: list[Event]) -> list[list[Event]]:
 
 
 def _facts(key: tuple[int, str | None], part: list[Event]) -> tuple[Any, ...]:
-    counted = {name: sum(one["event_type"] == kind for one in part) for name, kind in KINDS.items()}
+    done = {**KINDS, "returns": "return"}
+    counted = {name: sum(kind_of(one) == kind for one in part) for name, kind in done.items()}
     revenue = sum((Decimal(one["price"]) for one in part if one["event_type"] == "purchase"), Decimal("0.00"))
     outcome = "bought" if counted["purchases"] else "carted" if counted["carts"] else "browsed"
     products = len({one["product_id"] for one in part})
@@ -94,7 +95,7 @@ def carts(events: Iterable[Event], rule: CartRule = RULE) -> set[tuple[Any, ...]
 
 
 def _left(key: tuple[int, int], events: list[Event], now: datetime, rule: CartRule) -> Iterable[tuple[Any, ...]]:
-    out = [moment_of(one) for one in events if one["event_type"] in ("remove_from_cart", "purchase")]
+    out = [moment_of(one) for one in events if kind_of(one) in ("remove_from_cart", "purchase")]
     cleared = max(out, default=None)
     put = [one for one in events if one["event_type"] == "cart" and (cleared is None or moment_of(one) > cleared)]
     if put and max(map(moment_of, put)) + timedelta(minutes=rule.minutes) <= now:

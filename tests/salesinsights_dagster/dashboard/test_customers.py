@@ -26,7 +26,9 @@ def test_customers_are_counted_once_in_every_table(
         (1, "2019-11-02", "25.00"),
         (2, "2019-10-03", "9.99"),
         (3, "2019-11-03", "1000.00"),
-        (4, "2019-11-03", "-2.00"),
+        (3, "2019-11-04", "-2.00"),
+        (4, "2019-11-03", "0.00"),
+        (5, "2019-11-03", "-7.00"),  # returns alone: no customer
     ]
     mock_kafka.publish(
         topic, [event(user_id=u, event_time=f"{day} 12:00:00 UTC", price=price) for u, day, price in bought]
@@ -38,10 +40,9 @@ def test_customers_are_counted_once_in_every_table(
 
     assert (seen.count, seen.as_of) == (4, date(2019, 11, 3))
     assert seen.value_bands.filter(seen.value_bands["customers"] > 0).rows() == [
-        ("below 0", 1, Decimal("-2.00")),
-        ("0 to 10", 1, Decimal("9.99")),
+        ("0 to 10", 2, Decimal("9.99")),
         ("30 to 100", 1, Decimal("35.00")),
-        ("1,000 and more", 1, Decimal("1000.00")),
+        ("300 to 1,000", 1, Decimal("998.00")),
     ]
     assert seen.cohorts.select("cohort", "customers", "came_back", "revenue").rows() == [
         (date(2019, 11, 1), 2, 0, Decimal("998.00")),
