@@ -86,7 +86,7 @@ def _database_with_driver(url: str) -> str:
     return f"{POSTGRES_DRIVER}://{place}"
 
 
-_Model = Literal["bg_nbd", "mbg_nbd"]
+_Model = Literal["best", "bg_nbd", "mbg_nbd"]
 _Unit = Literal["week", "day"]
 _Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 

@@ -113,9 +113,10 @@ class Settings(BaseSettings):
         "`salesinsights[postgres]`; see [serving](serving.md)",
     )
     clv_model: kinds.Model = Field(
-        "bg_nbd",
-        description="the model of purchases in lifetime value: `bg_nbd`, or `mbg_nbd`, in which a customer may also "
-        "leave after the first purchase; see [customers](customers.md)",
+        "best",
+        description="the model of purchases in lifetime value: `bg_nbd`; `mbg_nbd`, in which a customer may also leave "
+        "after the first purchase; or `best`, the one of them that predicts the shop's purchases better; see "
+        "[customers](customers.md)",
     )
     clv_unit: kinds.Unit = Field(
         "week",
@@ -199,7 +200,8 @@ class Settings(BaseSettings):
     @property
     def clv(self) -> ClvOptions:
         unit_days = {"week": 7, "day": 1}[self.clv_unit]
-        return ClvOptions(self.clv_model == "mbg_nbd", unit_days, self.clv_near_days, self.clv_days, self.clv_discount)
+        modified = {"best": None, "bg_nbd": False, "mbg_nbd": True}[self.clv_model]
+        return ClvOptions(modified, unit_days, self.clv_near_days, self.clv_days, self.clv_discount)
 
     @property
     def carts(self) -> CartRule:

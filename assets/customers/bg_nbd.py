@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.customers.likelihood import Fit, Floats, maximise
+from assets.customers.likelihood import Fit, Floats, LogLikelihood, maximise
 
 NAMES = ("r", "alpha", "a", "b")
 
@@ -149,8 +149,8 @@ def _beta_quadrature(a: float, b: float) -> tuple[Floats, Floats]:
     return np.asarray((1 + points) / 2), np.asarray(vectors[0] ** 2)
 
 
-def fit_bg_nbd(history: Histories, *, modified: bool = False) -> tuple[BgNbd, Fit]:
-    """The model with the largest likelihood. The fit's `fit_warning` says why it can't be trusted.
+def fit_bg_nbd(history: Histories, *, modified: bool = False, prior: LogLikelihood | None = None) -> tuple[BgNbd, Fit]:
+    """The model with the largest likelihood; with a `prior`, a posteriori. `fit_warning` says why it can't be trusted.
 
     During the fit, times are divided by the longest age, so that days and weeks reach the same optimum.
     """
@@ -159,7 +159,10 @@ def fit_bg_nbd(history: Histories, *, modified: bool = False) -> tuple[BgNbd, Fi
     unit = max(float(history.age.max()), 1e-9)
     scaled = Histories(history.frequency, history.recency / unit, history.age / unit, history.customers)
     fit = maximise(
-        NAMES, lambda p: BgNbd(p[0], p[1], p[2], p[3], modified)._likelihood(scaled), float(history.customers.sum())
+        NAMES,
+        lambda p: BgNbd(p[0], p[1], p[2], p[3], modified)._likelihood(scaled),
+        float(history.customers.sum()),
+        prior,
     )
     in_units = {name: value * (unit if name == "alpha" else 1) for name, value in fit.parameters.items()}
     errors = {name: value * (unit if name == "alpha" else 1) for name, value in fit.standard_errors.items()}

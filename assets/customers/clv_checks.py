@@ -8,7 +8,7 @@ from decimal import Decimal
 import polars as pl
 
 from assets.customers.clv_model import newest_model
-from assets.customers.lifetime_model import BY_PAST
+from assets.customers.lifetime_model import BY_MODEL
 from assets.runs.verdict import Verdict
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake
@@ -47,20 +47,25 @@ def revenue_conserved(lake: Lake) -> Verdict:
 
 
 def predictions_possible(lake: Lake) -> Verdict:
-    """Every customer has a predicted value. Probabilities are from 0 to 1; predictions are finite, none is negative."""
+    """Each customer has a prediction, possible in every figure, or a reason for none and no figure.
+
+    Probabilities are from 0 to 1; predictions are finite, none is negative.
+    """
     rows = lake.table(CUSTOMER_VALUE).read()
     numbers = pl.col("predicted_purchases", "near_predicted_purchases", "expected_order_value", "predicted_value")
-    foretold = pl.col("prediction") != BY_PAST
+    foretold = pl.col("prediction") == BY_MODEL
+    possible = numbers.cast(pl.Float64).is_between(0, LARGEST)
     wrong = rows.filter(
-        pl.col("predicted_value").is_null()
-        | foretold & ~pl.col("probability_alive").is_between(0, 1).fill_null(value=False)
-        | foretold & pl.any_horizontal(~numbers.cast(pl.Float64).is_between(0, LARGEST).fill_null(value=False))
+        pl.col("prediction").is_null()
+        | ~pl.col("probability_alive").is_between(0, 1)
+        | ~pl.all_horizontal(possible.fill_null(value=False) | ~foretold)
+        | ~foretold & pl.col("predicted_value").is_not_null()
     )
     return Verdict(wrong.is_empty(), {"customers": rows.height, "impossible": wrong.height})
 
 
 def model_trusted(lake: Lake) -> Verdict:
-    """The newest fit can be trusted (checked from 1,000 repeat customers on); if not, past values stand in for it."""
+    """The newest fit can be trusted (checked from 1,000 repeat customers on); if not, nothing is predicted."""
     row = newest_model(lake.table(CLV_MODEL)).row
     doubts = {name: row[name] for name in ("purchases_doubt", "value_doubt") if row.get(name)}
     repeat = row.get("repeat_customers", 0)

@@ -31,6 +31,11 @@ MODEL = "model_version"
 
 BG_NBD, MBG_NBD = "bg_nbd", "mbg_nbd"
 
+BY_HOLDOUT, BY_LIKELIHOOD, BY_SETTING = "holdout", "likelihood", "setting"
+"""How the model of purchases was chosen."""
+
+NO_FIT = "no model has been fitted yet"
+
 DRIFTED_FIT, DRIFTED_CUSTOMERS = 0.01, 0.1
 """A larger relative change, in the mean log-likelihood per customer or in their number, makes a new fit due at once."""
 
@@ -50,7 +55,7 @@ def newest_model(table: LakeTable, until: date | None = None) -> KnownModel:
     """The last fit, or the last one to data up to the day `until`; before the first fit, a model without parameters."""
     rows = table.read(None if until is None else f"as_of <= DATE '{until}'")
     if rows.is_empty():
-        return KnownModel(LifetimeModel(None, None, ClvOptions()), None, {})
+        return KnownModel(LifetimeModel(None, None, ClvOptions(), NO_FIT), None, {})
     row = rows.sort(MODEL).row(-1, named=True)
     return KnownModel(_model_of(row), row[MODEL], row)
 
@@ -60,7 +65,9 @@ def _model_of(row: Mapping[str, Any]) -> LifetimeModel:
     r, alpha, a, b = (row[name] for name in PURCHASE_NAMES)
     purchases = None if row["purchases_doubt"] else BgNbd(r, alpha, a, b, modified)
     value = None if row["value_doubt"] else GammaGamma(*(row[name] for name in VALUE_NAMES))
-    return LifetimeModel(purchases, value, ClvOptions(modified, *(row[name] for name in _OPTIONS)))
+    wanted = modified if row["chosen_by"] in (None, BY_SETTING) else None
+    doubt = row["purchases_doubt"] or row["value_doubt"]
+    return LifetimeModel(purchases, value, ClvOptions(wanted, *(row[name] for name in _OPTIONS)), doubt)
 
 
 def reason_to_fit(known: KnownModel, buyers: pl.DataFrame, as_of: date | None, options: ClvOptions) -> str | None:
@@ -107,7 +114,10 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
         numbered = rows.with_columns(pl.lit(version, pl.Int64).alias(MODEL))
         held_out.replace(numbered, f"{MODEL} = {version}", {})
         facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": as_of}
-        row = {**facts, **_described(fit_lifetime(buyers, options)), **(report.figures if report else {})}
+        chosen = report.modified if report and report.tells else None
+        by = BY_SETTING if options.modified is not None else BY_LIKELIHOOD if chosen is None else BY_HOLDOUT
+        described = _described(fit_lifetime(buyers, options, chosen))
+        row = {**facts, "chosen_by": by, **described, **(report.figures if report else {})}
         table.append(pl.DataFrame([row], schema=CLV_MODEL.schema), {MODEL: version})
         return version
 
@@ -116,7 +126,7 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
 
 def _described(fit: LifetimeFit) -> dict[str, object]:
     return {
-        "model": MBG_NBD if fit.model.options.modified else BG_NBD,
+        "model": MBG_NBD if fit.modified else BG_NBD,
         "customers": fit.customers,
         "repeat_customers": fit.repeat_customers,
         **{name: asdict(fit.model.options)[name] for name in _OPTIONS},

@@ -16,6 +16,7 @@ from assets.customers.clv_model import MODEL, KnownModel, newest_model
 from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
+from assets.customers.segments import segmented
 from assets.progress.source_fingerprints import has_changed, seen
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from resources.lake import Lake
@@ -45,9 +46,9 @@ class Refreshed:
 
 
 def scored(past: pl.DataFrame, model: LifetimeModel, version: int | None) -> pl.DataFrame:
-    """Rows of customer_value: historical measures, and the predictions of a model."""
+    """Rows of customer_value: historical measures, and a model's predictions and segments."""
     numbered = past.with_columns(model_version=pl.lit(version, pl.Int64))
-    return predict(numbered, model).select(CUSTOMER_VALUE.schema.names())
+    return segmented(predict(numbered, model), model).select(CUSTOMER_VALUE.schema.names())
 
 
 def refresh_customer_value(lake: Lake) -> Refreshed:
@@ -82,7 +83,7 @@ class _Predictions:
             carried = _carried(some, self._known)
             new = scored(some.join(carried, on="user_id", how="anti"), self._newest.model, self._newest.version)
             self.new += new.height
-            yield from (carried.select(new.columns), new)
+            yield from (segmented(carried, self._newest.model).select(new.columns), new)
 
 
 def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

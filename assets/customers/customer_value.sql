@@ -46,18 +46,4 @@ WITH newest AS (SELECT max(last_day) AS as_of FROM history),
              least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY revenue)))::BIGINT               AS monetary_score
          FROM buyers
      )
-SELECT
-    *,
-    CASE
-        WHEN recency_score = 5 AND frequency_score >= 4 THEN 'champions'
-        WHEN recency_score >= 3 AND frequency_score >= 4 THEN 'loyal'
-        WHEN recency_score >= 4 AND frequency_score >= 2 THEN 'potential loyalists'
-        WHEN recency_score = 5 THEN 'new'
-        WHEN recency_score = 4 THEN 'promising'
-        WHEN recency_score = 3 AND frequency_score = 3 THEN 'need attention'
-        WHEN recency_score = 3 THEN 'about to sleep'
-        WHEN frequency_score = 5 THEN 'can''t lose'
-        WHEN frequency_score >= 3 THEN 'at risk'
-        ELSE 'hibernating'
-    END AS segment
-FROM scored
+SELECT * FROM scored

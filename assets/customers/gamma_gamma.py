@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.customers.likelihood import Fit, Floats, maximise
+from assets.customers.likelihood import Fit, Floats, LogLikelihood, maximise
 
 NAMES = ("p", "q", "gamma")
 
@@ -53,18 +53,20 @@ class GammaGamma:
         return float(each.sum()), np.array([by.sum() for by in gradient])
 
 
-def fit_gamma_gamma(frequency: Floats, value: Floats) -> tuple[GammaGamma, Fit]:
-    """The model with the largest likelihood. Only repeat purchases with a positive mean value count.
+def fit_gamma_gamma(frequency: Floats, value: Floats, prior: LogLikelihood | None = None) -> tuple[GammaGamma, Fit]:
+    """The model with the largest likelihood; with a `prior` of p, q - 1 and gamma, a posteriori, and then with q > 1.
 
-    The fit's `fit_warning` says why it can't be trusted.
+    Only repeat purchases with a positive mean value count. The fit's `fit_warning` says why it can't be trusted.
     """
     telling = (frequency > 0) & (value > 0)
     x, seen = frequency[telling].astype(float), value[telling].astype(float)
     if len(x) == 0:
         return GammaGamma(1, 1, 1), Fit({}, {}, 0.0, "nobody has bought again at a positive value")
     unit = float(seen.mean())
-    fit = maximise(NAMES, lambda parameters: GammaGamma(*parameters)._likelihood(x, seen / unit), len(x))
-    in_units = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.parameters.items()}
+    least = 0.0 if prior is None else 1.0
+    fit = maximise(NAMES, lambda p: GammaGamma(p[0], p[1] + least, p[2])._likelihood(x, seen / unit), len(x), prior)
+    units = {"p": 1.0, "q": 1.0, "gamma": unit}
+    in_units = {name: figure * units[name] + least * (name == "q") for name, figure in fit.parameters.items()}
     errors = {name: figure * (unit if name == "gamma" else 1) for name, figure in fit.standard_errors.items()}
     model = GammaGamma(**in_units)
     fit_warning = fit.fit_warning or ("the mean of all customers is not finite (q <= 1)" if model.q <= 1 else None)

@@ -3,21 +3,24 @@
 Add here: a figure of the report. Not here: the model (`lifetime_model`), or the pictures (`clv_pictures`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 
-from assets.customers.bg_nbd import BgNbd, fit_bg_nbd
+from assets.customers.bg_nbd import BgNbd
 from assets.customers.histories import newest_day, purchase_histories
-from assets.customers.lifetime_model import HISTORY, histories
+from assets.customers.lifetime_model import HISTORY, fit_purchases, histories
 from assets.customers.options import ClvOptions
 from assets.tables import CLV_HOLDOUT
 
 LONGEST_DAYS = 90
 SHORTEST_DAYS = 7
 """A holdout is the last third of the history, LONGEST_DAYS at most; there is none shorter than SHORTEST_DAYS."""
+
+TELLING_PURCHASES = 30
+"""With fewer purchases in the holdout, the models are told apart by their likelihood."""
 
 MOST_FREQUENT = 7
 """Customers with this many repeat purchases, or more, share one bucket."""
@@ -27,31 +30,59 @@ BY_FREQUENCY, BY_WEEK = "frequency", "week"
 
 @dataclass(frozen=True)
 class Holdout:
-    """`rows` as in gold/clv_holdout, without the version; `figures` under the column names of gold/clv_model."""
+    """`rows` as in gold/clv_holdout, without the version; `figures` under the column names of gold/clv_model.
+
+    They are those of the better model, MBG/NBD if `modified`. `error` is how far it was off: the differences between
+    predicted and actual purchases, by frequency, added up and divided by the actual ones.
+    """
 
     rows: pl.DataFrame
     figures: dict[str, object]
+    modified: bool
+    purchases: int
+    error: float
+
+    @property
+    def tells(self) -> bool:
+        """Whether there were enough purchases to tell models apart."""
+        return self.purchases >= TELLING_PURCHASES
 
 
 def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
-    """The report of a model that saw these customer_days without their last third (at most LONGEST_DAYS).
+    """The report of the model that predicts best, after it saw these customer_days without their last third.
 
-    None if the history is too short, or if its first part holds too little to fit a model.
+    The last third has at most LONGEST_DAYS. Only the model of the options is tried, if they name one. None if the
+    history is too short, or if its first part holds too little to fit a model.
     """
+    kinds = (False, True) if options.modified is None else (options.modified,)
+    reports = [report for kind in kinds if (report := _hold_out(days, options, kind)) is not None]
+    if not reports:
+        return None
+    best = min(reports, key=lambda report: report.error)
+    errors = {_ERRORS[report.modified]: report.error for report in reports}
+    return replace(best, figures={**best.figures, **errors})
+
+
+_ERRORS = {False: "holdout_error_bg_nbd", True: "holdout_error_mbg_nbd"}
+
+
+def _hold_out(days: pl.DataFrame, options: ClvOptions, modified: bool) -> Holdout | None:
     first, last = days["event_date"].min(), newest_day(days)
     length = min((last - first).days // 3, LONGEST_DAYS) if isinstance(first, date) and last else 0
     if length < SHORTEST_DAYS:
         return None
     seen = days.filter(pl.col("event_date") <= pl.lit(last) - timedelta(days=length))
     buyers, start = purchase_histories(seen), newest_day(seen)
-    model, fit = fit_bg_nbd(histories(buyers, options), modified=options.modified)
+    model, fit = fit_purchases(histories(buyers, options), modified)
     if fit.fit_warning or start is None or last is None:
         return None
     bought_after = (pl.col("event_date") > start) & (pl.col("orders") > 0)
     after = days.filter(bought_after).join(buyers.select("user_id", "frequency"), on="user_id")
     ends = _weeks((last - start).days)
     expected = _expected(buyers, model, ends, options.unit_days)
-    rows = pl.concat([_by_frequency(buyers, after, expected), _by_week(buyers.height, after, expected, start, ends)])
+    by_frequency = _by_frequency(buyers, after, expected)
+    off = float((by_frequency["predicted"] - by_frequency["actual"]).abs().sum())
+    rows = pl.concat([by_frequency, _by_week(buyers.height, after, expected, start, ends)])
     predicted = expected.select((pl.col("predicted").list.last() * pl.col("customers")).sum()).item()
     figures = {
         "holdout_start": start,
@@ -60,7 +91,7 @@ def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
         "holdout_purchases": float(after.height),
         "holdout_predicted": predicted,
     }
-    return Holdout(rows, figures)
+    return Holdout(rows, figures, modified, after.height, off / max(after.height, 1))
 
 
 def _weeks(days: int) -> list[int]:

@@ -7,7 +7,7 @@ are kept (`clv_model`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from assets.customers.bg_nbd import BgNbd, Histories, fit_bg_nbd
 from assets.customers.gamma_gamma import GammaGamma, fit_gamma_gamma
 from assets.customers.likelihood import Fit, Floats
 from assets.customers.options import ClvOptions
+from assets.customers.priors import of_purchases, of_values
 from assets.tables import AMOUNT, PREDICTED
 
 STEP_DAYS = 30
@@ -23,19 +24,23 @@ STEP_DAYS = 30
 
 DAYS_A_YEAR = 365
 
-BY_MODEL, BY_MODEL_AND_PAST, BY_PAST = "model", "model, past order value", "past"
-"""What a prediction is based on: both models; the purchase model and the past order value; or the past alone."""
+BY_MODEL = "model"
+"""What the column `prediction` says where there is one; otherwise it says why there is none."""
+
+LEAST_REPEAT = 30
+"""With fewer customers who came back, a prediction would say little more than the prior."""
 
 HISTORY = ("frequency", "recency", "tenure_days")
 
 
 @dataclass(frozen=True)
 class LifetimeModel:
-    """Two fitted models; each is None if its fit can't be trusted."""
+    """Two fitted models; each is None where there is none, and `doubt` then says why in words."""
 
     purchases: BgNbd | None
     value: GammaGamma | None
     options: ClvOptions
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,47 @@ class LifetimeFit:
     """A model and how it was found: both fits with their warnings, and how many customers they used."""
 
     model: LifetimeModel
+    modified: bool
     purchases: Fit
     value: Fit
     customers: int
     repeat_customers: int
 
 
-def fit_lifetime(buyers: pl.DataFrame, options: ClvOptions) -> LifetimeFit:
-    """Fit both models to these buyers by maximum likelihood. Reads HISTORY, in days, and monetary_value."""
-    bg_nbd, purchases = fit_bg_nbd(histories(buyers, options), modified=options.modified)
-    gamma_gamma, value = fit_gamma_gamma(_floats(buyers, "frequency"), _floats(buyers, "monetary_value"))
+def fit_lifetime(buyers: pl.DataFrame, options: ClvOptions, modified: bool | None = None) -> LifetimeFit:
+    """Fit both models to these buyers, a posteriori. Reads HISTORY, in days, and monetary_value.
+
+    `modified` says which model of purchases; None for the one of the options, or else the one with the larger
+    likelihood: both have four parameters.
+    """
+    wanted = [kind for kind in (modified, options.modified) if kind is not None]
+    distinct = histories(buyers, options)
+    fits = [fit_purchases(distinct, kind) for kind in wanted[:1] or (False, True)]
+    bg_nbd, purchases = max(fits, key=lambda found: found[1].log_likelihood)
+    gamma_gamma, value = fit_gamma_gamma(_floats(buyers, "frequency"), _floats(buyers, "monetary_value"), of_values)
+    telling = buyers.filter((pl.col("frequency") > 0) & (pl.col("monetary_value") > 0)).height
+    value = _doubted(value, telling, buyers.height, "bought again at a price above zero")
+    doubt = purchases.fit_warning or value.fit_warning
     model = LifetimeModel(
-        None if purchases.fit_warning else bg_nbd, None if value.fit_warning else gamma_gamma, options
+        None if purchases.fit_warning else bg_nbd, None if value.fit_warning else gamma_gamma, options, doubt
     )
-    return LifetimeFit(model, purchases, value, buyers.height, buyers.filter(pl.col("frequency") > 0).height)
+    repeat = buyers.filter(pl.col("frequency") > 0).height
+    return LifetimeFit(model, bg_nbd.modified, purchases, value, buyers.height, repeat)
+
+
+def fit_purchases(distinct: Histories, modified: bool) -> tuple[BgNbd, Fit]:
+    """The model of purchases, a posteriori; in doubt if fewer than LEAST_REPEAT customers came back."""
+    model, fit = fit_bg_nbd(distinct, modified=modified, prior=of_purchases)
+    repeat = int(distinct.customers[distinct.frequency > 0].sum())
+    return model, _doubted(fit, repeat, int(distinct.customers.sum()), "bought on a second day")
+
+
+def _doubted(fit: Fit, count: int, customers: int, did: str) -> Fit:
+    if count >= LEAST_REPEAT:
+        return fit
+    return replace(
+        fit, fit_warning=f"{count:,} of {customers:,} customers {did}, and a prediction takes {LEAST_REPEAT}"
+    )
 
 
 def histories(buyers: pl.DataFrame, options: ClvOptions) -> Histories:
@@ -67,28 +99,54 @@ def histories(buyers: pl.DataFrame, options: ClvOptions) -> Histories:
 
 
 def predict(buyers: pl.DataFrame, model: LifetimeModel) -> pl.DataFrame:
-    """Add the columns PREDICTED to `buyers`. Reads HISTORY, monetary_value, revenue and average_order_value.
+    """Add the columns PREDICTED to `buyers`. Reads HISTORY and monetary_value.
 
-    predicted_* covers far_days, near_predicted_* near_days; expected_order_value is per purchase day. Without a
-    trusted purchase model the values are past ones, and `prediction` says so. Money is rounded to cents, the other
-    figures to six places, so that they do not depend on how many customers are scored at once.
+    predicted_* covers far_days, near_predicted_* near_days; expected_order_value is per purchase day. What no model
+    tells is null, and `prediction` says why. Money is rounded to cents, the other figures to six places, so that they
+    do not depend on how many customers are scored at once.
     """
     if model.purchases is None:
-        past = {"expected_order_value": "average_order_value", "predicted_value": "revenue"}
-        copied = {name: pl.col(source) for name, source in {**past, "near_predicted_value": "revenue"}.items()}
-        return _shaped(buyers.with_columns(prediction=pl.lit(BY_PAST), **copied))
+        return _shaped(buyers.with_columns(prediction=pl.lit(f"none: {model.doubt}")))
     counted = buyers.select(HISTORY).unique()
+    alive = _alive(counted, model, "tenure_days").alias("probability_alive")
     scored = pl.concat([counted, _purchases(counted, model.purchases, model.options)], how="horizontal")
+    scored = scored.with_columns(alive)
     joined = buyers.join(scored, on=HISTORY, how="left", maintain_order="left")
-    each = _order_value(joined, model.value)
+    if model.value is None:
+        return _shaped(joined.with_columns(prediction=pl.lit(f"purchases alone: {model.doubt}")))
+    seen = np.maximum(_floats(joined, "monetary_value"), 0.0)
+    each = pl.Series(model.value.expected_value(_floats(joined, "frequency"), seen))
     return _shaped(
         joined.with_columns(
             expected_order_value=each,
             predicted_value=each * pl.col("far_discounted"),
             near_predicted_value=each * pl.col("near_discounted"),
-            prediction=pl.lit(BY_MODEL if model.value else BY_MODEL_AND_PAST),
+            prediction=pl.lit(BY_MODEL),
         )
     )
+
+
+def remaining_chance(buyers: pl.DataFrame, model: LifetimeModel) -> pl.Series:
+    """How much of the chance that they still buy is left since their last purchase, from 0 to 1. Reads HISTORY.
+
+    Null where the model can't tell: without one, and in BG/NBD for somebody who bought once, whose chance is always 1.
+    """
+    if model.purchases is None:
+        return pl.Series([None] * buyers.height, dtype=pl.Float64)
+    counted = buyers.select(HISTORY).unique()
+    now, then = (_alive(counted, model, last) for last in ("tenure_days", "recency"))
+    return buyers.join(counted.with_columns(_left=now / then), on=HISTORY, how="left", maintain_order="left")["_left"]
+
+
+def _alive(counted: pl.DataFrame, model: LifetimeModel, until: str) -> pl.Series:
+    """The chance that these customers still buy at the age in column `until`; null where the model can't tell."""
+    if model.purchases is None:
+        return pl.Series([None] * counted.height, dtype=pl.Float64)
+    frequency, recency, age = (_floats(counted, name) for name in ("frequency", "recency", until))
+    unit = model.options.unit_days
+    chance = pl.Series(model.purchases.probability_alive(frequency, recency / unit, age / unit))
+    knows = pl.Series(frequency + model.purchases.modified >= 1)
+    return pl.select(pl.when(knows).then(chance)).to_series()
 
 
 def _purchases(counted: pl.DataFrame, model: BgNbd, options: ClvOptions) -> pl.DataFrame:
@@ -100,7 +158,6 @@ def _purchases(counted: pl.DataFrame, model: BgNbd, options: ClvOptions) -> pl.D
     first, second = expected[:, : len(near)], expected[:, len(near) :]
     return pl.DataFrame(
         {
-            "probability_alive": model.probability_alive(frequency, recency / unit, age / unit),
             "near_predicted_purchases": first[:, -1],
             "predicted_purchases": second[:, -1],
             "near_discounted": _discounted(first, near, options.discount_rate),
@@ -118,14 +175,6 @@ def _discounted(expected: Floats, days: Sequence[int], rate: float) -> Floats:
     ends = np.array(days, float)
     middles = (ends + np.concatenate([[0.0], ends[:-1]])) / 2
     return np.asarray(np.diff(expected, axis=1, prepend=0.0) @ (1 + rate) ** (-middles / DAYS_A_YEAR))
-
-
-def _order_value(joined: pl.DataFrame, model: GammaGamma | None) -> pl.Series:
-    if model is None:
-        days = (pl.col("frequency") + 1).cast(pl.Float64)
-        return joined.select((pl.col("revenue").cast(pl.Float64) / days).clip(lower_bound=0)).to_series()
-    seen = np.maximum(_floats(joined, "monetary_value"), 0.0)
-    return pl.Series(model.expected_value(_floats(joined, "frequency"), seen))
 
 
 def _floats(frame: pl.DataFrame, name: str) -> Floats:

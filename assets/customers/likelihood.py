@@ -1,7 +1,8 @@
-"""Maximum likelihood that always ends, and says whether its answer can be trusted.
+"""Maximum likelihood, or a posteriori with a prior, that always ends, and says whether its answer can be trusted.
 
 Parameters are positive. The search is over their logarithms, within wide bounds, so that no data drives them to zero or
-infinity. An optimum on a bound, or with a flat likelihood, means that the data does not determine the parameter.
+infinity. Without a prior, an optimum on a bound, or with a flat likelihood, means that the data does not determine the
+parameter; with one, the prior does.
 
 Add here: how an optimum is found and judged. Not here: a model's likelihood (`bg_nbd`, `gamma_gamma`).
 """
@@ -37,14 +38,20 @@ class Fit:
     fit_warning: str | None
 
 
-def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> Fit:
-    """The parameters with the largest likelihood, from several starts; `weight` is the number of observations."""
+def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float, prior: LogLikelihood | None = None) -> Fit:
+    """The parameters with the largest likelihood, from several starts; `weight` is the number of observations.
+
+    With a `prior` (its logarithm and gradient), those with the largest product of both, and the errors are of both.
+    """
     # scipy takes half a second to load, and most processes fit no model: here and in the models, it loads on first use.
     from scipy.optimize import minimize
 
     def loss(logs: Floats) -> tuple[float, Floats]:
         parameters = np.exp(logs)
         value, gradient = likelihood(parameters)
+        if prior is not None:
+            believed, slope = prior(parameters)
+            value, gradient = value + believed, gradient + slope
         return -value / weight, -gradient * parameters / weight
 
     bounds = [(-BOUND, BOUND)] * len(names)
@@ -53,7 +60,8 @@ def maximise(names: Sequence[str], likelihood: LogLikelihood, weight: float) -> 
         for start in _STARTS
     ]
     best = min(found, key=lambda result: float(result.fun))
-    errors, fit_warning = _judge(names, lambda logs: loss(logs)[1], best.x, weight)
+    slope = lambda logs: loss(logs)[1]  # noqa: E731
+    errors, fit_warning = _judge(names, slope, best.x, weight, has_prior=prior is not None)
     parameters = np.exp(best.x)
     return Fit(
         dict(zip(names, parameters.tolist(), strict=True)),
@@ -69,13 +77,13 @@ _STILL = 1e-4
 
 
 def _judge(
-    names: Sequence[str], slope: Callable[[Floats], Floats], logs: Floats, weight: float
+    names: Sequence[str], slope: Callable[[Floats], Floats], logs: Floats, weight: float, *, has_prior: bool
 ) -> tuple[Floats, str | None]:
     """The standard errors of the logarithms, from the observed information; and why the optimum can't be trusted."""
     nowhere = np.full(len(logs), np.nan)
     outside = [name for name, value in zip(names, logs, strict=True) if abs(value) > BOUND - 0.01]
     if outside:
-        return nowhere, f"the data does not bound {' and '.join(outside)}"
+        return nowhere, None if has_prior else f"the data does not bound {' and '.join(outside)}"
     if np.abs(slope(logs)).max() > _STILL:
         return nowhere, "no optimum was reached"
     steps = np.eye(len(logs)) * _STEP
@@ -84,7 +92,7 @@ def _judge(
     if values.min() <= 1e-12:
         return nowhere, "the likelihood is flat at its optimum"
     errors = np.sqrt(np.diag(vectors @ np.diag(1 / values) @ vectors.T) / weight)
-    if errors.max() > _WIDEST:
+    if errors.max() > _WIDEST and not has_prior:
         loose = [name for name, error in zip(names, errors, strict=True) if error > _WIDEST]
         return errors, f"the data hardly determines {' and '.join(loose)}"
     return errors, None

@@ -15,12 +15,12 @@ MEMORY = "400MB"
 """DuckDB's memory limit: enough for a million buyers; with more it is no faster."""
 
 _SCHEMA = pl.Schema(
-    {name: kind for name, kind in CUSTOMER_VALUE.schema.items() if name not in (*PREDICTED, "model_version")}
+    {name: kind for name, kind in CUSTOMER_VALUE.schema.items() if name not in (*PREDICTED, "model_version", "segment")}
 )
 
 
 def past_value(history: pl.DataFrame) -> pl.DataFrame:
-    """One row per buyer, from parts of their histories (`purchase_history`): customer_value without predictions."""
+    """One row per buyer, from parts of their histories (`purchase_history`): customer_value but for predictions."""
     sql = Path(__file__).with_name("customer_value.sql").read_text()
     with duckdb_session({"history": history}, memory_limit=MEMORY, macros=macros()) as connection:
         return query(connection, sql).select(_SCHEMA.names()).cast(_SCHEMA)

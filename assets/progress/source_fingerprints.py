@@ -15,7 +15,9 @@ from itertools import groupby
 
 import polars as pl
 
+from resources.lake import Lake
 from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 
 SLOTS, RECENT_SLOTS = 400, 40
 """How many names the progress by day has. Names are reused after as many days: a committed name is never deleted, and
@@ -41,6 +43,11 @@ def has_moved(table: LakeTable, source: LakeTable) -> bool:
 def has_changed(table: LakeTable, source: LakeTable) -> bool:
     """Whether the source's rows changed too, judged by the count and newest time of each day, and by rebuilds."""
     return has_moved(table, source) and table.progress(_content(source)) != _print_of_all(source)
+
+
+def is_not_computed(table: LakeTable, lake: Lake, source: TableLayout) -> bool:
+    """Whether the table is empty only because it was never computed, though its source has rows."""
+    return table.progress(source.name) is None and lake.table(source).rows > 0
 
 
 def day_rows(table: LakeTable) -> DayRows:

@@ -109,6 +109,7 @@ CLV_MODEL = Table(
         {
             "model_version": pl.Int64(),
             "model": pl.String(),
+            "chosen_by": pl.String(),
             "fitted_at": UTC_MICROSECONDS,
             "reason": pl.String(),
             "as_of": pl.Date(),
@@ -131,6 +132,8 @@ CLV_MODEL = Table(
             "holdout_customers": pl.Int64(),
             "holdout_purchases": pl.Float64(),
             "holdout_predicted": pl.Float64(),
+            "holdout_error_bg_nbd": pl.Float64(),
+            "holdout_error_mbg_nbd": pl.Float64(),
         }
     ),
     (),
@@ -148,6 +151,8 @@ CLV_MODEL = Table(
     engine="duckdb",
     columns={
         "model": "bg_nbd or mbg_nbd for purchases; gamma_gamma for their value in both cases",
+        "chosen_by": "how the model of purchases was chosen: by `holdout`, by `likelihood` where that is too short, or "
+        "by `setting`; null for a fit of an older release",
         "fitted_at": "when the models were fitted (UTC)",
         "reason": "why the models were fitted: first, settings, new day, drift or asked",
         "customers": "customers that the fit is from",
@@ -165,14 +170,18 @@ CLV_MODEL = Table(
         "gamma": "Gamma-Gamma: scale of the distribution of the customers' scales, in the currency",
         **{f"{name}_error": f"standard error of {name}" for name in (*_PURCHASES, *_VALUE)},
         "purchases_log_likelihood": "log-likelihood of the purchases",
-        "purchases_doubt": "why the fit of the purchases can't be trusted; null where it can",
+        "purchases_doubt": "why nothing is predicted from the fit of the purchases; null where something is",
         "value_log_likelihood": "log-likelihood of the values",
-        "value_doubt": "why the fit of the values can't be trusted; null where it can",
+        "value_doubt": "why nothing is predicted from the fit of the values; null where something is",
         "holdout_start": "the last day that the holdout's fit has seen",
         "holdout_days": "days after holdout_start that the fit is tested on",
         "holdout_customers": "customers that the holdout's fit has seen",
         "holdout_purchases": "days with a purchase of these customers in the holdout",
         "holdout_predicted": "the predicted number of holdout_purchases",
+        "holdout_error_bg_nbd": "how far BG/NBD was off in the holdout: the differences by frequency, divided by "
+        "holdout_purchases",
+        "holdout_error_mbg_nbd": "how far MBG/NBD was off in the holdout: the differences by frequency, divided by "
+        "holdout_purchases",
     },
 )
 

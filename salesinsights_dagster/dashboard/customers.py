@@ -9,8 +9,10 @@ from decimal import Decimal
 
 import polars as pl
 
-from assets.customers.lifetime_model import BY_PAST
-from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
+from assets.customers.lifetime_model import BY_MODEL
+from assets.customers.segments import LOST
+from assets.progress.source_fingerprints import is_not_computed
+from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE, SILVER_EVENTS
 from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
@@ -32,15 +34,19 @@ PARTS = (
 class Customers:
     """Both tables at one version each: how many customers, and the frames with the columns of the SQL of their name.
 
-    `as_of` is the day up to which values are computed, None while nobody has bought anything; `predicted` is what the
-    models expect from all customers within the longer horizon, None if they can't tell; `in_carts` is the value of
-    left carts.
+    `missing` names the tables that nobody has computed yet, though there is something to compute.
+    `as_of` is the day up to which values are computed, None while nobody has bought anything; `active`
+    is how many customers are, by their segments; `predicted` is what the models expect from all customers within the
+    longer horizon, None if they can't tell, and `why` says why; `in_carts` is the value of left carts.
     """
 
     versions: tuple[int, int]
+    missing: tuple[str, ...]
     count: int
     as_of: date | None
+    active: int
     predicted: Decimal | None
+    why: str | None
     in_carts: Decimal
     value_bands: pl.DataFrame
     segments: pl.DataFrame
@@ -55,15 +61,22 @@ def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
     """The newest figures; `known` itself if neither table has moved since."""
     tables = lake.table(CUSTOMER_VALUE), lake.table(ABANDONED_CARTS)
     versions = tables[0].version, tables[1].version
-    if known is not None and known.versions == versions:
+    sources = (CUSTOMER_DAYS, SILVER_EVENTS)
+    missing = tuple(
+        table.layout.name for table, source in zip(tables, sources, strict=True) if is_not_computed(table, lake, source)
+    )
+    if known is not None and (known.versions, known.missing) == (versions, missing):
         return known
     rows, carts = tables[0].read(columns=_COLUMNS), tables[1].read(columns=["user_id", "cart_value", "carted_at"])
-    with duckdb_session({"customers": rows, "carts": carts}, macros=macros()) as connection:
+    lost = pl.DataFrame({"segment": LOST})
+    with duckdb_session({"customers": rows, "carts": carts, "lost": lost}, macros=macros()) as connection:
         frames = {name: query(connection, dashboard_sql(name)) for name in PARTS}
     as_of = rows.item(0, "as_of") if rows.height else None
-    foretold = rows.filter(pl.col("prediction") != BY_PAST)
+    foretold = rows.filter(pl.col("prediction") == BY_MODEL)
     predicted = _sum(foretold["predicted_value"]) if foretold.height else None
-    return Customers(versions, rows.height, as_of, predicted, _sum(carts["cart_value"]), **frames)
+    why = rows.item(0, "prediction") if rows.height and predicted is None else None
+    active = rows.filter(~pl.col("segment").is_in(LOST)).height
+    return Customers(versions, missing, rows.height, as_of, active, predicted, why, _sum(carts["cart_value"]), **frames)
 
 
 def _sum(money: pl.Series) -> Decimal:

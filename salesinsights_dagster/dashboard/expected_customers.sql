@@ -1,7 +1,7 @@
--- The customers from whom the most is expected within the longer horizon, where the models can tell.
+-- The active customers from whom the most is expected within the longer horizon, where the models can tell.
 SELECT user_id, predicted_value, round(predicted_purchases, 2) AS predicted_purchases,
        round(probability_alive, 2) AS probability_alive, revenue, segment
 FROM customers
-WHERE prediction <> 'past'
+WHERE predicted_value IS NOT NULL AND segment NOT IN (SELECT segment FROM lost)
 ORDER BY predicted_value DESC, user_id
 LIMIT 20

@@ -17,6 +17,9 @@ ACCENT = "#6d63f5"
 GREY = "#848b9b"
 """Readable on white and on black alike."""
 
+NOT_COMPUTED = "Not computed yet. Dagster does it within minutes; `salesinsights refresh` does it at once."
+"""What an empty card says if it is empty only for that."""
+
 PLAIN_TIP = {"renderMode": "richText", "confine": True}
 """Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
 
@@ -128,8 +131,10 @@ class TableCard:
                 self._csv = ui.link("CSV", "").classes("text-sm").props("download")
             self._table = _table(columns)
 
-    def show(self, frame: pl.DataFrame, csv: str) -> None:
+    def show(self, frame: pl.DataFrame, csv: str, empty: str = "nothing") -> None:
+        """Show the rows, or what `empty` says where there are none."""
         self._table.rows = _as_rows(frame)
+        self._table.props["no-data-label"] = empty
         self._csv.props(f'href="{csv}"')
 
 

@@ -124,7 +124,7 @@ def test_home_moves_everything() -> None:
             "SALESINSIGHTS_POSTGRES is not the URL of a PostgreSQL",
         ),
         ({"SALESINSIGHTS_SALES_TOPIC": "shop.events"}, "SALES_TOPIC=shop.events is the topic of the shop's events"),
-        ({"SALESINSIGHTS_CLV_MODEL": "pareto"}, "'pareto' is unknown: set one of bg_nbd, mbg_nbd"),
+        ({"SALESINSIGHTS_CLV_MODEL": "pareto"}, "'pareto' is unknown: set one of best, bg_nbd, mbg_nbd"),
         ({"SALESINSIGHTS_CLV_UNIT": "month"}, "set one of week, day"),
         ({"SALESINSIGHTS_CLV_NEAR_DAYS": "400"}, "set the shorter horizon to at most the longer one"),
         ({"SALESINSIGHTS_CLV_DAYS": "9999"}, "at most 3650 days"),
@@ -197,7 +197,7 @@ def test_how_lifetime_value_is_predicted_is_a_setting() -> None:
     chosen = load_settings({f"SALESINSIGHTS_CLV_{name}": value for name, value in names.items()})
 
     assert chosen.clv == ClvOptions(True, 1, 30, 180, 0.08)
-    assert load_settings({}).clv == ClvOptions() == ClvOptions(False, 7, 90, 365, 0.1)
+    assert load_settings({}).clv == ClvOptions() == ClvOptions(None, 7, 90, 365, 0.1)
 
 
 def test_no_secret_is_shown_and_each_reaches_its_client_as_text() -> None:

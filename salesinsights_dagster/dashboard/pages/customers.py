@@ -5,9 +5,18 @@ Add here: what this page shows. Not here: how it is computed (`customers`).
 
 from nicegui import run, ui
 
+from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.customers import Customers
-from salesinsights_dagster.dashboard.parts import ACCENT, GREY, PLAIN_TIP, ChartCard, TableCard, page_frame
+from salesinsights_dagster.dashboard.parts import (
+    ACCENT,
+    GREY,
+    NOT_COMPUTED,
+    PLAIN_TIP,
+    ChartCard,
+    TableCard,
+    page_frame,
+)
 
 _REVENUE = {"customers": "Customers", "revenue": "Revenue"}
 _EACH = {**_REVENUE, "revenue_per_customer": "Per customer"}
@@ -36,7 +45,7 @@ _TABLES = {
         },
     ),
     "leaving_customers": (
-        "Likely lost: best customers who have probably left",
+        "Likely lost: best customers who are not active any more",
         {
             "user_id": "User",
             "revenue": "Revenue",
@@ -82,19 +91,37 @@ class CustomersPage:
         axis = {**_bars()["xAxis"], "data": found.value_bands["band"].to_list()}
         bands = found.value_bands if found.count else found.value_bands.clear()
         self._bands.show(
-            {"series": [series], "xAxis": axis}, bands, "/api/customers/value_bands?format=csv", "No customer yet."
+            {"series": [series], "xAxis": axis}, bands, "/api/customers/value_bands?format=csv", _empty(found, "bands")
         )
         for name, card in self._tables.items():
-            card.show(getattr(found, name), f"/api/customers/{name}?format=csv")
+            card.show(getattr(found, name), f"/api/customers/{name}?format=csv", _empty(found, name))
+
+
+def _empty(found: Customers, name: str) -> str:
+    """What a card says that has no rows."""
+    source = ABANDONED_CARTS if name == "left_carts" else CUSTOMER_VALUE
+    if source.name in found.missing:
+        return NOT_COMPUTED
+    if name == "left_carts":
+        return "Nothing was left in a cart."
+    if not found.count:
+        return "No customer yet."
+    return "All customers are active." if name == "leaving_customers" else found.why or "No active customer."
 
 
 def _headline(found: Customers) -> str:
+    if CUSTOMER_VALUE.name in found.missing:
+        return f"Customers: {NOT_COMPUTED[0].lower()}{NOT_COMPUTED[1:]}"
     if found.as_of is None:
-        return "No customer's value has been computed yet"
-    parts = [f"{found.count:,} customers, as of {found.as_of}"]
+        return "No customer yet"
+    parts = [f"{found.count:,} customers, {found.active:,} of them active, as of {found.as_of}"]
     if found.predicted is not None:
         parts.append(f"{found.predicted:,.2f} expected from them")
-    return " · ".join([*parts, f"{found.in_carts:,.2f} left in carts"])
+    elif found.why is not None:
+        parts.append(f"expected from them: {found.why}")
+    if ABANDONED_CARTS.name not in found.missing:
+        parts.append(f"{found.in_carts:,.2f} left in carts")
+    return " · ".join(parts)
 
 
 def _bars() -> dict:

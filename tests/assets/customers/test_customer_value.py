@@ -144,39 +144,112 @@ def test_the_models_see_the_histories_that_the_table_shows(sold: Lake) -> None:
     assert_frame_equal(found, shown.sort("user_id"), abs_tol=0.0051)
 
 
-AWKWARD: dict[str, Bought] = {
+TWICE: Bought = {user: [(0, "3.00"), (9 + user % 40, "4.00")] for user in range(29)}
+
+TOO_FEW: dict[str, Bought] = {
     "all bought once": {user: [(user % 50, "3.00")] for user in range(200)},
     "one customer": {1: [(0, "3.00"), (9, "4.00")]},
-    "identical customers": {user: [(0, "3.00"), (9, "3.00")] for user in range(300)},
+    "29 came back": {**TWICE, **{user: [(user % 50, "3.00")] for user in range(100, 300)}},
     "refunded at once": {user: [(3, "0.00")] for user in range(30)},
 }
 
 
-@pytest.mark.parametrize("name", AWKWARD)
-def test_a_model_that_can_not_be_trusted_gives_way_to_the_past(lake: Lake, name: str) -> None:
-    sell(lake, AWKWARD[name])
+@pytest.mark.parametrize("name", TOO_FEW)
+def test_where_too_few_came_back_nothing_is_predicted_and_the_table_says_why(lake: Lake, name: str) -> None:
+    sell(lake, TOO_FEW[name])
 
     follow(lake)
 
     found = rows(lake, CUSTOMER_VALUE)
-    assert newest_model(lake.table(CLV_MODEL)).row["purchases_doubt"]
-    assert found["prediction"].unique().to_list() == ["past"]
-    assert found["predicted_value"].to_list() == found["revenue"].to_list()
-    assert found["probability_alive"].null_count() == found.height
+    repeat = found.filter(pl.col("frequency") > 0).height
+    why = f"{repeat} of {found.height} customers bought on a second day, and a prediction takes 30"
+    assert newest_model(lake.table(CLV_MODEL)).row["purchases_doubt"] == why
+    assert found["prediction"].unique().to_list() == [f"none: {why}"]
+    figures = [name for name in PREDICTED if name != "prediction"]
+    assert found.select(pl.col(figures).null_count()).row(0) == (found.height,) * len(figures)
     for check in (revenue_conserved, predictions_possible, model_trusted, holdout_calibrated):
         assert check(lake).passed
 
 
-def test_values_that_can_not_be_modelled_are_those_of_the_past(lake: Lake) -> None:
-    sell(lake, {user: [(day, "4.00") for day, _ in bought] for user, bought in SHOP.items()})
+LIMITS: dict[str, Bought] = {
+    "30 came back": {**TWICE, 29: [(3, "9.00"), (11, "1.00")]},
+    "all alike": {user: [(0, "3.00"), (9, "3.00")] for user in range(300)},
+    "all alike but for the day": {user: [(user % 30, "4.00"), (user % 30 + 9, "4.00")] for user in range(300)},
+    "who comes back buys every day": {
+        user: [(day, "2.00") for day in range(1 + 60 * (user < 40))] for user in range(99)
+    },
+}
+"""Parameters are on their bounds here: without a prior, the likelihood has no maximum."""
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_model_at_its_limit_is_an_answer(lake: Lake, name: str) -> None:
+    sell(lake, LIMITS[name])
 
     follow(lake)
 
     found = rows(lake, CUSTOMER_VALUE)
-    assert newest_model(lake.table(CLV_MODEL)).row["value_doubt"]
-    assert found["prediction"].unique().to_list() == ["model, past order value"]
-    assert found["expected_order_value"].unique().to_list() == [Decimal("4.00")]
+    assert found["prediction"].unique().to_list() == ["model"]
+    for check in (revenue_conserved, predictions_possible, model_trusted, holdout_calibrated):
+        assert check(lake).passed
+
+
+def test_a_customer_whose_purchases_all_cost_the_same_is_expected_to_spend_that(lake: Lake) -> None:
+    sell(lake, {user: [(day, "4.00") for day, _ in bought] for user, bought in SHOP.items()})
+
+    follow(lake)
+
+    assert rows(lake, CUSTOMER_VALUE)["expected_order_value"].unique().to_list() == [Decimal("4.00")]
+
+
+def test_where_nothing_costs_anything_only_purchases_are_predicted(lake: Lake) -> None:
+    sell(lake, {user: [(day, "0.00") for day, _ in bought] for user, bought in SHOP.items()})
+
+    follow(lake)
+
+    found = rows(lake, CUSTOMER_VALUE)
+    why = "0 of 1,500 customers bought again at a price above zero, and a prediction takes 30"
+    assert found["prediction"].unique().to_list() == [f"purchases alone: {why}"]
+    assert found["predicted_value"].null_count() == found.height
+    assert found["predicted_purchases"].null_count() == 0
     assert predictions_possible(lake).passed
+
+
+@pytest.mark.parametrize(
+    ("modified", "chosen"),
+    [(None, ("mbg_nbd", "holdout")), (False, ("bg_nbd", "setting")), (True, ("mbg_nbd", "setting"))],
+)
+def test_where_most_buy_once_and_leave_the_model_that_says_so_is_chosen_by_the_holdout(
+    lake: Lake, modified: bool | None, chosen: tuple[str, str]
+) -> None:
+    # Of ten customers seven leave at once, and three come back every eight days until the end.
+    sell(
+        lake,
+        {
+            user: [(day, "5.00") for day in range(user % 8, 90, 8)][: None if user % 10 < 3 else 1]
+            for user in range(900)
+        },
+    )
+
+    follow(lake, replace(OPTIONS, modified=modified))
+
+    row = newest_model(lake.table(CLV_MODEL)).row
+    assert (row["model"], row["chosen_by"]) == chosen
+    if modified is None:
+        assert row["holdout_error_mbg_nbd"] < row["holdout_error_bg_nbd"]
+        assert refit(lake, OPTIONS, NOW) is None
+    report = rows(lake, CLV_HOLDOUT).filter(measure="frequency")
+    off = report.select((pl.col("predicted") - pl.col("actual")).abs().sum() / pl.col("actual").sum()).item()
+    assert row[f"holdout_error_{row['model']}"] == pytest.approx(off)
+
+
+def test_where_the_history_is_too_short_for_a_holdout_the_likelihood_chooses(lake: Lake) -> None:
+    sell(lake, {user: [(day, "5.00") for day in range(0, 12 if user % 10 < 3 else 1, 3)] for user in range(900)})
+
+    follow(lake)
+
+    row = newest_model(lake.table(CLV_MODEL)).row
+    assert (row["model"], row["chosen_by"], row["holdout_days"]) == ("mbg_nbd", "likelihood", None)
 
 
 def test_nobody_has_no_model_and_no_value(lake: Lake) -> None:

@@ -14,6 +14,7 @@ from scipy.stats import beta, gamma
 from assets.customers.bg_nbd import BgNbd, Histories, fit_bg_nbd
 from assets.customers.gamma_gamma import GammaGamma, fit_gamma_gamma
 from assets.customers.likelihood import Floats
+from assets.customers.priors import of_purchases, of_values
 from tests.conftest import SHARED_DATA
 
 PUBLISHED = BgNbd(0.243, 4.414, 0.793, 2.426)
@@ -169,6 +170,15 @@ def test_what_is_expected_is_what_happens() -> None:
     assert expected == pytest.approx(later.sum() - first[0].sum(), rel=0.02)
 
 
+def test_with_the_prior_cdnow_comes_out_as_published_but_for_a_hundredth(cdnow: tuple[Floats, ...]) -> None:
+    model, fit = fit_bg_nbd(Histories.of(*cdnow), prior=of_purchases)
+
+    found, printed = (model.r, model.alpha, model.a, model.b), (0.243, 4.414, 0.793, 2.426)
+    assert found == pytest.approx(printed, rel=0.013)
+    assert fit.log_likelihood == pytest.approx(-9582.43, abs=0.005)
+    assert model.expected_purchases(*customer(2, 30.43, 38.86), [39])[0, 0] == pytest.approx(1.226, abs=0.001)
+
+
 AWKWARD = {
     "nobody": ([], [], []),
     "one customer": ([1], [3], [10]),
@@ -189,6 +199,47 @@ def test_data_that_can_not_tell_is_called_so(name: str, modified: bool) -> None:
 
     assert fit.fit_warning is not None
     assert all(np.isfinite([model.r, model.alpha, model.a, model.b]))
+
+
+@pytest.mark.parametrize("name", [name for name in AWKWARD if name != "nobody"])
+@pytest.mark.parametrize("modified", [False, True])
+def test_with_a_prior_any_data_has_an_answer(name: str, modified: bool) -> None:
+    columns = [np.array(values, float) for values in AWKWARD[name]]
+
+    model, fit = fit_bg_nbd(Histories.of(*columns), modified=modified, prior=of_purchases)
+
+    assert fit.fit_warning in (None, "nobody has bought twice")
+    expected, alive = (
+        model.expected_purchases(columns[0], columns[1], columns[2], [90.0]),
+        model.probability_alive(*columns),
+    )
+    assert ((expected >= 0) & (expected < 1_000)).all()
+    assert ((alive >= 0) & (alive <= 1)).all()
+
+
+@pytest.mark.parametrize("modified", [False, True])
+def test_a_common_chance_to_leave_is_found_though_nothing_bounds_its_concentration(modified: bool) -> None:
+    truth = BgNbd(1.0, 10.0, 7e5, 3e5, modified)
+    history = Histories.of(*shoppers(truth, 5_000, 60, seed=3))
+
+    _, alone = fit_bg_nbd(history, modified=modified)
+    model, fit = fit_bg_nbd(history, modified=modified, prior=of_purchases)
+
+    assert alone.fit_warning is not None
+    assert fit.fit_warning is None
+    assert model.a / (model.a + model.b) == pytest.approx(0.7, abs=0.03)
+    assert model.a + model.b > 10
+
+
+@given(positive, positive, positive, positive)
+@settings(max_examples=60, deadline=None)
+def test_the_gradient_of_a_prior_is_its_slope(first: float, second: float, third: float, fourth: float) -> None:
+    for prior, at in ((of_purchases, (first, second, third, fourth)), (of_values, (first, second, third))):
+        place = np.array(at)
+        secants = [
+            (prior(place + 1e-6 * one)[0] - prior(place - 1e-6 * one)[0]) / 2e-6 for one in np.eye(len(at)) * place
+        ]
+        assert prior(place)[1] * place == pytest.approx(secants, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("modified", [False, True])
@@ -249,3 +300,17 @@ def test_values_that_can_not_tell_are_called_so(frequency: list[float], value: l
     _, fit = fit_gamma_gamma(np.array(frequency, float), np.array(value, float))
 
     assert fit.fit_warning is not None
+
+
+@pytest.mark.parametrize(
+    ("frequency", "value"), [([2], [5]), ([1] * 50, [5] * 50), ([3] * 40, (np.arange(1, 41) / 41) ** -1.25)]
+)
+def test_with_a_prior_any_values_have_a_finite_mean(frequency: list[float], value: list[float]) -> None:
+    """One of the cases has a tail so heavy that without the prior the mean of all customers is infinite."""
+    seen = np.array(value, float)
+
+    model, fit = fit_gamma_gamma(np.array(frequency, float), seen, of_values)
+
+    assert fit.fit_warning is None
+    assert model.q > 1
+    assert seen.min() / 2 < model.expected_value(np.array([0.0]), np.array([0.0]))[0] < 3 * seen.max()

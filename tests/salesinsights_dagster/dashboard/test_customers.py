@@ -10,6 +10,7 @@ from assets.stream.stream_assets import Stream
 from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.customers import customers_now
+from salesinsights_dagster.dashboard.pages.customers import _headline
 from tests.assets.customers.shoppers import customer_days, regular_shop
 from tests.conftest import event
 from tests.lakes import rows, run
@@ -66,13 +67,30 @@ def test_what_is_expected_who_is_lost_and_what_lies_in_carts(lake: Lake) -> None
 
     seen, all_of = customers_now(lake), rows(lake, CUSTOMER_VALUE)
 
-    best = all_of.sort("predicted_value", descending=True)["predicted_value"].head(20)
+    is_lost = pl.col("segment").is_in(["can't lose", "at risk", "hibernating"])
+    best = all_of.filter(~is_lost).sort("predicted_value", descending=True)["predicted_value"].head(20)
     assert seen.expected_customers["predicted_value"].to_list() == best.to_list()
     assert seen.predicted == all_of["predicted_value"].sum()
-    assert seen.leaving_customers["user_id"].to_list() == (
-        all_of.filter(pl.col("probability_alive") < 0.5).sort("revenue", descending=True)["user_id"].head(20).to_list()
-    )
+    lost = all_of.filter(is_lost).sort("revenue", descending=True)
+    assert seen.leaving_customers["user_id"].to_list() == lost["user_id"].head(20).to_list()
+    assert seen.active == all_of.height - lost.height
+    assert (seen.why, 0 < lost.height < all_of.height) == (None, True)
     assert (seen.in_carts, seen.left_carts.rows()) == (
         Decimal("7.50"),
         [(1, 2, Decimal("5.50"), moment), (2, 1, Decimal("2.00"), moment)],
+    )
+
+
+def test_where_nothing_is_predicted_the_page_says_why(lake: Lake) -> None:
+    lake.table(CUSTOMER_DAYS).append(customer_days({1: [(0, "5.00"), (3, "5.00")], 2: [(1, "4.00")]}), {})
+    refit(lake, ClvOptions(), datetime.now(UTC))
+    refresh_customer_value(lake)
+
+    seen = customers_now(lake)
+
+    why = "none: 1 of 2 customers bought on a second day, and a prediction takes 30"
+    assert (seen.predicted, seen.why) == (None, why)
+    assert seen.expected_customers.is_empty()
+    assert _headline(seen).startswith(
+        f"2 customers, {seen.active} of them active, as of 2019-10-04 · expected from them: {why}"
     )
