@@ -67,6 +67,7 @@ def _fit(folder: str) -> dict[str, object]:
         "purchase days": lake.table(CUSTOMER_DAYS).rows,
         "s to fit, with the holdout": seconds,
         "MB": peak_mb(),
+        "model": f"{row['model']}, by {row['chosen_by']}",
         "doubts": row["purchases_doubt"] or row["value_doubt"] or "none",
         "holdout predicted / actual": round(row["holdout_predicted"] / row["holdout_purchases"], 3),
     }

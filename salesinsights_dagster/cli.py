@@ -24,6 +24,7 @@ COMMANDS = {
     "kafka": "salesinsights_dagster.broker.commands:kafka",
     "produce": "salesinsights_dagster.commands.produce:produce",
     "quarantine": "salesinsights_dagster.commands.quarantine:quarantine",
+    "refresh": "salesinsights_dagster.commands.refresh:refresh",
     "repair": "salesinsights_dagster.commands.repair:repair",
     "replay": "salesinsights_dagster.simulator.replayer:replay_command",
     "simulate": "salesinsights_dagster.simulator.commands:simulate",

@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.tables import TABLES
 from assets.tables.queries import macros
+from assets.tables.table import FOLLOWING, Table
 from resources.duckdb_engine import SqlError, duckdb_session
 from resources.lake import Lake
 from resources.lake_table import LakeTable
@@ -99,7 +100,16 @@ def _view(name: str, table: LakeTable) -> str:
         day = table.layout.partition_by[0]
         settled, open_ = f"{body} WHERE {day} < DATE '{since}'", f"{body} WHERE {day} >= DATE '{since}'"
         body = f"{settled} UNION ALL ({open_} {superseding.sql})"
-    return f"CREATE VIEW {name} AS {body}"
+    view = f"CREATE VIEW {name} AS {body}"
+    return view if groups else f"{view}; COMMENT ON VIEW {name} IS '{_empty_comment(table.layout)}'"
+
+
+def _empty_comment(layout: TableLayout) -> str:
+    """What DuckDB's `duckdb_views()` says of a table without rows: it may only not be computed yet."""
+    if not isinstance(layout, Table) or layout.cadence not in FOLLOWING:
+        return f"{layout.name} has no rows"
+    sources = " and ".join(layout.made_from)
+    return f"{layout.name} has no rows. Where {sources} has some, `salesinsights refresh` computes it"
 
 
 def _files_body(layout: TableLayout, groups: Mapping[tuple[str, ...], Sequence[str]]) -> str:

@@ -24,6 +24,10 @@ class Cadence(Enum):
     UPKEEP = "by a command or by a copy, outside the assets"
 
 
+FOLLOWING = (Cadence.MINUTES, Cadence.HOURLY, Cadence.DAILY)
+"""The cadences of tables that follow the sales in their own time."""
+
+
 @dataclass(frozen=True)
 class Table(TableLayout):
     """A table's layout, its place among the others, and how the rest of the system treats it.

@@ -50,9 +50,11 @@ def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None
     """Load months of history from the archive folder, up to gold.
 
     The folder is $SALESINSIGHTS_HOME/archive, with files named like 2019-Oct.csv, .csv.gz or .parquet. Each month is
-    one Dagster run and shows in the UI. After a kill, the same command continues with the interrupted month.
+    one Dagster run and shows in the UI. After a kill, the same command continues with the interrupted month. At the
+    end, what follows gold is brought up to date, as by `salesinsights refresh`: that is said on standard error.
     """
     from assets.archive.month_files import find_month
+    from salesinsights_dagster.commands.refresh import refresh_all
 
     settings = load_settings()
     make_home(settings.home)
@@ -62,6 +64,7 @@ def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None
         figures = None if done.get(file.month) == file.fingerprint else _run(settings, file.month)
         facts = {"month": _name(file.month), "loaded_now": figures is not None, **(figures or {})}
         click.echo(json.dumps(facts) if as_json else _text(file, figures))
+    refresh_all(settings, as_json=as_json, err=True)
 
 
 def _months(first: date, last: date) -> list[date]:

@@ -9,6 +9,7 @@ from datetime import datetime
 import click
 
 from salesinsights_dagster.commands.errors import Failure
+from salesinsights_dagster.commands.refresh import HOW, tables_behind
 from salesinsights_dagster.settings import load_settings
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -25,10 +26,14 @@ def customer(user_id: int, day: datetime | None, as_json: bool) -> None:
     later, compute it from the purchases up to that day, with a model fitted only to them.
     """
     from assets.customers.customer_history import worth_on
+    from assets.tables import CUSTOMER_VALUE
     from resources.lake import Lake
 
     settings = load_settings()
-    worth = worth_on(Lake(settings.lake), user_id, day.date() if day else None, settings.clv)
+    lake = Lake(settings.lake)
+    worth = worth_on(lake, user_id, day.date() if day else None, settings.clv)
+    if worth.row is None and worth.basis == "current" and tables_behind(lake, settings, [CUSTOMER_VALUE]):
+        raise Failure(f"user {user_id} is not in customer_value, which does not show all purchases yet: {HOW}")
     if worth.row is None:
         until = f" until {worth.as_of}" if worth.as_of else ""
         raise Failure(f"user {user_id} has bought nothing{until}: salesinsights sql can look for them in silver_events")

@@ -12,6 +12,7 @@ import click
 import polars as pl
 
 from resources.foreseen_error import ForeseenError
+from salesinsights_dagster.commands.refresh import say_what_is_not_computed
 from salesinsights_dagster.commands.terminal import print_table
 from salesinsights_dagster.settings import load_settings
 
@@ -46,6 +47,7 @@ def _answer(lake: "Lake", statement: str, form: str) -> None:
     with sql_session(lake, statement=statement) as connection:
         answer = query(connection, statement)
     {"table": print_table, "csv": _print_csv, "json": _print_json}[form](answer)
+    say_what_is_not_computed(lake, load_settings(), statement)
 
 
 class Shell(cmd.Cmd):

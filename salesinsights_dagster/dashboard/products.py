@@ -56,10 +56,14 @@ def sales_of_product(gold: BatchSnapshot, product_id: int, now: datetime) -> Pro
 
 @dataclass(frozen=True)
 class ProductFunnel:
-    """A product's `steps` of 30 days (step, events, per_100_views), and when the newest of these events came."""
+    """A product's `steps` of 30 days (step, events, per_100_views), and when the newest of these events came.
+
+    Without steps: whether the table was computed at all.
+    """
 
     steps: pl.DataFrame
     until: datetime | None
+    is_computed: bool
 
 
 def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunnel:
@@ -67,7 +71,8 @@ def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunn
 
     Refreshed every few minutes. Raises LakeError if the table can't be read.
     """
-    days = lake.table(FUNNEL_DAILY).read(
+    table = lake.table(FUNNEL_DAILY)
+    days = table.read(
         f"level = 'product' AND product_id = {int(product_id)} AND event_date > DATE '{(now - DAYS * DAY).date()}'",
         [*FUNNEL_STEPS, "updated_at"],
     )
@@ -75,7 +80,8 @@ def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunn
     per_view = [None if not done[0] else round(100 * count / done[0], 1) for count in done]
     steps = pl.DataFrame({"step": list(FUNNEL_STEPS.values()), "events": done, "per_100_views": per_view})
     until = days["updated_at"].max()
-    return ProductFunnel(steps if days.height else steps.clear(), until if isinstance(until, datetime) else None)
+    newest = until if isinstance(until, datetime) else None
+    return ProductFunnel(steps if days.height else steps.clear(), newest, table.rows > 0)
 
 
 def find_products(gold: BatchSnapshot, wanted: str, now: datetime) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
+    NOT_COMPUTED,
     PLAIN_TIP,
     ChartCard,
     FreshnessPill,
@@ -87,7 +88,8 @@ class ProductPage:
         data = [{"value": events, "label": {"formatter": label}} for events, label in bars]
         series = {**_bars()["series"][0], "data": data}
         axis = {**_bars()["yAxis"], "data": rows["step"].to_list()}
-        empty = f"Nobody looked at product {self._wanted} in {DAYS} days, or it was not counted yet."
+        nobody = f"Nobody looked at product {self._wanted} in {DAYS} days, or the newest events are not counted yet."
+        empty = nobody if funnel.is_computed else NOT_COMPUTED
         self._funnel.show({"series": [series], "yAxis": axis}, funnel.steps, csv, empty)
         self._funnel.rename(_FUNNEL if funnel.until is None else f"{_FUNNEL}, up to {funnel.until:%F %H:%M} UTC")
 
