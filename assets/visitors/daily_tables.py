@@ -22,7 +22,7 @@ from resources.lake_errors import again_on_conflict
 from resources.lake_table import LakeTable
 from resources.prefetch import prefetched
 from resources.slices import slices_of
-from resources.superseding import SUPERSEDED_FROM
+from resources.superseding import SUPERSEDED_FROM, Superseding
 from resources.table_layout import TableLayout
 
 COMMITTED_DAYS = 7
@@ -78,17 +78,18 @@ def settle(lake: Lake, layout: TableLayout) -> None:
     open_days = [day for day in held if table.progress(unsettled(day)) == day.toordinal()]
     for day in open_days:
         if day < newest:
-            table.replace(prefetched(_counting(table, day)), layout.on_days([day]), {unsettled(day): 0})
+            _settle_day(table, day)
     left = [day.toordinal() for day in open_days if day >= newest]
     progress = {SUPERSEDED_FROM: min(left, default=0), SETTLED_ON: newest.toordinal()}
     table.append(pl.DataFrame(schema=layout.schema), progress)
 
 
-def _counting(table: LakeTable, day: date) -> Iterator[pl.DataFrame]:
+def _settle_day(table: LakeTable, day: date) -> None:
+    """All is read before the write begins: Delta Lake can't look into a table's log during a write, and would wait."""
     where, rows = table.layout.on_days([day]), day_rows(table)[day][0]
+    superseding = table.layout.superseding or Superseding((), ())
     with slices_of(table, where, rows, table.layout.schema.names(), "user_id") as slices:
-        for some in slices:
-            yield table.layout.superseding.alive(some) if table.layout.superseding else some
+        table.replace(map(superseding.alive, slices), where, {unsettled(day): 0})
 
 
 def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: bool) -> None:
@@ -100,7 +101,8 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
     whole = [day for day in late if grown.get(day) is None]
     if whole:
         touched = touched_days(table, whole) if layout is SESSIONS else whole
-        progress = {**followed.shown(whole), **shown(silver, whole, query), **{unsettled(day): 0 for day in touched}}
+        settled = {unsettled(day): 0 for day in touched}
+        progress = {**followed.shown(whole), **shown(silver, whole, query), **settled}
         table.replace(prefetched(whole_days(silver, layout, touched)), layout.on_days(touched), progress)
     done = list(whole)
     for day, growth in grown.items():
