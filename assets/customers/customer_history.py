@@ -15,9 +15,9 @@ from assets.customers.lifetime_model import fit_lifetime
 from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
-from assets.progress.changed_days import rows_per_day
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
 from resources.lake import Lake
+from resources.lake_table import LakeTable
 
 Basis = Literal["current", "recorded", "computed"]
 
@@ -44,7 +44,7 @@ def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) ->
     newest: date | None = table.files()["max.as_of"].max() if table.rows else None  # type: ignore[assignment]
     if day is None or (newest is not None and day >= newest):
         return Worth(_row(table.read(f"user_id = {user_id}"), user_id), newest, "current")
-    bought = [one for one in rows_per_day(lake.table(CUSTOMER_DAYS)) if one <= day]
+    bought = [one for one in _days_with_orders(lake.table(CUSTOMER_DAYS)) if one <= day]
     if not bought:
         return Worth(None, None, "computed")
     as_of = max(bought)
@@ -53,6 +53,12 @@ def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) ->
         return Worth(_row(recorded, user_id), as_of, "recorded")
     past = past_value(purchase_history(lake, lake.table(CUSTOMER_DAYS), as_of))
     return Worth(_row(scored(past, fit_lifetime(past, options).model, None), user_id), as_of, "computed")
+
+
+def _days_with_orders(days: LakeTable) -> list[date]:
+    """The days on which somebody bought, and not only returned."""
+    files = days.files()
+    return [] if files.is_empty() else files.filter(pl.col("max.orders") > 0)[CUSTOMER_DAYS.file_day].unique().to_list()
 
 
 def _row(rows: pl.DataFrame, user_id: int) -> dict[str, Any] | None:

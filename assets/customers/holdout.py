@@ -54,8 +54,11 @@ def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
     The last third has at most LONGEST_DAYS. Only the model of the options is tried, if they name one. None if the
     history is too short, or if its first part holds too little to fit a model.
     """
+    split = _split(days)
+    if split is None:
+        return None
     kinds = (False, True) if options.modified is None else (options.modified,)
-    reports = [report for kind in kinds if (report := _hold_out(days, options, kind)) is not None]
+    reports = [report for kind in kinds if (report := _report(split, options, kind)) is not None]
     if not reports:
         return None
     best = min(reports, key=lambda report: report.error)
@@ -66,30 +69,47 @@ def hold_out(days: pl.DataFrame, options: ClvOptions) -> Holdout | None:
 _ERRORS = {False: "holdout_error_bg_nbd", True: "holdout_error_mbg_nbd"}
 
 
-def _hold_out(days: pl.DataFrame, options: ClvOptions, modified: bool) -> Holdout | None:
+@dataclass(frozen=True)
+class _Split:
+    """The histories of the buyers until the day `start`, and what they bought `after` it, within `days` days."""
+
+    buyers: pl.DataFrame
+    after: pl.DataFrame
+    start: date
+    days: int
+
+
+def _split(days: pl.DataFrame) -> _Split | None:
     first, last = days["event_date"].min(), newest_day(days)
     length = min((last - first).days // 3, LONGEST_DAYS) if isinstance(first, date) and last else 0
     if length < SHORTEST_DAYS:
         return None
     seen = days.filter(pl.col("event_date") <= pl.lit(last) - timedelta(days=length))
     buyers, start = purchase_histories(seen), newest_day(seen)
-    model, fit = fit_purchases(histories(buyers, options), modified)
-    if fit.fit_warning or start is None or last is None:
+    if start is None or last is None:
         return None
     bought_after = (pl.col("event_date") > start) & (pl.col("orders") > 0)
     after = days.filter(bought_after).join(buyers.select("user_id", "frequency"), on="user_id")
-    ends = _weeks((last - start).days)
+    return _Split(buyers, after, start, (last - start).days)
+
+
+def _report(split: _Split, options: ClvOptions, modified: bool) -> Holdout | None:
+    """The report of one model; None if it can't be fitted."""
+    buyers, after = split.buyers, split.after
+    model, fit = fit_purchases(histories(buyers, options), modified)
+    if fit.fit_warning:
+        return None
+    ends = _weeks(split.days)
     expected = _expected(buyers, model, ends, options.unit_days)
     by_frequency = _by_frequency(buyers, after, expected)
     off = float((by_frequency["predicted"] - by_frequency["actual"]).abs().sum())
-    rows = pl.concat([by_frequency, _by_week(buyers.height, after, expected, start, ends)])
-    predicted = expected.select((pl.col("predicted").list.last() * pl.col("customers")).sum()).item()
+    rows = pl.concat([by_frequency, _by_week(buyers.height, after, expected, split.start, ends)])
     figures = {
-        "holdout_start": start,
-        "holdout_days": (last - start).days,
+        "holdout_start": split.start,
+        "holdout_days": split.days,
         "holdout_customers": buyers.height,
         "holdout_purchases": float(after.height),
-        "holdout_predicted": predicted,
+        "holdout_predicted": float(by_frequency["predicted"].sum()),
     }
     return Holdout(rows, figures, modified, after.height, off / max(after.height, 1))
 

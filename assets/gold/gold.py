@@ -17,7 +17,7 @@ import polars as pl
 from assets.gold.measures import added, measured, taken_off
 from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH, batch_of
-from assets.progress.source_fingerprints import REBUILDS, rebuilt_again
+from assets.progress.source_fingerprints import once_more, rebuilt_again
 from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
@@ -149,7 +149,7 @@ class _Rebuild:
             if self.lake.is_local and not self.progress:
                 self._exchange(table.layout, rows[table.layout.name], last, rebuilt_again(purchases, self.days))
             else:
-                progress = {**self.progress, **_once_more(table)}
+                progress = {**self.progress, **once_more(table)}
                 table.replace(rows[table.layout.name], table.layout.on_days(self.days), progress)
 
     def _exchange(self, layout: TableLayout, rows: pl.DataFrame, last: int, rebuilt: Mapping[str, int]) -> None:
@@ -169,13 +169,8 @@ class _Rebuild:
         if last > known:
             change = _change(purchases, [other.layout], known, last, self.window_seconds, self.days)
             _apply(change, other, last)
-        exchange(table, other, self.days, {BATCH: last, **_once_more(table)})
+        exchange(table, other, self.days, {BATCH: last, **once_more(table)})
         return True
-
-
-def _once_more(table: LakeTable) -> dict[str, int]:
-    """The progress of a rebuild: what follows the table looks again, though count and newest time may be unchanged."""
-    return {REBUILDS: (table.progress(REBUILDS) or 0) + 1}
 
 
 def gold_is_behind(tables: Tables) -> bool:

@@ -67,6 +67,14 @@ def rebuilt_again(table: LakeTable, days: Collection[date]) -> dict[str, int]:
     return {name: (table.progress(name) or 0) + 1 for name in sorted(names)}
 
 
+def once_more(table: LakeTable) -> dict[str, int]:
+    """The progress of a commit that computes days of a table again, where no table follows it day by day.
+
+    What follows the table then looks again, though count and newest time may be unchanged.
+    """
+    return {REBUILDS: (table.progress(REBUILDS) or 0) + 1}
+
+
 def rebuilds_of(table: LakeTable, day: date) -> int:
     """A number that moves when the day is rebuilt, or another day in its slot."""
     return table.progress(_rebuilt(slot_of(day))) or 0

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from assets.progress.source_fingerprints import SourceFingerprints, day_rows
+from assets.progress.source_fingerprints import SourceFingerprints, day_rows, once_more
 from assets.tables import SESSIONS, SILVER_EVENTS, VISITOR_TABLES
 from assets.tables.queries import definition_of
 from assets.visitors.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
@@ -102,7 +102,7 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
     if whole:
         touched = touched_days(table, whole) if layout is SESSIONS else whole
         settled = {unsettled(day): 0 for day in touched}
-        progress = {**followed.shown(whole), **shown(silver, whole, query), **settled}
+        progress = {**followed.shown(whole), **shown(silver, whole, query), **settled, **once_more(table)}
         table.replace(prefetched(whole_days(silver, layout, touched)), layout.on_days(touched), progress)
     done = list(whole)
     for day, growth in grown.items():

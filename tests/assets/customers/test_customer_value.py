@@ -287,6 +287,17 @@ def test_what_was_thought_on_an_earlier_day_is_remembered(lake: Lake) -> None:
     assert now.row["revenue"] > then.row["revenue"] + 499
 
 
+def test_a_day_of_returns_alone_changes_nothing_of_what_was_recorded_before_it(lake: Lake) -> None:
+    sell(lake, {1: [(0, "10.00")], 2: [(0, "5.00")]})
+    follow(lake)
+    sell(lake, {2: [(1, "-5.00")], 3: [(3, "1.00")]})
+    follow(lake)
+
+    then = worth_on(lake, 1, FIRST + timedelta(days=2), OPTIONS)
+
+    assert (then.basis, then.as_of) == ("recorded", FIRST)
+
+
 def test_a_day_is_recorded_with_its_last_minutes_which_no_look_has_seen(lake: Lake) -> None:
     sell(lake, {1: [(0, "10.00")]})
     follow(lake)

@@ -16,6 +16,7 @@ from assets.tables import FUNNEL_DAILY, SILVER_EVENTS, USER_DAYS, VISITOR_TABLES
 from assets.tables.asset_specs import key_of
 from assets.tables.queries import definition_of
 from assets.visitors import daily_tables
+from assets.visitors.cohort_retention import cohorts_are_behind, refresh_cohorts
 from assets.visitors.daily_tables import any_stale, refresh_days, stale_days
 from resources.lake import Lake
 from resources.lake_table import LakeTable
@@ -181,15 +182,19 @@ def test_a_day_that_silver_lost_is_emptied(lake: Lake, publish: Callable[[list[E
     assert not any_stale(lake)
 
 
-def test_another_query_makes_every_day_stale(
+def test_another_query_makes_every_day_stale_and_what_follows_look_again(
     lake: Lake, publish: Callable[[list[Event]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(some_events(4, 60))
     follow(lake)
+    refresh_cohorts(lake)
     query = definition_of
     monkeypatch.setattr(daily_tables, "definition_of", lambda layout: f"{query(layout)} -- as of the next release")
 
     assert len(stale_days(lake, FUNNEL_DAILY)) == 3
+    assert not cohorts_are_behind(lake)
+    follow(lake)
+    assert cohorts_are_behind(lake)
 
 
 def test_a_kill_between_commits_leaves_days_that_the_next_run_computes(
