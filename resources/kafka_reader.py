@@ -39,6 +39,9 @@ MESSAGES = pl.Schema(
 )
 
 _RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
+
+_BYTES = pl.sum_horizontal(pl.col("key", "value").bin.size().cast(pl.Int64))
+"""Of a message's key and value."""
 """Messages as they are read; kafka_timestamp in milliseconds."""
 
 LATEST_MILLISECONDS = 253_402_300_799_999
@@ -98,7 +101,7 @@ class Chunk:
     @property
     def bytes(self) -> int:
         """The bytes of the keys and values."""
-        return int(_sizes(self.messages).sum())
+        return int(self.messages.select(_BYTES.sum()).item())
 
 
 class KafkaReader:
@@ -328,15 +331,10 @@ class _Reading:
         inside = frame.filter(pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0))
         self._frames.append(inside)
         if inside.height:
-            sizes = _sizes(inside)
+            ((total, largest),) = inside.select(total=_BYTES.sum(), largest=_BYTES.max()).iter_rows()
             self.waiting += inside.height
-            self.bytes += int(sizes.sum())
-            self._largest = max(sizes.top_k(1)[0], self._largest // 2, 1)
-
-
-def _sizes(messages: pl.DataFrame) -> pl.Series:
-    """The bytes of each message's key and value."""
-    return messages["key"].bin.size().fill_null(0).cast(pl.Int64) + messages["value"].bin.size().fill_null(0)
+            self.bytes += total
+            self._largest = max(largest, self._largest // 2, 1)
 
 
 def _frame(messages: list[Message], partitions: Sequence[int | None], offsets: Sequence[int | None]) -> pl.DataFrame:

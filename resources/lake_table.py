@@ -61,6 +61,8 @@ class LakeTable:
     def __init__(self, layout: TableLayout, delta: DeltaTable) -> None:
         self.layout = layout
         self._delta = delta
+        self._known: dict[str, int | None] = {}
+        self._known_at = delta.version()
 
     @property
     def version(self) -> int:
@@ -136,8 +138,18 @@ class LakeTable:
 
     def progress(self, name: str) -> int | None:
         """The number last committed under `name`; None if there is none."""
-        with self.reading():
-            return self._delta.transaction_version(name)
+        # Delta Lake searches its log at each question, and a micro-batch asks some thirty times.
+        if self._known_at != self.version:
+            self._known, self._known_at = {}, self.version
+        if name not in self._known:
+            with self.reading():
+                self._known[name] = self._delta.transaction_version(name)
+        return self._known[name]
+
+    def _remember(self, progress: Mapping[str, int], before: int) -> None:
+        """Note what our own commit has set, if no other came between it and the version `before`."""
+        if self._known_at == before and self.version == before + 1:
+            self._known, self._known_at = {**self._known, **progress}, self.version
 
     def read(self, where: str | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows for which the SQL predicate `where` holds, in no particular order; statistics skip files.
@@ -181,6 +193,8 @@ class LakeTable:
 
     def _framed(self, rows: Any, names: Sequence[str]) -> pl.DataFrame:
         frame, kinds = pl.DataFrame(rows), pl.Schema({name: self.layout.schema[name] for name in names})
+        if frame.schema == kinds:
+            return frame
         lacking = [pl.lit(None, kind).alias(name) for name, kind in kinds.items() if name not in frame.columns]
         return frame.with_columns(lacking).select(names).cast(kinds)
 
@@ -333,6 +347,7 @@ class LakeTable:
         failures: list[Exception] = []
         shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
         how |= {"commit_properties": _commit(progress), "writer_properties": self.layout.files}
+        before = self.version
         try:
             self._write(lambda: write_deltalake(self._delta, shaped, target_file_size=self.layout.file_bytes, **how))
         # For frames that fail, Delta Lake has several errors, and one without a name.
@@ -343,6 +358,7 @@ class LakeTable:
             # What Delta Lake makes of it says less. Taken out of the list: Delta Lake's reader holds that, and an error
             # that leads back to itself by way of a library is never freed.
             raise failures.pop()
+        self._remember(progress, before)
 
     def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
         """The frames as Arrow reads them; an error that they raise is kept in `failures`, since Arrow loses it."""
@@ -360,7 +376,8 @@ class LakeTable:
         return RecordBatchReader.from_batches(schema, batches())
 
     def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(self.layout.schema.names()).cast(self.layout.schema)
+        is_shaped = rows.schema == self.layout.schema
+        return rows if is_shaped else rows.select(self.layout.schema.names()).cast(self.layout.schema)
 
     def _write(self, write: Callable[[], _T]) -> _T:
         try:

@@ -55,8 +55,9 @@ def _numbers(values: pl.Series) -> pl.Series:
 
 def is_avro(values: pl.Series, schemas: Schemas) -> pl.Series:
     """Which values to read as Avro: none while there is no schema at all."""
-    found = values.bin.starts_with(MAGIC).fill_null(value=False)
-    return found if schemas else pl.zeros(len(values), dtype=pl.Boolean, eager=True)
+    if not schemas:
+        return pl.repeat(False, len(values), dtype=pl.Boolean, eager=True)
+    return values.bin.starts_with(MAGIC).fill_null(value=False)
 
 
 def to_json(value: bytes, schemas: Schemas) -> tuple[bytes | None, str | None, str | None]:

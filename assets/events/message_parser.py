@@ -11,7 +11,8 @@ Add here: how a field's token is read. Not here: which fields and reasons there 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 import polars as pl
 
@@ -80,8 +81,10 @@ def parse_events(
     """
     values = messages.with_row_index("_row").select("_row", "value")
     encoded = is_avro(values["value"], schemas)
-    tokens = _tokens(values.filter(~encoded)) if encoded.any() else _tokens(values)
-    return judge_tokens(messages, pl.concat([tokens, _avro_tokens(values.filter(encoded), schemas)]), added)
+    if not encoded.any():
+        return judge_tokens(messages, _tokens(values), added)
+    avro = _avro_tokens(values.filter(encoded), schemas)
+    return judge_tokens(messages, pl.concat([_tokens(values.filter(~encoded)), avro]), added)
 
 
 def _avro_tokens(values: pl.DataFrame, schemas: Schemas) -> pl.DataFrame:
@@ -100,11 +103,10 @@ def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame, added: AddedField
     """The result of `parse_events`, from the tokens (TOKENS) of every message; `_row` is the place in `messages`."""
     indexed = messages.with_row_index("_row")
     typed = indexed.join(tokens, on="_row", how="left", maintain_order="left").pipe(_typed)
-    typed = typed.with_columns(_unless_faulty(added))
-    problems = [*_structure_problems(), *_field_problems()]
-    judged = typed.with_columns(reason=pl.coalesce(pl.when(found).then(pl.lit(code)) for code, _, found in problems))
-    details = pl.coalesce(pl.when(found).then(detail) for _, detail, found in problems)
-    refused = judged.filter(pl.col("reason").is_not_null()).select("_row", detail=details)
+    if added:
+        typed = typed.with_columns(_unless_faulty(added))
+    judged = typed.with_columns(reason=_reason())
+    refused = judged.filter(pl.col("reason").is_not_null()).select("_row", detail=_detail())
     return judged.join(refused, on="_row", how="left", maintain_order="left").select(
         *messages.columns, *FIELDS, "reason", "detail"
     )
@@ -112,15 +114,15 @@ def judge_tokens(messages: pl.DataFrame, tokens: pl.DataFrame, added: AddedField
 
 def _tokens(values: pl.DataFrame) -> pl.DataFrame:
     """One row per value: `_row`, the structural problem and its detail, and `_FIELD` = the field's JSON token."""
-    text = values.select("_row", _text=decode(values["value"]))
-    plain = _alike_tokens(text, _PLAIN_VALUE)
-    rest = text.join(plain, on="_row", how="anti")
-    others_alike = _alike_tokens(rest, _VALUE)
-    alike = pl.concat([plain, others_alike])
-    rest = rest.join(others_alike, on="_row", how="anti")
-    flat = rest.filter(pl.col("_text").str.contains(_FLAT_OBJECT)).pipe(_flat_tokens)
-    others = rest.join(flat, on="_row", how="anti").select("_row").join(values, on="_row")
-    return pl.concat([alike, flat, _other_tokens(others)])
+    rest = values.select("_row", _text=decode(values["value"]))
+    found = [TOKENS.to_frame()]
+    for cut in (_plain_tokens, _any_alike_tokens, _flat_tokens):
+        if rest.height:
+            found.append(cut(rest))
+            rest = rest.join(found[-1], on="_row", how="anti")
+    if rest.height:
+        found.append(_other_tokens(rest.select("_row").join(values, on="_row")))
+    return pl.concat(found)
 
 
 def decode(values: pl.Series) -> pl.Series:
@@ -138,12 +140,20 @@ def _utf8_or_none(value: bytes | None) -> str | None:
         return None
 
 
+def _plain_tokens(text: pl.DataFrame) -> pl.DataFrame:
+    return _alike_tokens(text, _PLAIN_VALUE)
+
+
+def _any_alike_tokens(text: pl.DataFrame) -> pl.DataFrame:
+    return _alike_tokens(text, _VALUE)
+
+
 def _alike_tokens(text: pl.DataFrame, value: str) -> pl.DataFrame:
     """The tokens of the texts with the same keys, in the same order, as the first one, and values that match `value`.
 
     No rows if the first text is not a flat object.
     """
-    keys = _keys(text["_text"].head(1))
+    keys = _keys(text.head(1))
     known = [key for key in keys if key in FIELDS]
     if not known or len(keys) > _MOST_KEYS or len(set(keys)) < len(keys) or not all(map(_PLAIN_KEY.fullmatch, keys)):
         return pl.DataFrame(schema=TOKENS)
@@ -155,14 +165,17 @@ def _alike_tokens(text: pl.DataFrame, value: str) -> pl.DataFrame:
     return tokens.with_columns(absent).select(TOKENS.names())
 
 
-def _keys(first: pl.Series) -> list[str]:
+def _keys(first: pl.DataFrame) -> list[str]:
     """The keys of a flat object, in order, repeated ones included; none if the text is anything else."""
-    flat = first.filter(first.str.contains(_FLAT_OBJECT))
-    keys = flat.str.extract_all(_ANY_KEY).explode().str.strip_suffix(":").str.strip_chars(" \t\r\n")
-    return keys.str.strip_chars('"').drop_nulls().to_list()
+    text, key = pl.col("_text"), pl.element().str.strip_suffix(":").str.strip_chars(" \t\r\n").str.strip_chars('"')
+    keys = pl.when(text.str.contains(_FLAT_OBJECT)).then(text.str.extract_all(_ANY_KEY).list.eval(key))
+    (found,) = first.select(keys).to_series().to_list()
+    return found or []
 
 
 def _flat_tokens(text: pl.DataFrame) -> pl.DataFrame:
+    """The tokens of the texts that are flat objects."""
+    text = text.filter(pl.col("_text").str.contains(_FLAT_OBJECT))
     found = text.lazy().with_columns(_token(field) for field in FIELDS)
     known = pl.sum_horizontal(pl.col(f"_{field}").is_not_null() for field in FIELDS)
     keys = pl.col("_text").str.count_matches(f'"{_WS}:')
@@ -193,30 +206,41 @@ def _other_tokens(values: pl.DataFrame) -> pl.DataFrame:
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the contract's typed columns; null where the token is null, absent or unreadable."""
-    missing = [pl.col(f"_{field}").replace("null", None) for field in FIELDS]
-    frame = frame.with_columns(missing)
-    frame = frame.with_columns(_plain(frame[f"_{field}"]) for field in FIELDS if field not in TEXTS)
-    read = {field: _unescaped(frame[f"_{field}"]) for field in TEXTS}
-    read["event_time"] = _event_times(frame["_event_time"])
-    bare = {field: _unquoted(frame[f"_{field}"]) for field in ("event_type", "price", *INTEGERS)}
-    read |= {field: bare[field].cast(pl.Int64, strict=False) for field in INTEGERS}
-    read["price"] = bare["price"].cast(MONEY, strict=False)
-    read["event_type"] = bare["event_type"].replace_strict(EVENT_TYPES, default=None, return_dtype=pl.String)
-    return frame.with_columns(values.alias(field) for field, values in read.items())
+    frame = frame.with_columns(pl.col(f"_{field}").replace("null", None) for field in FIELDS)
+    escaped = _fields_where(frame, FIELDS, lambda token: token.str.contains("\\", literal=True))
+    frame = frame.with_columns(_plain(frame[f"_{field}"]) for field in escaped - set(TEXTS))
+    quoted = _fields_where(frame, ("event_type", "price", *INTEGERS), lambda token: token.str.starts_with('"'))
+
+    def bare(field: str) -> pl.Expr:
+        return _unquoted(pl.col(f"_{field}")) if field in quoted else pl.col(f"_{field}")
+
+    return frame.with_columns(
+        *((_unescaped(frame[f"_{name}"]) if name in escaped else _text(f"_{name}")).alias(name) for name in TEXTS),
+        *(bare(field).cast(pl.Int64, strict=False).alias(field) for field in INTEGERS),
+        _event_times(frame["_event_time"]).alias("event_time"),
+        price=bare("price").cast(MONEY, strict=False),
+        event_type=bare("event_type").replace_strict(EVENT_TYPES, default=None, return_dtype=pl.String),
+    )
 
 
-def _unquoted(tokens: pl.Series) -> pl.Series:
-    """The tokens without string quotes; unchanged if none is a string, as with most numbers."""
-    if not tokens.str.starts_with('"').any():
-        return tokens
-    return tokens.str.strip_prefix('"').str.strip_suffix('"')
+def _fields_where(frame: pl.DataFrame, fields: Sequence[str], holds: Callable[[pl.Expr], pl.Expr]) -> set[str]:
+    """The fields in which at least one token has a property. Most batches need no costly reading of any field."""
+    found = frame.select(holds(pl.col(f"_{field}")).any().alias(field) for field in fields)
+    return {field for field, is_there in found.row(0, named=True).items() if is_there}
+
+
+def _unquoted(token: pl.Expr) -> pl.Expr:
+    return token.str.strip_prefix('"').str.strip_suffix('"')
+
+
+def _text(column: str) -> pl.Expr:
+    """The texts of JSON string tokens without escapes; null where the text is empty."""
+    return _unquoted(pl.col(column)).replace("", None)
 
 
 def _plain(tokens: pl.Series) -> pl.Series:
     """The tokens with string escapes resolved; strings that no table can hold stay unchanged."""
     escaped = tokens.filter(tokens.str.contains("\\", literal=True)).unique()
-    if escaped.is_empty():
-        return tokens
     texts = [unescape(token) for token in escaped]
     plain = [token if text is None else f'"{text}"' for token, text in zip(escaped, texts, strict=True)]
     return tokens.replace(escaped, pl.Series(plain, dtype=pl.String))
@@ -226,11 +250,10 @@ def _unescaped(tokens: pl.Series) -> pl.Series:
     """The texts of JSON string tokens; null where the text is empty or can't be stored."""
     strings = tokens.str.strip_prefix('"').str.strip_suffix('"')
     escaped = tokens.filter(tokens.str.contains("\\", literal=True)).unique()
-    if len(escaped):
-        plain = pl.Series([unescape(token) for token in escaped], dtype=pl.String)
-        strings = strings.set(tokens.is_in(escaped.implode()), None).fill_null(
-            tokens.replace_strict(escaped, plain, default=None, return_dtype=pl.String)
-        )
+    plain = pl.Series([unescape(token) for token in escaped], dtype=pl.String)
+    strings = strings.set(tokens.is_in(escaped.implode()), None).fill_null(
+        tokens.replace_strict(escaped, plain, default=None, return_dtype=pl.String)
+    )
     return strings.replace("", None)
 
 
@@ -241,7 +264,7 @@ def _event_times(tokens: pl.Series) -> pl.Series:
     groups would take three times as long.
     """
     token, tail = pl.col("token"), pl.col("tail")
-    known = pl.DataFrame({"token": tokens}).select(token=pl.when(token.str.contains(_EVENT_TIME)).then(token))
+    known = pl.LazyFrame({"token": tokens}).select(token=pl.when(token.str.contains(_EVENT_TIME)).then(token))
     cut = known.select(
         clock=token.str.slice(1, 19).str.replace("T", " ", literal=True),
         tail=token.str.slice(20).str.strip_suffix('"'),
@@ -252,7 +275,7 @@ def _event_times(tokens: pl.Series) -> pl.Series:
     seconds = pl.col("clock").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
     local = seconds + pl.duration(microseconds=micros)
     utc = pl.when(pl.col("zone").str.starts_with("-")).then(local + ahead).otherwise(local - ahead)
-    return parts.select(event_time=utc.dt.replace_time_zone("UTC").cast(UTC_MICROSECONDS)).to_series()
+    return parts.select(event_time=utc.dt.replace_time_zone("UTC").cast(UTC_MICROSECONDS)).collect().to_series()
 
 
 def _number(text: str, place: int) -> pl.Expr:
@@ -262,6 +285,20 @@ def _number(text: str, place: int) -> pl.Expr:
 
 _Problem = tuple[str, pl.Expr, pl.Expr]
 """A reason code, its detail, and where it holds. The first that holds is the row's reason."""
+
+
+@cache
+def _reason() -> pl.Expr:
+    return pl.coalesce(pl.when(found).then(pl.lit(code)) for code, _, found in _problems())
+
+
+@cache
+def _detail() -> pl.Expr:
+    return pl.coalesce(pl.when(found).then(detail) for _, detail, found in _problems())
+
+
+def _problems() -> list[_Problem]:
+    return [*_structure_problems(), *_field_problems()]
 
 
 def _structure_problems() -> Iterable[_Problem]:

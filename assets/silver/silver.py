@@ -162,25 +162,29 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
         },
         schema={"partition": pl.Int32, "start_offset": pl.Int64, "end_offset": pl.Int64},
     )
-    for name, rows in {
+    kinds = {
         "messages": batch.events,
         "accepted": outcome.accepted,
         "quarantined": outcome.quarantined,
         "duplicates": outcome.duplicates,
-    }.items():
-        counted = rows.group_by("partition").agg(pl.len().cast(pl.Int64).alias(name))
-        ranges = ranges.join(counted, on="partition", how="left", maintain_order="left").with_columns(
-            pl.col(name).fill_null(0)
-        )
+    }
+    listed = pl.concat(rows.lazy().select("partition", "event_date", kind=pl.lit(name)) for name, rows in kinds.items())
+    counted = listed.group_by("partition").agg(
+        *(pl.col("kind").eq(name).sum().cast(pl.Int64).alias(name) for name in kinds),
+        days=pl.col("event_date").filter(pl.col("kind") == "accepted").unique().sort(),
+    )
     without = pl.col("end_offset") - pl.col("start_offset") - pl.col("messages")
-    days = outcome.accepted.group_by("partition").agg(days=pl.col("event_date").unique().sort())
-    return ranges.join(days, on="partition", how="left").with_columns(
-        batch=pl.lit(batch.number),
-        source=pl.lit(batch.source),
-        markers=pl.lit(0, pl.Int64) if batch.is_loss else without,
-        lost=without if batch.is_loss else pl.lit(0, pl.Int64),
-        days=pl.col("days").fill_null([]),
-        ingested_at=pl.lit(batch.ingested_at),
+    placed = ranges.lazy().join(counted, on="partition", how="left", maintain_order="left")
+    return (
+        placed.with_columns(pl.col(*kinds).fill_null(0), pl.col("days").fill_null([]))
+        .with_columns(
+            batch=pl.lit(batch.number),
+            source=pl.lit(batch.source),
+            markers=pl.lit(0, pl.Int64) if batch.is_loss else without,
+            lost=without if batch.is_loss else pl.lit(0, pl.Int64),
+            ingested_at=pl.lit(batch.ingested_at),
+        )
+        .collect()
     )
 
 

@@ -47,6 +47,34 @@ def test_an_empty_append_moves_the_progress(lake: Lake) -> None:
     assert held(lake).is_empty()
 
 
+def test_a_handle_knows_its_own_progress_and_what_it_passed_on_its_way(lake: Lake) -> None:
+    ours, theirs = lake.table(LAYOUT), lake.table(LAYOUT)
+    assert (ours.progress("batch"), ours.progress("other")) == (None, None)
+
+    ours.append(things(1), {"batch": 1})
+    assert (ours.progress("batch"), ours.progress("other")) == (1, None)
+
+    theirs = lake.table(LAYOUT)
+    theirs.append(things(2), {"other": 5})
+    assert ours.progress("other") is None, "a handle stays at its version"
+    ours.append(things(3), {"batch": 2})
+
+    assert (ours.progress("batch"), ours.progress("other")) == (2, 5)
+    fresh = lake.table(LAYOUT)
+    assert (fresh.progress("batch"), fresh.progress("other")) == (2, 5)
+
+
+def test_a_refused_commit_leaves_the_progress_known(lake: Lake) -> None:
+    winner, loser = lake.table(LAYOUT), lake.table(LAYOUT)
+    assert loser.progress("batch") is None
+    winner.append(things(1), {"batch": 1})
+
+    with pytest.raises(ConcurrentCommitError):
+        loser.append(things(2), {"batch": 1})
+
+    assert loser.progress("batch") is None
+
+
 def test_a_replacement_touches_only_its_days(lake: Lake) -> None:
     lake.table(LAYOUT).append(pl.concat([things(1, 2), things(3, day=SECOND)]), {})
 
