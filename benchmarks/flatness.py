@@ -20,7 +20,7 @@ import polars as pl
 from rich.progress import track
 
 from assets.stream.compaction import compact
-from assets.stream.micro_batch import micro_batches, open_stream
+from assets.stream.micro_batch import STREAM_TABLES, micro_batches, open_stream
 from assets.stream.run_summary import RunSummary
 from assets.tables import BRONZE_EVENTS
 from assets.upkeep.lake_files import keep_up
@@ -39,10 +39,23 @@ MARKS = 4
 MONTHS = ((2019, 10), (2019, 11), (2019, 12), (2020, 1), (2020, 2))
 LIVE = datetime(2026, 1, 1, tzinfo=UTC)
 POLL = timedelta(seconds=30)
-BATCHES_AN_HOUR = 120
-HURRIED = {"delta.deletedFileRetentionDuration": "interval 216 seconds"}
-"""Six hours are 720 batches in a shop, and about 216 seconds here: so long this lake keeps what a shop keeps six hours.
-The column `replaced files` shows how many there were in the end."""
+
+COMMITS_AN_HOUR = 1_200
+"""The pace of a run that stays: at 50 events/s it commits every three seconds."""
+
+LOOKS_AN_HOUR = 120
+"""How often such a run loads its tables again and merges small files."""
+
+EVENTS_A_COMMIT = 150
+DAYS_BEFORE = 6
+COMMITS_A_DAY_BEFORE = 240
+"""The days before the measured hours have fewer commits: whatever their number, upkeep leaves a closed day in few files
+and an old log in none."""
+
+RETENTION = "delta.deletedFileRetentionDuration"
+RETENTION_HOURS = 6
+"""Delta Lake goes by the machine's clock here, and the benchmark is in a hurry: its lake keeps a replaced file as long
+as it takes to make six hours' commits. The column `replaced files` shows how many there were in the end."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +104,29 @@ class Bench:
         _, values = encode(self._shop.live(begun, seconds, events / seconds))
         return self._process(values, self._now)
 
-    def live_through(self, batches: int) -> None:
-        """Many small batches as a shop's lake sees them: with upkeep every hour, and a log that ages."""
-        for number in track(range(batches), "micro-batches", console=terminal()):
-            self.batch(20)
-            if number % BATCHES_AN_HOUR == 0:
+    def days_before(self) -> None:
+        """The days before the hours at full pace. Afterwards, replaced files stay for six of those hours."""
+        begun, commits = time.perf_counter(), DAYS_BEFORE * COMMITS_A_DAY_BEFORE
+        self.live_through(commits, COMMITS_A_DAY_BEFORE // 24)
+        kept = (time.perf_counter() - begun) / commits * RETENTION_HOURS * COMMITS_AN_HOUR
+        PROPERTIES[RETENTION] = f"interval {kept:.0f} seconds"
+        self.lake = Lake(self.lake.root)
+
+    def live_through(self, commits: int, an_hour: int = COMMITS_AN_HOUR) -> None:
+        """Many small commits through handles that stay open, as a shop's lake sees them.
+
+        Every hour there is upkeep, and the files age.
+        """
+        tables = open_stream(self.lake)
+        for number in track(range(commits), "commits", console=terminal()):
+            begun, self._now = self._now, self._now + timedelta(hours=1) / an_hour
+            seconds = (self._now - begun).total_seconds()
+            self._reader.feed(encode(self._shop.live(begun, seconds, EVENTS_A_COMMIT / seconds))[1], self._now)
+            list(micro_batches(tables, self._reader, lambda: self._now, 10**9, 45))
+            if number % max(1, an_hour // LOOKS_AN_HOUR) == 0:
+                compact(self.lake)
+                tables.refresh(STREAM_TABLES)
+            if number % an_hour == 0:
                 self._age(timedelta(hours=1))
                 list(keep_up(self.lake, self._now))
 
@@ -146,13 +177,18 @@ class Bench:
 
 
 def run(rows: int, commits: int) -> list[dict[str, object]]:
-    """A line for a lake of `rows` of history, and one at each mark of `commits` batches; each beside an empty lake."""
-    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder, patch.dict(PROPERTIES, HURRIED):
+    """A line for a lake of `rows` of history, and one at each mark of `commits` commits; each beside an empty lake.
+
+    The commits are the last hours of a week, at the pace of a run that stays.
+    """
+    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-") as folder, patch.dict(PROPERTIES):
         empty, full, old = (Bench(Path(folder) / name) for name in ("empty", "full", "old"))
         for bench in (empty, full, old):
             bench.batch(BATCH)
         full.load_history(rows)
         lines = [_beside(empty, full, f"{rows:,} rows", Path(folder))]
+        old.days_before()
+        lines.append(_beside(empty, old, f"after {DAYS_BEFORE} days", Path(folder)))
         for mark in range(1, MARKS + 1):
             old.live_through(commits // MARKS)
             lines.append(_beside(empty, old, f"after {mark * (commits // MARKS):,} commits", Path(folder)))

@@ -16,12 +16,15 @@ from rich.progress import track
 from assets.stream.stream_assets import STREAMED
 from assets.tables.asset_specs import key_of
 from assets.upkeep.run_history import KEPT, prune_runs
-from benchmarks.flatness import BATCHES_AN_HOUR, MARKS
+from benchmarks.flatness import MARKS
 from salesinsights_dagster.commands.terminal import terminal
 from sensors.in_flight import run_in_flight
 from sensors.jobs import STREAM
 
-KEPT_RUNS = int(KEPT[dg.DagsterRunStatus.SUCCESS] / timedelta(hours=1) * BATCHES_AN_HOUR)
+RUNS_AN_HOUR = 120
+"""Runs that each read one backlog."""
+
+KEPT_RUNS = int(KEPT[dg.DagsterRunStatus.SUCCESS] / timedelta(hours=1) * RUNS_AN_HOUR)
 """How many runs upkeep keeps: those of two days."""
 
 RUNS_AT_ONCE = 2_000
@@ -38,7 +41,7 @@ def run(runs: int) -> list[dict[str, object]]:
         for number in track(range(1, runs + 1), "runs", console=terminal()):
             begun.append(datetime.now(UTC))
             _record(instance, number)
-            if number % BATCHES_AN_HOUR == 0 and number > KEPT_RUNS:
+            if number % RUNS_AN_HOUR == 0 and number > KEPT_RUNS:
                 # Upkeep goes by age, and the benchmark is in a hurry: it pretends that two days have passed.
                 prune_runs(instance, begun[number - KEPT_RUNS] + timedelta(days=2), RUNS_AT_ONCE)
             if number % (runs // MARKS) == 0:
@@ -50,7 +53,7 @@ def _record(instance: dg.DagsterInstance, number: int) -> None:
     """A run of the stream that succeeded, with one materialization of each table."""
     made = dg.DagsterRun(job_name=STREAM.name, status=dg.DagsterRunStatus.SUCCESS)
     instance.add_run(made)
-    day = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number // (24 * BATCHES_AN_HOUR))
+    day = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number // (24 * RUNS_AN_HOUR))
     for layout in STREAMED:
         partition = f"{day:%Y-%m-%d}" if layout.partition_by else None
         event = dg.DagsterEvent(

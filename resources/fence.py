@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from deltalake import DeltaTable
 from deltalake._internal import DeltaFileSystemHandler
+from deltalake.exceptions import DeltaError
 
 _FENCE = "salesinsights.fence"
 
@@ -27,6 +28,16 @@ def fence_property(number: int) -> dict[str, str]:
 def newest(delta: DeltaTable) -> DeltaTable:
     """The newest version of a handle's table."""
     return DeltaTable(delta.table_uri, storage_options=delta._storage_options)
+
+
+def stands(delta: DeltaTable) -> bool:
+    """Whether the log still holds the entries that this handle was loaded from."""
+    try:
+        # Delta Lake reads them again at this question, whatever the name.
+        delta.transaction_version(_FENCE)
+    except DeltaError:
+        return False
+    return True
 
 
 def unnamed_files(delta: DeltaTable) -> list[str]:

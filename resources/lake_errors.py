@@ -24,7 +24,10 @@ class ConcurrentCommitError(LakeError):
 
 
 class FencedOffError(ConcurrentCommitError):
-    """A fence was put up since the handle was loaded: what it read may be gone, and it can't commit any more."""
+    """A handle is too old: what it read may be gone, and it can't commit any more.
+
+    A fence was put up since it was loaded, or the log entries that it was loaded from are no longer kept.
+    """
 
 
 class ProgressMovedError(LakeError):

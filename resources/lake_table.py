@@ -26,7 +26,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from resources.fence import delete_unnamed, fence_of, fence_property, newest, unnamed_files
+from resources.fence import delete_unnamed, fence_of, fence_property, newest, stands, unnamed_files
 from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError
 from resources.leftovers import taken_back
 from resources.object_store import ObjectGoneError, StoreError, one_line, refusals_named
@@ -107,7 +107,7 @@ class LakeTable:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Raises LakeError for what can't be read in the block; FencedOffError if a fence is why: files may be gone.
+        """Raises LakeError for what can't be read in the block; FencedOffError if this handle is why: load another.
 
         Raises StoreError for what an object store refuses.
         """
@@ -125,15 +125,24 @@ class LakeTable:
             ) from error
 
     def check_fence(self, error: BaseException) -> None:
-        """Raises FencedOffError if a fence that was put up since this handle was loaded may have caused the error."""
+        """Raises FencedOffError if the error may come from this handle's age.
+
+        A fence was put up since it was loaded, or the entries of the log that it stands on are no longer kept: Delta
+        Lake reads them again at some questions, and who commits to a table deletes those older than six hours.
+        """
         # A store that is away would keep us waiting for it once more.
         if isinstance(error, FencedOffError | StoreError) and not isinstance(error, ObjectGoneError):
             return
         # If this look fails too, the caller raises the error that it has.
         with suppress(DeltaError, OSError):
-            if self.is_fenced_off:
+            now = newest(self._delta)
+            if fence_of(now) != self.fence:
                 raise FencedOffError(
                     f"{self.layout.name} was rewritten meanwhile, since a user is being forgotten: run it again"
+                ) from error
+            if stands(now) and not stands(self._delta):
+                raise FencedOffError(
+                    f"{self.layout.name} is read from log entries that are no longer kept: run it again"
                 ) from error
 
     def progress(self, name: str) -> int | None:

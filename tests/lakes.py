@@ -3,6 +3,8 @@
 Add here: how tests read several tables. Not here: what should be in them.
 """
 
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -56,6 +58,13 @@ def snapshot(lake: Lake) -> dict[str, pl.DataFrame]:
 def age(table: LakeTable, hours: int, vacuum: object) -> list[str]:
     """Do what `vacuum` would do if all files were old enough for it."""
     return table._delta.vacuum(0, dry_run=False, full=True, enforce_retention_duration=False)
+
+
+def a_night_passes(lake: Lake) -> None:
+    """Every entry of the lake's logs is older than a log is kept."""
+    old = (datetime.now(UTC) - timedelta(hours=7)).timestamp()
+    for path in Path(lake.root).rglob("_delta_log/*"):
+        os.utime(path, (old, old))
 
 
 def traces(lake: Lake, users: set[int]) -> list[str]:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from polars.testing import assert_frame_equal
 
 from resources import lake_table
 from resources.lake import Lake
-from resources.lake_errors import ConcurrentCommitError, LakeError, again_on_conflict
+from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError, again_on_conflict
+from resources.lake_table import LakeTable
 from resources.table_layout import TableLayout
 from tests.faults.interleaving import once_before
+from tests.lakes import a_night_passes
 from tests.resources.lake_rows import FIRST, LAYOUT, SECOND, things
 
 
@@ -73,6 +76,36 @@ def test_a_refused_commit_leaves_the_progress_known(lake: Lake) -> None:
         loser.append(things(2), {"batch": 1})
 
     assert loser.progress("batch") is None
+
+
+@pytest.mark.parametrize(
+    "use", [lambda table: table.progress("batch"), lambda table: table.append(things(9), {"batch": 9})]
+)
+def test_a_handle_whose_log_is_gone_has_to_be_loaded_again(lake: Lake, use: Callable[[LakeTable], object]) -> None:
+    for number in range(8):
+        lake.table(LAYOUT).append(things(number), {"batch": number})
+    a_night_passes(lake)
+    held = lake.table(LAYOUT)
+    lake.table(LAYOUT).append(things(8), {"other": 1})
+    assert not list((held.folder / "_delta_log").glob("*08.json")), "Delta Lake has deleted what it stands on"
+
+    with pytest.raises(FencedOffError, match="log entries that are no longer kept"):
+        use(held)
+
+    use(lake.table(LAYOUT))
+
+
+def test_upkeep_of_a_quiet_table_may_take_away_what_a_handle_stands_on(lake: Lake) -> None:
+    lake.table(LAYOUT).checkpoint()
+    lake.table(LAYOUT).annotate({"salesinsights.note": "1"})
+    a_night_passes(lake)
+    held = lake.table(LAYOUT)
+    lake.table(LAYOUT).checkpoint()
+
+    with pytest.raises(FencedOffError, match="log entries that are no longer kept"):
+        held.progress("batch")
+
+    assert lake.table(LAYOUT).progress("batch") is None
 
 
 def test_a_replacement_touches_only_its_days(lake: Lake) -> None:

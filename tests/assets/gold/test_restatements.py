@@ -1,4 +1,3 @@
-import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from resources.lake import Lake
 from tests.assets.archive.month_lines import HEADER, PURCHASE, put
 from tests.conftest import event
 from tests.faults.interleaving import crash_before
-from tests.lakes import rows, run
+from tests.lakes import a_night_passes, rows, run
 from tests.resources.mock_kafka import MockKafka
 
 WINDOW = datetime(2019, 10, 1, tzinfo=UTC)
@@ -175,13 +174,6 @@ def test_a_version_that_lost_its_files_is_no_version_to_compare_with(
 
     assert record_restatements(lake, stream.clock()) == Look(0, is_complete=False)
     assert record_restatements(lake, stream.clock()) == Look(0, is_complete=True)
-
-
-def a_night_passes(lake: Lake) -> None:
-    """Every file of the log of product_sales is older than the log is kept."""
-    old = (datetime.now(UTC) - timedelta(hours=7)).timestamp()
-    for path in (lake.table(PRODUCT_SALES).folder / "_delta_log").iterdir():
-        os.utime(path, (old, old))
 
 
 def sell(lake: Lake, stream: Stream, kafka: MockKafka, topic: str, batches: int) -> None:

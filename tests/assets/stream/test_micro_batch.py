@@ -12,10 +12,11 @@ from assets.tables import (
     SILVER_EVENTS,
     SILVER_QUARANTINE,
 )
+from assets.upkeep.audit import audit
 from resources.kafka_reader import TopicState
 from resources.lake import Lake
 from tests.conftest import event
-from tests.lakes import rows, run, snapshot
+from tests.lakes import a_night_passes, rows, run, snapshot
 from tests.resources.mock_kafka import MockKafka, MockTopicReader
 
 
@@ -180,3 +181,22 @@ def test_lost_offsets_stop_the_stream_and_are_named(
                 stream.window_seconds,
             )
         )
+
+
+def test_a_pass_goes_on_whose_quarantine_was_tended_after_a_quiet_night(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    lake.table(SILVER_QUARANTINE).checkpoint()
+    lake.table(SILVER_QUARANTINE).annotate({"salesinsights.note": "1"})
+    mock_kafka.publish(topic, [event(user_id=1)])
+    run(lake, stream)
+    a_night_passes(lake)
+    held = open_stream(lake)
+    lake.table(SILVER_QUARANTINE).checkpoint()
+    mock_kafka.publish(topic, [event(user_id=2), b"not json"])
+
+    list(micro_batches(held, stream.open_reader(), stream.clock, stream.batch_rows, stream.window_seconds))
+
+    assert sorted(rows(lake, SILVER_EVENTS)["user_id"]) == [1, 2]
+    assert rows(lake, SILVER_QUARANTINE)["reason"].to_list() == ["not_json"]
+    assert audit(lake).findings == []
