@@ -21,6 +21,7 @@ from resources import object_store
 from resources.lake_errors import ConcurrentCommitError, LakeError, VersionGoneError, again_on_conflict
 from resources.lake_table import ADDED_AT, LakeTable, is_local
 from resources.object_store import one_line, refusals_named
+from resources.reader_features import check_features, refused_feature
 from resources.table_layout import PROPERTIES, RULE, TableLayout
 
 AT_ONCE = 8
@@ -76,7 +77,8 @@ class Lake:
         """The table at its newest version, created if it is missing; or at an older `version`, only to read.
 
         Adds the columns and properties that are new in the layout. Raises LakeError if the table can't be read, created
-        or updated to the layout, VersionGoneError if the older version is no longer kept.
+        or updated to the layout, or if another engine changed how it must be read. Raises VersionGoneError if the older
+        version is no longer kept.
         """
         try:
             with self._refusals(layout, "read"):
@@ -86,10 +88,11 @@ class Lake:
                 raise VersionGoneError(f"{layout.name} has no version {version} any more: {one_line(error)}") from error
             if isinstance(error, TableNotFoundError):
                 return self._create(layout)
-            raise LakeError(
+            raise refused_feature(layout.name, error) or LakeError(
                 f"{layout.name} can't be read at {self.uri(layout)}: {one_line(error)}. "
                 f"Check that {'folder' if self.is_local else 'place'}, or set SALESINSIGHTS_LAKE"
             ) from error
+        check_features(layout.name, delta)
         if version is None and layout.name not in self._known:
             # The processes of a new release start together, and each brings the table to its layout.
             with self._refusals(layout, "updated"):
