@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from salesinsights_dagster.commands.terminal import print_table
+from salesinsights_dagster.commands.terminal import print_table, terminal_width
 from salesinsights_dagster.settings import load_settings
 
 if TYPE_CHECKING:
@@ -96,4 +96,4 @@ def _show(rows: "pl.DataFrame", as_json: bool) -> None:
     elif rows.is_empty():
         click.echo("nothing in quarantine")
     else:
-        print_table(rows)
+        print_table(rows, terminal_width())

@@ -13,7 +13,7 @@ import polars as pl
 
 from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.commands.refresh import say_what_is_not_computed
-from salesinsights_dagster.commands.terminal import print_table
+from salesinsights_dagster.commands.terminal import print_table, terminal_width
 from salesinsights_dagster.settings import load_settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _answer(lake: "Lake", statement: str, form: str) -> None:
 
     with sql_session(lake, statement=statement) as connection:
         answer = query(connection, statement)
-    {"table": print_table, "csv": _print_csv, "json": _print_json}[form](answer)
+    {"table": _print_table, "csv": _print_csv, "json": _print_json}[form](answer)
     say_what_is_not_computed(lake, load_settings(), statement)
 
 
@@ -80,6 +80,10 @@ class Shell(cmd.Cmd):
             _answer(self._lake, statement, self._form)
         except ForeseenError as error:
             click.echo(f"Error: {error}", err=True)
+
+
+def _print_table(answer: pl.DataFrame) -> None:
+    print_table(answer, terminal_width())
 
 
 def _print_csv(answer: pl.DataFrame) -> None:
