@@ -12,9 +12,10 @@ help: ## list the targets
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Once: $$(grep -c '==' requirements.lock) packages from PyPI into $(VENV): about 450 MB to fetch, 1.6 GB on the disk, and two to five minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: $(VENV)/.installed ## make the virtual environment from the lock file
@@ -23,11 +24,14 @@ tools:
 	@command -v java >/dev/null || { echo "Java is missing: install Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"; exit 2; }
 	@command -v mvn >/dev/null || { echo "Maven is missing: install it (Debian: apt-get install maven)"; exit 2; }
 
+# Asks before it installs packages of the system. Where nobody can answer, as in CI, it says what it installs.
 servers:
 	@for needed in postgresql:/usr/lib/postgresql/*/bin/initdb chromium:/usr/bin/chromium; do \
-	ls $${needed#*:} >/dev/null 2>&1 || \
-	{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends $${needed%%:*}; } >/dev/null 2>&1 || \
-	echo "$${needed%%:*} is missing: its tests are skipped. To run them, install it (Debian: apt-get install $${needed%%:*})"; \
+	name=$${needed%%:*}; ls $${needed#*:} >/dev/null 2>&1 && continue; answer=no; \
+	if [ "$$(id -u)" = 0 ] && [ -t 0 ]; then printf '%s is missing. Install it as root, with apt-get? [y/N] ' $$name; read -r answer; \
+	elif [ "$$(id -u)" = 0 ]; then echo "$$name is missing: installing it as root, with apt-get"; answer=y; fi; \
+	case $$answer in [yY]*) apt-get update -qq && apt-get install -y -qq --no-install-recommends $$name >/dev/null && continue;; esac; \
+	echo "$$name is missing: its tests are skipped. To run them, install it (Debian: apt-get install $$name)"; \
 	done
 
 demo: setup tools ## run the whole system with a simulated shop; FOR=180 stops after 180 seconds

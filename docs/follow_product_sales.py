@@ -6,12 +6,12 @@ It starts at the topic's beginning and keeps the newest row of each key, as comp
 own: started again, it shows the same. It needs only the package confluent-kafka.
 """
 
+import argparse
 import json
-import sys
 from collections import defaultdict
 from decimal import Decimal
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 TOPIC = "shop.product-sales"
 
@@ -27,7 +27,10 @@ def follow(servers: str, until_end: bool) -> dict[bytes, dict[str, object]]:
             "enable.partition.eof": True,
         }
     )
-    partitions = consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions
+    try:
+        partitions = consumer.list_topics(TOPIC, timeout=30).topics[TOPIC].partitions
+    except KafkaException as error:
+        raise SystemExit(f"{servers}: {error.args[0].str()}") from error
     consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in partitions])
     rows: dict[bytes, dict[str, object]] = {}
     unread = set(partitions)
@@ -66,4 +69,8 @@ def report(rows: dict[bytes, dict[str, object]]) -> None:
 
 
 if __name__ == "__main__":
-    follow(sys.argv[1], "--until-end" in sys.argv[2:])
+    told = argparse.ArgumentParser(description="Keep the sales of each product up to date from their topic.")
+    told.add_argument("servers", metavar="HOST:PORT", help="the Kafka cluster")
+    told.add_argument("--until-end", action="store_true", help="stop at the end of the topic")
+    given = told.parse_args()
+    follow(given.servers, given.until_end)

@@ -37,6 +37,8 @@ OPENED = [f"global@global:{group}" for group in ("sources", "bronze", "silver", 
 @click.option("--rate", default=200, show_default=True, help="Events per second.")
 def main(minutes: int, rate: int) -> None:
     """Write every picture to docs/images."""
+    if not Path(CHROMIUM).exists():
+        raise click.ClickException(f"{CHROMIUM} is missing: install it (Debian: apt-get install chromium)")
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="salesinsights-pictures-") as home:
         settings = load_settings({"SALESINSIGHTS_HOME": home})

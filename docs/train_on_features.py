@@ -8,7 +8,7 @@ The label needs no extra file: a user with more purchases on the later day has b
 scikit-learn and pandas (`pip install scikit-learn pandas`). Each library below reads the same file.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import duckdb
@@ -49,8 +49,14 @@ def train(before: Path, after: Path) -> float:
 
 
 def main() -> None:
-    folder, first, second = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    before, after = (folder / f"user_features_{day}.parquet" for day in (first, second))
+    told = argparse.ArgumentParser(description="Train on the features of one day who buys until another.")
+    told.add_argument("folder", type=Path, help="where `salesinsights export features` wrote both days")
+    told.add_argument("days", nargs=2, metavar="YYYY-MM-DD", help="the day of the features, and that of the answer")
+    given = told.parse_args()
+    before, after = (given.folder / f"user_features_{day}.parquet" for day in given.days)
+    for path in (before, after):
+        if not path.exists():
+            told.error(f"{path} is missing: write it with salesinsights export features --as-of DAY --out FOLDER")
     users = with_polars(before)
     print(f"{users.height} users, {users.width} columns, revenue {with_duckdb(before):.2f}")
     print(f"area under the ROC curve: {train(before, after):.3f}")

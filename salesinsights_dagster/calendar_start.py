@@ -19,16 +19,18 @@ from salesinsights_dagster.settings import Settings
 FIRST_DAY = "SALESINSIGHTS_FIRST_DAY"
 
 
-def calendar_start(settings: Settings) -> date:
+def calendar_start(settings: Settings, empty_from: date | None = None) -> date:
     """The first day of the oldest month with events in the lake or the archive folder, never before the setting.
 
-    The setting itself if there are no events yet or the lake can't be read: nobody knows then what may come.
+    If there are no events yet, `empty_from`, given by who knows what will come; else, or if the lake can't be read, the
+    setting.
     """
     try:
         oldest = min((*rows_per_day(Lake(settings.lake).table(BRONZE_EVENTS)), *_archived(settings)), default=None)
     except LakeError:
         return settings.first_day
-    return max(oldest.replace(day=1), settings.first_day) if oldest else settings.first_day
+    begun = oldest.replace(day=1) if oldest else empty_from
+    return max(begun, settings.first_day) if begun else settings.first_day
 
 
 def _archived(settings: Settings) -> Iterator[date]:

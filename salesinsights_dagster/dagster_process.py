@@ -55,11 +55,21 @@ class DagsterProcess:
     first_day: date
 
     @classmethod
-    def start(cls, settings: Settings, port: int, env: Mapping[str, str], log: Path | None = None) -> "DagsterProcess":
-        """Start it on 127.0.0.1; the output goes to `log`, by default dagster.log in Dagster's home."""
+    def start(
+        cls,
+        settings: Settings,
+        port: int,
+        env: Mapping[str, str],
+        log: Path | None = None,
+        empty_from: date | None = None,
+    ) -> "DagsterProcess":
+        """Start it on 127.0.0.1; the output goes to `log`, by default dagster.log in Dagster's home.
+
+        With an empty lake the calendar begins with `empty_from`, by default with the setting.
+        """
         home = prepare_home(settings)
         log = log or home / "dagster.log"
-        first_day = settings.first_day if env.get(FIRST_DAY) else calendar_start(settings)
+        first_day = settings.first_day if env.get(FIRST_DAY) else calendar_start(settings, empty_from)
         ours = {
             "DAGSTER_HOME": str(home),
             "SALESINSIGHTS_HOME": str(settings.home),

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from assets.tables.sql_views import sql_session
@@ -22,6 +22,7 @@ from resources.lake import Lake
 from salesinsights_dagster.broker import LocalBroker, find_kafka
 from salesinsights_dagster.dagster_process import DagsterProcess
 from salesinsights_dagster.settings import Settings
+from salesinsights_dagster.topic import utc_now
 
 Say = Callable[[str], None]
 
@@ -61,7 +62,9 @@ def running_system(settings: Settings, port: int, rate: int, say: Say) -> Iterat
         connection = find_kafka(settings)
         ensure_topic(connection, events_topic(settings.topic))
         say(f"Kafka: {connection.bootstrap_servers}")
-        dagster = DagsterProcess.start(settings, port, os.environ)
+        # The shop sells now, and sends a little late: its days would be lost among years of empty ones.
+        opened = (utc_now().date() - timedelta(days=7)).replace(day=1)
+        dagster = DagsterProcess.start(settings, port, os.environ, empty_from=opened)
         parts.callback(dagster.stop)
         shop = parts.enter_context(_command(settings, "simulate", "--rate", str(rate)))
         dagster.await_ready()

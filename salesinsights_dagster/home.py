@@ -6,21 +6,39 @@ Add here: how the home is made. Not here: what lies in it (`settings` names the 
 import os
 from pathlib import Path
 
+from resources.foreseen_error import ForeseenError
+
 OWNER_ALONE = 0o700
 NOT_CHOSEN = (0o755, 0o775, 0o777)
 """What a folder gets that is made without a thought of who may read it."""
 
 
+class HomeError(ForeseenError):
+    """The home can't be made or used; the message names the setting."""
+
+
 def make_home(home: Path) -> None:
     """Make the home for its owner alone, and close one of ours that is open as folders usually are.
 
-    Any other mode was chosen: its owner has let somebody in.
+    Any other mode was chosen: its owner has let somebody in. Raises HomeError if nothing can be written there.
     """
-    home.parent.mkdir(parents=True, exist_ok=True)
-    home.mkdir(OWNER_ALONE, exist_ok=True)
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(OWNER_ALONE, exist_ok=True)
+    except OSError as error:
+        raise HomeError(_unusable(home, f"{error.strerror}: {error.filename}")) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise HomeError(_unusable(home, "it is not writable for you"))
     found = home.stat()
     if found.st_uid == os.geteuid() and found.st_mode & 0o7777 in NOT_CHOSEN:
         home.chmod(OWNER_ALONE)
+
+
+def _unusable(home: Path, why: str) -> str:
+    return (
+        f"the home {home} can't be used, {why}. Set SALESINSIGHTS_HOME to a folder that you may write to, or make "
+        "this one yours"
+    )
 
 
 def make_private(folder: Path) -> None:

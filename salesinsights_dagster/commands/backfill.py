@@ -15,6 +15,7 @@ import click
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from resources.foreseen_error import ForeseenError
+from salesinsights_dagster.commands.simulated_home import say_if_simulated
 from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import Settings, load_settings
@@ -58,6 +59,7 @@ def backfill(first: date, last: date | None, again: bool, as_json: bool) -> None
 
     settings = load_settings()
     make_home(settings.home)
+    say_if_simulated(settings)
     files = [find_month(settings.archive_folder, month) for month in _months(first, last or first)]
     done = {} if again else _loaded(settings)
     for file in files:

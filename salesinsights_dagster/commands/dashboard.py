@@ -5,6 +5,7 @@ Add here: an option of the start. Not here: the pages (`salesinsights_dagster.da
 
 import click
 
+from salesinsights_dagster.broker.ports import check_port
 from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 
@@ -20,10 +21,12 @@ def dashboard(port: int, host: str, allow_host: tuple[str, ...]) -> None:
 
     It also alerts if nothing reaches gold, or if Dagster's own alerts are silent.
     """
+    settings = load_settings()
+    make_home(settings.home)
+    check_port(port, host)
+    # Only now, since they take seconds.
     from salesinsights_dagster.dashboard.server import serve
     from salesinsights_dagster.topic import utc_now
 
-    settings = load_settings()
-    make_home(settings.home)
     click.echo(f"Dashboard: http://{host}:{port}")
     serve(settings, utc_now, host, port, allow_host)

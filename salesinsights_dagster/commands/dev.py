@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import click
 
+from salesinsights_dagster.broker.ports import check_port
+from salesinsights_dagster.commands.simulated_home import say_if_simulated
 from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError
 from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
@@ -32,6 +34,8 @@ def dev(port: int) -> None:
     """
     settings = load_settings()
     make_home(settings.home)
+    check_port(port)
+    say_if_simulated(settings)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         keep_running(lambda: DagsterProcess.start(settings, port, os.environ))

@@ -13,6 +13,7 @@ import click
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from resources.kafka_writer import TRANSACTION_SECONDS
+from salesinsights_dagster.commands.simulated_home import say_if_simulated
 from salesinsights_dagster.commands.terminal import terminal
 from salesinsights_dagster.settings import load_settings
 
@@ -33,6 +34,7 @@ def produce(files: tuple[Path, ...], rate: int | None, as_json: bool) -> None:
 
     settings = load_settings()
     connection = find_kafka(settings)
+    say_if_simulated(settings)
     for path in files:
         seconds = _paced_seconds(path, rate)
         with Progress(

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from resources.foreseen_error import ForeseenError
+from salesinsights_dagster.commands.simulated_home import say_if_simulated
 from salesinsights_dagster.home import make_home
 from salesinsights_dagster.settings import load_settings
 from salesinsights_dagster.simulator.stopping import stop_on_signals
@@ -210,4 +211,5 @@ def replay_command(files: tuple[Path, ...], every: float, speed: float, folder: 
 def _input_folder() -> Path:
     settings = load_settings()
     make_home(settings.home)
+    say_if_simulated(settings)
     return settings.input_folder

@@ -27,6 +27,16 @@ def test_the_calendar_of_a_new_shop_has_every_day_that_may_come(settings: Settin
     assert calendar_start(settings) == EARLIEST_DAY == EARLIEST.date()
 
 
+def test_who_knows_when_the_shop_opens_says_where_an_empty_calendar_begins(settings: Settings, tmp_path: Path) -> None:
+    later = settings.model_copy(update={"first_day": date(2026, 11, 20)})
+
+    assert calendar_start(settings, date(2026, 11, 1)) == date(2026, 11, 1)
+    assert calendar_start(later, date(2026, 11, 1)) == date(2026, 11, 20)
+    settings.archive_folder.mkdir()
+    (settings.archive_folder / "2019-Oct.csv").touch()
+    assert calendar_start(settings, date(2026, 11, 1)) == date(2019, 10, 1)
+
+
 def test_the_calendar_begins_with_the_month_of_the_oldest_event(
     settings: Settings, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
