@@ -320,7 +320,9 @@ class LakeTable:
         """
         listed = [day.isoformat() for day in days]
         filters = [(self.layout.partition_by[0], "in", listed)] if self.layout.partition_by else None
-        how: dict[str, Any] = {"target_size": file_bytes, "writer_properties": self.layout.files}
+        # Two at a time take twice the memory, and a core from the payments.
+        how: dict[str, Any] = {"target_size": file_bytes, "max_concurrent_tasks": 1}
+        how |= {"writer_properties": self.layout.files}
         done = self._write(lambda: self._delta.optimize.compact(filters, **how))
         return done["numFilesRemoved"] - done["numFilesAdded"]
 

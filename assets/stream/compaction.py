@@ -24,9 +24,10 @@ from resources.table_layout import TableLayout
 MOST_SMALL_FILES = 40
 """Files of one size of one day (or of a table without days) after which they are merged."""
 
-SIZES = (2 * 2**20, 100 * 2**20)
+SIZES = (2 * 2**20, 32 * 2**20)
 """To how many bytes files of a running day are merged: first the few kilobytes of single batches, then what came of
-them. So a row is rewritten a few times a day, however often a batch is committed."""
+them. So a row is rewritten a few times a day, however often a batch is committed. Merging takes memory in the run by
+what it writes: some 200 MB for these, 380 for 100 MB."""
 
 COMPACTED = (
     *(BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, SILVER_BATCHES),

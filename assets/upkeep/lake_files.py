@@ -19,7 +19,7 @@ from resources.lake_table import LakeTable
 READER_HOURS = 7
 """How long a replaced file stays: longer than any query, backfill or run, and than the tables' own retention."""
 
-GOOD_BYTES = 64 * 2**20
+GOOD_BYTES = 16 * 2**20
 """A day whose files are this large on average needs no compaction."""
 
 
