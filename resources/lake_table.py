@@ -7,7 +7,7 @@ Add here: an operation on one table that every layer needs. Not here: how tables
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import date, datetime
 from functools import cached_property
@@ -24,8 +24,9 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
+from resources.adoption import check_files, exchanged
 from resources.fence import delete_unnamed, fence_of, fence_property, newest, stands, unnamed_files
 from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError
 from resources.leftovers import taken_back
@@ -50,7 +51,6 @@ def is_local(uri: str) -> bool:
 
 
 Rows = pl.DataFrame | Iterator[pl.DataFrame]
-
 
 _T = TypeVar("_T")
 
@@ -295,15 +295,17 @@ class LakeTable:
         """
         self._put(rows, progress, mode="overwrite", predicate=where)
 
-    def commit_files(self, actions: Sequence[AddAction | RemoveAction], progress: Mapping[str, int]) -> None:
-        """Add and remove data files that lie in `folder`, in one commit.
+    def adopt(self, files: Sequence[AddAction], days: Collection[date], progress: Mapping[str, int]) -> None:
+        """Take in data files that lie in the table's folder, in place of its rows of these `days`, in one commit.
 
-        Raises ConcurrentCommitError if anybody has committed since this handle was loaded: Delta Lake does not see
-        which rows these files replace.
+        Raises ConcurrentCommitError if anybody has committed since this handle was loaded: Delta Lake sees neither
+        which rows these files replace, nor rows that are appended beside them. Raises like `check_files` before.
         """
+        check_files(self.layout, files, days, self.folder if self.is_local else None)
+        actions = exchanged(self.layout, self.files(), days, files)
         self._write(
             lambda: self._delta.create_write_transaction(
-                list(actions),
+                actions,
                 "append",
                 self._delta.schema(),
                 list(self.layout.partition_by),

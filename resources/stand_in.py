@@ -6,22 +6,21 @@ of milliseconds. Only on a local disk: files change their place by a link.
 Add here: how days are exchanged. Not here: what the rows are, or how they catch up (`assets`).
 """
 
-import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
+from resources.adoption import written_files
 from resources.held_folders import held
 from resources.lake import Lake
-from resources.lake_errors import ConcurrentCommitError, again_on_conflict
+from resources.lake_errors import ConcurrentCommitError, LakeError, again_on_conflict
 from resources.lake_table import LakeTable
 from resources.scratch import scratch_folder
 from resources.table_layout import TableLayout
@@ -48,14 +47,29 @@ def exchange(table: LakeTable, other: LakeTable, days: Sequence[date], progress:
     source, target = other.folder, table.folder
     # Held, since a writer that fails meanwhile deletes files that no commit names.
     with held(target):
-        added = [_linked(file, source, target) for file in _files(source)]
+        added = [_linked(file, source, target) for file in written_files(source)]
         try:
-            table.commit_files([*_removed(table, days), *(action for _, action in added)], progress)
+            table.adopt([file for _, file in added], days, progress)
         except ConcurrentCommitError:
             # Not all of them: a commit that was called refused may have happened all the same.
             for place in table.unnamed(place for place, _ in added):
                 place.unlink(missing_ok=True)
             raise
+
+
+def join(table: LakeTable, others: Iterable[LakeTable], progress: Mapping[str, int]) -> None:
+    """Add the rows of `others`, young tables in the same scratch folder, to the stand-in `table`, in one commit.
+
+    Raises LakeError if a file is not there.
+    """
+    try:
+        with held(table.folder):
+            added = [
+                _linked(file, other.folder, table.folder)[1] for other in others for file in written_files(other.folder)
+            ]
+            table.adopt(added, (), progress)
+    except FileNotFoundError as missing:
+        raise LakeError(f"a file for {table.layout.name} is gone: {missing.filename}. Run it again") from missing
 
 
 def until_exchanged(take_place: Callable[[], bool], layout: TableLayout) -> None:
@@ -67,35 +81,9 @@ def until_exchanged(take_place: Callable[[], bool], layout: TableLayout) -> None
         raise ConcurrentCommitError(f"{layout.name}: somebody else has rebuilt its days meanwhile")
 
 
-def _linked(file: Mapping[str, Any], source: Path, target: Path) -> tuple[Path, AddAction]:
-    path = str(Path(file["path"]).with_name(f"part-{uuid4()}.parquet"))
+def _linked(file: AddAction, source: Path, target: Path) -> tuple[Path, AddAction]:
+    path = str(Path(file.path).with_name(f"part-{uuid4()}.parquet"))
     place = target / unquote(path)
     place.parent.mkdir(exist_ok=True)
-    os.link(source / unquote(file["path"]), place)
-    return place, AddAction(path, file["size"], file["partitionValues"], _now(), True, file["stats"])
-
-
-def _removed(table: LakeTable, days: Sequence[date]) -> list[RemoveAction]:
-    (name,) = table.layout.partition_by
-    gone = table.files()
-    gone = gone.filter(gone[f"partition.{name}"].is_in(days)) if gone.height else gone
-    return [
-        RemoveAction(file["path"], True, _now(), file["size_bytes"], {name: str(file[f"partition.{name}"])})
-        for file in gone.iter_rows(named=True)
-    ]
-
-
-def _files(folder: Path) -> list[Mapping[str, Any]]:
-    """What a table's log says of its current files: the table is young, and all entries are there."""
-    held = dict[str, Mapping[str, Any]]()
-    for entry in sorted((folder / "_delta_log").glob("*.json")):
-        for action in map(json.loads, entry.read_text().splitlines()):
-            if "add" in action:
-                held[action["add"]["path"]] = action["add"]
-            if "remove" in action:
-                held.pop(action["remove"]["path"], None)
-    return list(held.values())
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
+    os.link(source / unquote(file.path), place)
+    return place, replace(file, path=path)

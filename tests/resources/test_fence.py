@@ -14,7 +14,7 @@ from tests.resources.lake_rows import LAYOUT, things
 WRITES: dict[str, Callable[[LakeTable], object]] = {
     "append": lambda table: table.append(things(9), {}),
     "replace": lambda table: table.replace(things(9), None, {}),
-    "exchange": lambda table: table.commit_files([], {"batch": 9}),
+    "exchange": lambda table: table.adopt([], [], {"batch": 9}),
     "compact": lambda table: table.compact(table.days),
     "annotate": lambda table: table.annotate({"salesinsights.note": "x"}),
 }
