@@ -19,7 +19,7 @@ def scratch_folder(name: str, parent: Path | None = None) -> Iterator[Path]:
     """A new folder in `parent`, by default the system's folder for temporary files, which TMPDIR names.
 
     Its owner locks a file beside it; the lock ends with the process. Folders of `name` whose lock is free are removed
-    first.
+    first, and so are those without a lock: whoever still worked there for a dead owner has made them again.
     """
     parent = parent or Path(tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
@@ -53,3 +53,6 @@ def _remove_abandoned(name: str, parent: Path) -> None:
                 path.unlink(missing_ok=True)
         except OSError:
             continue  # It is in use, or belongs to another user.
+    for folder in parent.glob(f"{name}-*/"):
+        if not folder.with_suffix(_LOCK).exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -81,3 +81,11 @@ def test_a_lock_that_another_process_removed_before_it_was_locked_is_made_again(
         assert folder.exists()
 
     assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_that_was_made_again_after_its_owner_died_is_removed(temporary: Path) -> None:
+    """By whoever still worked there for the owner."""
+    (temporary / "mine-late" / "rows").mkdir(parents=True)
+
+    with scratch_folder("mine") as folder:
+        assert [path.name for path in temporary.iterdir() if path.is_dir()] == [folder.name]
