@@ -12,6 +12,7 @@ from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.customer_assets import customer_value
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
+from assets.products.product_assets import bought_together, repurchases
 from assets.runs.clock import Clock
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresReplica
@@ -38,7 +39,8 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (
     *(archive_months, micro_batch),
-    *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value, restatements, serving),
+    *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value),
+    *(bought_together, repurchases, restatements, serving),
     *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""

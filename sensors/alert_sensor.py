@@ -15,9 +15,19 @@ import dagster as dg
 from assets.bronze.bronze import unread_offsets
 from assets.customers.customer_value import customer_value_is_behind
 from assets.gold.gold import gold_is_behind
+from assets.products.bought_together import bought_together_is_behind
+from assets.products.repurchases import repurchases_are_behind
 from assets.stream.alarms import Alarms, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
-from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, CUSTOMER_VALUE, DAILY, VISITOR_TABLES
+from assets.tables import (
+    ABANDONED_CARTS,
+    BOUGHT_TOGETHER,
+    COHORT_RETENTION,
+    CUSTOMER_VALUE,
+    DAILY,
+    REPURCHASES,
+    VISITOR_TABLES,
+)
 from assets.visitors.abandoned_carts import carts_are_behind
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.cohort_retention import cohorts_are_behind
@@ -84,6 +94,8 @@ def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], 
         **{layout.name: partial(is_stale, lake, layout) for layout in VISITOR_TABLES},
         ABANDONED_CARTS.name: lambda: carts_are_behind(lake, cart_rule),
         COHORT_RETENTION.name: lambda: cohorts_are_behind(lake),
+        BOUGHT_TOGETHER.name: lambda: bought_together_is_behind(lake),
+        REPURCHASES.name: lambda: repurchases_are_behind(lake),
     }
 
 

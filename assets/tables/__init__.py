@@ -15,6 +15,7 @@ from assets.tables.events import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
+from assets.tables.products import BOUGHT_TOGETHER, REPURCHASES
 from assets.tables.proofs import PROOFS
 from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
 from assets.tables.visitors import (
@@ -32,6 +33,7 @@ __all__ = [
     "ABANDONED_CARTS",
     "AMOUNT",
     "ARCHIVE",
+    "BOUGHT_TOGETHER",
     "BRONZE_ARCHIVE_MONTHS",
     "BRONZE_EVENTS",
     "CLV_HOLDOUT",
@@ -50,6 +52,7 @@ __all__ = [
     "PRODUCT_SALES_DAILY",
     "PROOFS",
     "REFINED",
+    "REPURCHASES",
     "RESTATEMENTS",
     "SALES_TOPIC",
     "SESSIONS",
@@ -95,6 +98,8 @@ TABLES = {
         SESSIONS,
         ABANDONED_CARTS,
         COHORT_RETENTION,
+        BOUGHT_TOGETHER,
+        REPURCHASES,
         USER_FEATURES,
         SALES_TOPIC,
         PROOFS,

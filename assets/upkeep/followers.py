@@ -14,12 +14,17 @@ from assets.customers.customer_value import customer_value_is_behind, refresh_cu
 from assets.customers.options import ClvOptions
 from assets.gold.recounted_days import is_recount_due, mark_recounted
 from assets.gold.unfinished_days import finish_days
+from assets.products.bought_together import bought_together_is_behind, refresh_bought_together
+from assets.products.repurchases import refresh_repurchases, repurchases_are_behind
 from assets.tables import (
     ABANDONED_CARTS,
+    BOUGHT_TOGETHER,
     COHORT_RETENTION,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
+    REPURCHASES,
     SILVER_EVENTS,
+    SILVER_PURCHASES,
     USER_DAYS,
     VISITOR_TABLES,
 )
@@ -89,6 +94,8 @@ def _followers(choices: Choices, now: datetime | None) -> list[_Follower]:
             lambda lake: refresh_carts(lake, choices.carts),
         ),
         _Follower(COHORT_RETENTION, USER_DAYS, cohorts_are_behind, refresh_cohorts),
+        _Follower(BOUGHT_TOGETHER, SILVER_PURCHASES, bought_together_is_behind, refresh_bought_together),
+        _Follower(REPURCHASES, SILVER_PURCHASES, repurchases_are_behind, refresh_repurchases),
         _Follower(CUSTOMER_VALUE, CUSTOMER_DAYS, customer_value_is_behind, lambda lake: _value(lake, choices, now)),
     ]
 

@@ -17,6 +17,8 @@ from assets.bronze.forgotten_users import user_hash
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
 from assets.gold.restatements import FORGOTTEN, record_restatements
+from assets.products.bought_together import refresh_bought_together
+from assets.products.repurchases import refresh_repurchases
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
 from assets.silver.month_counts import recount_months
@@ -115,6 +117,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         for layout in VISITOR_TABLES:
             list(refresh_days(lake, layout, trace.days))
         refresh_cohorts(lake)
+        refresh_bought_together(lake)
+        refresh_repurchases(lake)
     for layout in (*KEPT, CUSTOMER_VALUE):
         _remove_kept(lake, layout, user_id)
     restate_batches(lake, [batch for batch in trace.batches if batch > 0])

@@ -4,21 +4,25 @@ Bronze comes from Kafka again, silver from bronze, gold from silver. Add here: h
 Not here: how bronze reads its messages again (`lost_messages`), logs and lost commits (`repair`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 
 import polars as pl
 
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
+from assets.products.bought_together import refresh_bought_together
+from assets.products.repurchases import refresh_repurchases
 from assets.progress.rebuild_marks import finishing
 from assets.silver.silver import rebuild_silver
 from assets.tables import (
+    BOUGHT_TOGETHER,
     BRONZE_EVENTS,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     DAILY,
     PROOFS,
+    REPURCHASES,
     SILVER_EVENTS,
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
@@ -67,7 +71,18 @@ def restore_files(lake: Lake, window_seconds: int, open_reader: OpenReader) -> I
 _FROM_BRONZE = (SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
 """Bronze itself is not among them: what it has lost for good, silver still has."""
 
-_RESTORED = (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, CUSTOMER_VALUE, COHORT_RETENTION, PROOFS)
+_RECOMPUTED: Mapping[str, Callable[[Lake], object]] = {
+    CUSTOMER_VALUE.sql_name: refresh_customer_value,
+    COHORT_RETENTION.sql_name: refresh_cohorts,
+    BOUGHT_TOGETHER.sql_name: refresh_bought_together,
+    REPURCHASES.sql_name: refresh_repurchases,
+}
+"""What is computed as a whole from other tables."""
+
+_RESTORED = (
+    *(table.sql_name for table in (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, PROOFS)),
+    *_RECOMPUTED,
+)
 """The next nights prove the days again that `upkeep/proofs` has lost."""
 
 
@@ -82,11 +97,10 @@ def _restore(lake: Lake, plan: Mapping[str, Damage], window_seconds: int, open_r
     for table in VISITOR_TABLES:
         if table.sql_name in plan:
             list(refresh_days(lake, table, plan[table.sql_name].days))
-    if CUSTOMER_VALUE.sql_name in plan:
-        refresh_customer_value(lake)
-    if COHORT_RETENTION.sql_name in plan:
-        refresh_cohorts(lake)
-    for name in plan.keys() - {table.sql_name for table in _RESTORED}:
+    for name, refresh in _RECOMPUTED.items():
+        if name in plan:
+            refresh(lake)
+    for name in plan.keys() - {*_RESTORED}:
         yield Finding(name, LOST, "its rows can't be computed again: restore this table from a backup")
 
 

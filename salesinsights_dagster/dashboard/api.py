@@ -83,6 +83,16 @@ def product_routes(board: Board) -> APIRouter:
         """From view to purchase in 30 days: step, events, per_100_views."""
         return _rows(_asked(lambda: board.funnel(product_id).steps), format)
 
+    @router.get("/{product_id}/together")
+    def together(product_id: ProductId, format: Format = "json") -> Response:
+        """What is bought with a product: other_product_id, other_brand, orders_together, confidence, lift."""
+        return _rows(_asked(lambda: board.company(product_id).others), format)
+
+    @router.get("/{product_id}/again")
+    def again(product_id: ProductId, format: Format = "json") -> Response:
+        """How soon customers bought a product again: the row of gold/repurchases, if anybody did."""
+        return _rows(_asked(lambda: board.company(product_id).again), format)
+
     @router.get("/{product_id}/{part}")
     def product(
         product_id: ProductId,

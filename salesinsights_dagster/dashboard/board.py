@@ -19,8 +19,10 @@ from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
 from salesinsights_dagster.dashboard.products import (
+    ProductCompany,
     ProductFunnel,
     ProductSales,
+    company_of_product,
     find_products,
     funnel_of_product,
     sales_of_product,
@@ -117,6 +119,10 @@ class Board:
     def funnel(self, product_id: int) -> ProductFunnel:
         """`products.funnel_of_product` on the lake as it is now. Raises LakeError if it can't be read."""
         return funnel_of_product(self.lake, product_id, self.clock())
+
+    def company(self, product_id: int) -> ProductCompany:
+        """`products.company_of_product` on the lake as it is now. Raises LakeError if it can't be read."""
+        return company_of_product(self.lake, product_id)
 
     def customers(self) -> Customers:
         """The figures about customers now, computed once for all viewers. Raises LakeError if they can't be read."""

@@ -23,7 +23,21 @@ NOT_COMPUTED = "Not computed yet. Dagster does it within minutes; `salesinsights
 PLAIN_TIP = {"renderMode": "richText", "confine": True}
 """Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
 
-_WORDS = ("product_id", "brand", "step", "check", "state", "stage", "reason", "table", "segment", "user_id", "cohort")
+_WORDS = (
+    "product_id",
+    "brand",
+    "step",
+    "check",
+    "state",
+    "stage",
+    "reason",
+    "table",
+    "segment",
+    "user_id",
+    "cohort",
+    "other_product_id",
+    "other_brand",
+)
 """Columns that are aligned left; numbers and times are aligned right."""
 
 PAGES = {"/": "Live", "/product": "Product", "/customers": "Customers", "/health": "Health"}

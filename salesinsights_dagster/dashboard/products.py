@@ -1,4 +1,4 @@
-"""One product's sales, its way from view to purchase, and how to find a product. All read from gold.
+"""One product's sales, its funnel, what is bought with it, and how to find a product. All read from gold.
 
 Add here: a figure about one product. Not here: figures about all of them (`figures`).
 """
@@ -9,7 +9,15 @@ from datetime import datetime
 import polars as pl
 
 from assets.progress.batch_snapshot import BatchSnapshot
-from assets.tables import FUNNEL_DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY
+from assets.progress.source_fingerprints import is_not_computed
+from assets.tables import (
+    BOUGHT_TOGETHER,
+    FUNNEL_DAILY,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+    REPURCHASES,
+    SILVER_PURCHASES,
+)
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.figures import dashboard_sql
@@ -82,6 +90,29 @@ def funnel_of_product(lake: Lake, product_id: int, now: datetime) -> ProductFunn
     until = days["updated_at"].max()
     newest = until if isinstance(until, datetime) else None
     return ProductFunnel(steps if days.height else steps.clear(), newest, table.rows > 0)
+
+
+@dataclass(frozen=True)
+class ProductCompany:
+    """What is bought with a product (`others`, most common orders first), and how soon it is bought again (`again`).
+
+    `others`: other_product_id, other_brand, orders_together, confidence, lift. `again`: at most one row, the columns of
+    gold/repurchases. `is_computed`: whether both tables were.
+    """
+
+    others: pl.DataFrame
+    again: pl.DataFrame
+    is_computed: bool
+
+
+def company_of_product(lake: Lake, product_id: int) -> ProductCompany:
+    """What is bought with a product, and when again. Refreshed once an hour. Raises LakeError if it can't be read."""
+    mine = f"product_id = {int(product_id)}"
+    together, again = lake.table(BOUGHT_TOGETHER), lake.table(REPURCHASES)
+    others = together.read(mine, ["other_product_id", "other_brand", "orders_together", "confidence", "lift"])
+    missing = any(is_not_computed(table, lake, SILVER_PURCHASES) for table in (together, again))
+    ranked = others.sort("orders_together", "lift", "other_product_id", descending=[True, True, False])
+    return ProductCompany(ranked, again.read(mine), not missing)
 
 
 def find_products(gold: BatchSnapshot, wanted: str, now: datetime) -> pl.DataFrame:

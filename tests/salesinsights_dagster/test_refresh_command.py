@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, CUSTOMER_VALUE, VISITOR_TABLES
+from assets.tables import (
+    ABANDONED_CARTS,
+    BOUGHT_TOGETHER,
+    COHORT_RETENTION,
+    CUSTOMER_VALUE,
+    REPURCHASES,
+    VISITOR_TABLES,
+)
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.dashboard.customers import customers_now
@@ -14,7 +21,10 @@ from salesinsights_dagster.dashboard.pages.customers import _empty, _headline
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED
 from tests.assets.archive.month_lines import PURCHASE, load, put
 
-FOLLOWING = [layout.name for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, CUSTOMER_VALUE)]
+OF_PRODUCTS = (BOUGHT_TOGETHER, REPURCHASES)
+FOLLOWING = [
+    layout.name for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, *OF_PRODUCTS, CUSTOMER_VALUE)
+]
 USER = PURCHASE.split(",")[7]
 
 
@@ -59,8 +69,8 @@ def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Pa
     first, again = (list(map(json.loads, told("refresh", "--json").stdout.splitlines())) for _ in range(2))
 
     assert [one["table"] for one in first] == FOLLOWING
-    assert ([one["refreshed"] for one in first], [one["refreshed"] for one in again]) == ([True] * 6, [False] * 6)
-    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 1]
+    assert ([one["refreshed"] for one in first], [one["refreshed"] for one in again]) == ([True] * 8, [False] * 8)
+    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1]
     assert (home / "serving.duckdb").exists()
     asked, buyer = told("sql", "SELECT orders FROM customer_value", "--format", "csv"), told("customer", USER)
     assert (asked.stdout, asked.stderr) == ("orders\n2\n", "")

@@ -11,10 +11,12 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 
 from assets.bronze.bronze import OffsetsLostError
 from assets.customers.customer_value import refresh_customer_value
+from assets.products.bought_together import refresh_bought_together
+from assets.products.repurchases import refresh_repurchases
 from assets.stream import micro_batch
 from assets.stream.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
-from assets.tables import CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
+from assets.tables import CUSTOMER_DAYS, SILVER_EVENTS, SILVER_PURCHASES, USER_DAYS
 from assets.upkeep.lake_files import keep_up
 from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
@@ -319,6 +321,8 @@ def test_what_says_that_a_source_has_moved(
         "gold/user_days",
         "silver/sessions",
         "gold/abandoned_carts",
+        "gold/bought_together",
+        "gold/repurchases",
     }
 
 
@@ -333,7 +337,9 @@ def test_upkeep_makes_no_table_late(
         refresh_customer_value(lake)
         refresh_carts(lake, CartRule())
         refresh_cohorts(lake)
-    sources = (SILVER_EVENTS, CUSTOMER_DAYS, USER_DAYS)
+        refresh_bought_together(lake)
+        refresh_repurchases(lake)
+    sources = (SILVER_EVENTS, SILVER_PURCHASES, CUSTOMER_DAYS, USER_DAYS)
     versions = {layout.name: lake.table(layout).version for layout in sources}
     vacuum = LakeTable.vacuum
     monkeypatch.setattr(LakeTable, "vacuum", lambda table, hours: age(table, hours, vacuum))

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.tables import COHORT_RETENTION, CUSTOMER_DAYS, SILVER_EVENTS, USER_DAYS
+from assets.tables import COHORT_RETENTION, CUSTOMER_DAYS, SILVER_EVENTS, SILVER_PURCHASES, USER_DAYS
 from assets.tables.asset_specs import key_of
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -87,12 +87,21 @@ def test_cohorts_follow_once_an_hour(daemon: Daemon) -> None:
     daemon.made(key_of(USER_DAYS))
     assert daemon.look(after(minutes=5)) == set()
 
-    assert daemon.look(after(hours=1)) == {COHORTS}
+    assert daemon.look(after(hours=1)) >= {COHORTS}
     daemon.made(key_of(USER_DAYS))
     assert daemon.look(after(hours=1, minutes=5)) == set()
 
     assert daemon.look(after(hours=2)) == {COHORTS}
     assert daemon.look(after(hours=3)) == set()
+
+
+def test_what_is_said_of_products_follows_the_purchases_once_an_hour(daemon: Daemon) -> None:
+    of_products = {"gold/bought_together", "gold/repurchases", "serving/duckdb"}
+    assert daemon.look(after(hours=1)) >= of_products
+    daemon.made(key_of(SILVER_PURCHASES), "2019-10-01")
+    assert daemon.look(after(hours=1, minutes=5)) == set()
+
+    assert daemon.look(after(hours=2)) == of_products
 
 
 def test_every_asset_that_no_sensor_makes_has_a_cadence(tmp_path: Path) -> None:

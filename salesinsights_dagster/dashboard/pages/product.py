@@ -1,4 +1,4 @@
-"""The page about one product: find it, and see its days and today's windows.
+"""The page about one product: find it, and see its days, today's windows and what is bought with it.
 
 Add here: what this page shows. Not here: how it is computed (`products`).
 """
@@ -21,11 +21,18 @@ from salesinsights_dagster.dashboard.parts import (
     columns_over_time,
     page_frame,
 )
-from salesinsights_dagster.dashboard.products import DAYS, ProductFunnel, ProductSales
+from salesinsights_dagster.dashboard.products import DAYS, ProductCompany, ProductFunnel, ProductSales
 from salesinsights_dagster.dashboard.spans import DAY
 
 _MEASURES = {"revenue": "Revenue", "units": "Units", "orders": "Orders", "buyers": "Buyers", "refunds": "Refunds"}
 _FUNNEL = f"From view to purchase in {DAYS} days"
+_TOGETHER = {
+    "other_product_id": "Product",
+    "other_brand": "Brand",
+    "orders_together": "Common orders",
+    "share": "Of its orders",
+    "lift": "Lift",
+}
 _FOUND = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
 
 
@@ -42,6 +49,7 @@ class ProductPage:
                 search.classes("w-72").on("keydown.enter", lambda: _go(search.value))
                 self._fresh = FreshnessPill()
             self._title = ui.label("").classes("text-lg font-semibold")
+            self._again = ui.label("").classes("si-muted text-sm")
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
                     self._days = ChartCard(
@@ -55,6 +63,7 @@ class ProductPage:
                 with column() as beside:
                     steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
                     self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
+                    self._together = TableCard("Bought in the same orders, 90 days", _TOGETHER)
                     self._windows = TableCard("Windows of today (UTC)", {"window_start": "From", **_MEASURES})
             if self._product is None:
                 self._title.set_text("Type a product's number to see its days and windows")
@@ -77,9 +86,17 @@ class ProductPage:
             return
         sales = await run.io_bound(self._board.product, self._product)
         funnel = await run.io_bound(self._board.funnel, self._product)
-        if sales is not None and funnel is not None:
+        company = await run.io_bound(self._board.company, self._product)
+        if sales is not None and funnel is not None and company is not None:
             self._show(sales)
+            self._show_company(company)
             self._show_funnel(funnel, f"/api/products/{self._product}/funnel?format=csv")
+
+    def _show_company(self, company: ProductCompany) -> None:
+        self._again.set_text(bought_again(company))
+        nothing = f"No product was in three orders together with product {self._wanted} yet."
+        empty = nothing if company.is_computed else NOT_COMPUTED
+        self._together.show(shares(company.others), f"/api/products/{self._product}/together?format=csv", empty)
 
     def _show_funnel(self, funnel: ProductFunnel, csv: str) -> None:
         rows = funnel.steps.reverse()
@@ -121,6 +138,26 @@ def bar_labels(steps: pl.DataFrame) -> list[str]:
     """The label of each bar of a funnel: how often; and, for all but views, how often per 100 views."""
     shares = ["", *(f"  ({per:g} per 100 views)" if per is not None else "" for per in steps["per_100_views"][1:])]
     return [f"{events:,}{share}" for events, share in zip(steps["events"], shares, strict=False)]
+
+
+def shares(others: pl.DataFrame) -> pl.DataFrame:
+    """What is bought with a product, as the page shows it: shares as percentages, lift with one decimal."""
+    percent = (100 * pl.col("confidence")).round(1).cast(pl.String) + " %"
+    return others.select(
+        "other_product_id", "other_brand", "orders_together", share=percent, lift=pl.col("lift").round(1)
+    )
+
+
+def bought_again(company: ProductCompany) -> str:
+    """When and by how many a product is bought again, in a sentence; empty where nobody has."""
+    if company.again.is_empty():
+        return ""
+    row = company.again.row(0, named=True)
+    quarter, median, three_quarters = (row[f"{part}_days"] for part in ("quarter", "median", "three_quarter"))
+    return (
+        f"{row['returning_buyers']:,} of {row['buyers']:,} customers bought it again within a year, typically {median} "
+        f"days later (half of the times after {quarter} to {three_quarters} days)"
+    )
 
 
 def _bars() -> dict:

@@ -37,6 +37,8 @@ def test_any_duckdb_driver_reads_what_gold_holds(sold: Lake, tmp_path: Path) -> 
         "customer_days": 3,
         "customer_value": 1,
         "restatements": 0,
+        "bought_together": 0,
+        "repurchases": 0,
     }
     with duckdb.connect(str(file), read_only=True) as connection:
         assert connection.sql("SELECT sum(revenue) FROM product_sales_daily").fetchall() == [(Decimal("6.30"),)]

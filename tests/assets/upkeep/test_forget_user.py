@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from assets.customers.customer_value import refresh_customer_value
+from assets.products.repurchases import refresh_repurchases
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     ABANDONED_CARTS,
@@ -13,6 +14,7 @@ from assets.tables import (
     CUSTOMER_VALUE,
     CUSTOMER_VALUE_DAYS,
     PRODUCT_SALES,
+    REPURCHASES,
     SESSIONS,
     SILVER_EVENTS,
     SILVER_QUARANTINE,
@@ -66,6 +68,8 @@ def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_pat
     refresh_carts(lake, CartRule())
     assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == [USER]
     refresh_cohorts(lake)
+    refresh_repurchases(lake)
+    assert rows(lake, REPURCHASES)["buyers"].to_list() == [2]
     make_features(lake, date(2019, 10, 3))
 
 
@@ -82,6 +86,7 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert set(rows(lake, USER_DAYS)["user_id"]) == set(rows(lake, SESSIONS)["user_id"]) == {OTHER}
     assert rows(lake, USER_FEATURES)["user_id"].to_list() == [OTHER]
     assert set(rows(lake, COHORT_RETENTION)["cohort_users"]) == {1}
+    assert rows(lake, REPURCHASES).is_empty()
     assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]
     assert sorted(rows(lake, SILVER_QUARANTINE)["value"]) == sorted([b"junk", event(user_id=OTHER, price="y")])

@@ -3,11 +3,18 @@ from decimal import Decimal
 
 import pytest
 
+from assets.products.bought_together import refresh_bought_together
+from assets.products.repurchases import refresh_repurchases
 from assets.progress.batch_snapshot import BatchSnapshot, batch_snapshot
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.pages.product import bar_labels
-from salesinsights_dagster.dashboard.products import find_products, funnel_of_product, sales_of_product
+from salesinsights_dagster.dashboard.pages.product import bar_labels, bought_again, shares
+from salesinsights_dagster.dashboard.products import (
+    company_of_product,
+    find_products,
+    funnel_of_product,
+    sales_of_product,
+)
 from tests.assets.visitors.visits import follow
 from tests.conftest import event
 from tests.lakes import run
@@ -108,3 +115,28 @@ def test_a_product_that_nobody_looked_at_has_no_steps_and_a_sale_without_a_view_
     assert bar_labels(nobody) == []
     assert unseen["per_100_views"].to_list() == [None] * 4
     assert bar_labels(unseen) == ["0", "0", "0", "1"]
+
+
+def test_a_product_has_what_is_bought_with_it_and_when_again(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    orders = [(user, day) for user in (1, 2) for day in (1, 8)]
+    sold = [
+        event(event_time=f"2019-10-0{day} 10:00:00 UTC", user_id=user, product_id=product, brand=f"b{product}")
+        for user, day in orders
+        for product in (51, 52)
+    ]
+    mock_kafka.publish(topic, [*sold, event(event_time="2019-10-09 10:00:00 UTC", user_id=3, product_id=51)])
+    run(lake, stream)
+    assert not company_of_product(lake, 51).is_computed
+    refresh_bought_together(lake)
+    refresh_repurchases(lake)
+
+    found = company_of_product(lake, 51)
+
+    assert shares(found.others).rows() == [(52, "b52", 4, "80.0 %", 1.0)]
+    assert bought_again(found) == (
+        "2 of 3 customers bought it again within a year, typically 7 days later (half of the times after 7 to 7 days)"
+    )
+    nobody = company_of_product(lake, 7)
+    assert (nobody.is_computed, nobody.others.height, bought_again(nobody)) == (True, 0, "")
