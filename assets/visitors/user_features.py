@@ -1,6 +1,6 @@
 """Training data: what each user had done until the end of a day, and nothing from after it.
 
-Add here: a feature. Not here: what a user did on a day (`user_days.sql`), or a label: take it from a later day.
+Add here: a feature. Not here: what a user did on a day (`user_days.sql`), or a label (`user_labels`).
 """
 
 from datetime import date

@@ -3,13 +3,23 @@
 Add here: something to export. Not here: how it is computed (`assets`).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from salesinsights_dagster.commands.errors import Failure
 from salesinsights_dagster.settings import load_settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from resources.lake import Lake
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -18,31 +28,84 @@ def export() -> None:
 
 
 @export.command()
-@click.option("--as-of", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day (UTC) to include.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to.")
-def features(day: datetime, out: Path) -> None:
-    """Write what each user had done until the end of a day as `user_features_DATE.parquet`, for training a model.
+@click.option("--as-of", "day", type=click.DateTime(["%Y-%m-%d"]), help="The last day (UTC) to include.")
+@click.option("--at", "moments", type=FILE, help="A CSV or Parquet file with the columns user_id and at (UTC).")
+@click.option("--label-days", type=click.IntRange(1, 3_650), help="Also write what users did in so many days after.")
+@click.option("--out", type=FOLDER, required=True, help="The folder to write to.")
+def features(day: datetime | None, moments: Path | None, label_days: int | None, out: Path) -> None:
+    """Write training data: what each user had done, and with --label-days what they did afterwards.
 
-    Refreshes user_days, computes the features from it, and also keeps them in gold/user_features. A file of the same
-    day is replaced.
+    With --as-of DATE: `user_features_DATE.parquet`, a row per user seen until the end of the day, also kept in
+    gold/user_features; and `user_labels_DATE_Nd.parquet`, the N days after it.
+
+    With --at FILE.csv: `FILE_features.parquet`, a row per row of the file, with what the user had done by the end of
+    the day before `at`; and `FILE_labels_Nd.parquet`, the N days after the day of `at`.
+
+    Refreshes user_days first. Features and labels are never in one file. Files of earlier calls are replaced.
     """
+    from resources.lake import Lake
+
+    if (day is None) == (moments is None):
+        raise Failure("say either --as-of or --at")
+    lake = Lake(load_settings().lake)
+    if moments is not None:
+        _at_moments(lake, moments, label_days, out)
+    elif day is not None:
+        _as_of(lake, day, label_days, out)
+
+
+def _as_of(lake: "Lake", moment: datetime, label_days: int | None, out: Path) -> None:
     from assets.tables import USER_DAYS
     from assets.visitors.daily_tables import refresh_days
     from assets.visitors.user_features import make_features
-    from resources.lake import Lake
+    from assets.visitors.user_labels import labels_after
+    from salesinsights_dagster.topic import utc_now
 
-    lake, as_of = Lake(load_settings().lake), day.date()
+    as_of = moment.date()
     for _ in refresh_days(lake, USER_DAYS):
         pass
+    # First, since they may be refused: then nothing is written.
+    labels = labels_after(lake.table(USER_DAYS), as_of, label_days, utc_now()) if label_days else None
     rows = make_features(lake, as_of)
     if rows.is_empty():
         raise Failure(f"nobody was seen until {as_of}: load events into silver first (salesinsights ingest, backfill)")
-    path = out / f"user_features_{as_of}.parquet"
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    _write(rows, out / f"user_features_{as_of}.parquet")
+    if labels is not None:
+        _write(labels, out / f"user_labels_{as_of}_{label_days}d.parquet")
+
+
+def _at_moments(lake: "Lake", file: Path, label_days: int | None, out: Path) -> None:
+    from assets.tables import USER_DAYS
+    from assets.visitors.daily_tables import refresh_days
+    from assets.visitors.moments import features_at, labels_at, read_moments
+    from salesinsights_dagster.topic import utc_now
+
+    wanted = read_moments(file)
+    for _ in refresh_days(lake, USER_DAYS):
+        pass
+    days = lake.table(USER_DAYS)
+    labels = labels_at(days, wanted, label_days, utc_now()) if label_days else None
+    _write(features_at(days, wanted), out / f"{file.stem}_features.parquet")
+    if labels is not None:
+        _write(labels, out / f"{file.stem}_labels_{label_days}d.parquet")
+
+
+def _write(rows: "pl.DataFrame", path: Path) -> None:
+    from resources.described_parquet import write_described
+
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(unfinished)
-        unfinished.replace(path)
+        write_described(rows, path, _descriptions())
     except OSError as error:
         raise Failure(f"{path} can't be written: {error.strerror}") from error
-    click.echo(f"{path}: {rows.height:,} users, {rows.width} columns")
+    click.echo(f"{path}: {rows.height:,} rows, {rows.width} columns")
+
+
+def _descriptions() -> Mapping[str, str]:
+    from assets.tables import USER_FEATURES
+    from assets.visitors.user_labels import LABELS
+
+    return {
+        **{name: USER_FEATURES.describe(name) for name in USER_FEATURES.schema},
+        "at": "the moment that was asked for (UTC)",
+        **{name: description for name, (_, description) in LABELS.items()},
+    }
