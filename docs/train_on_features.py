@@ -4,9 +4,9 @@
     salesinsights export features --as-of 2019-12-30 --out features
     python docs/train_on_features.py features 2019-11-30 2019-12-30
 
-The label needs no extra file: a user with more purchases on the later day has bought in between. (With `--label-days 30`
-the first command would also write it.) The script needs
-scikit-learn and pandas (`pip install scikit-learn pandas`). Each library below reads the same file.
+The label needs no extra file: a user with more purchases on the later day has bought in between. (With
+`--label-days 30` the first command would also write it.) The script needs scikit-learn and pandas
+(`pip install scikit-learn pandas`). Each library below reads the same file.
 """
 
 import argparse

@@ -6,7 +6,6 @@ read and written through one handle: if a conflicting commit came first, our com
 Add here: an operation on one table that every layer needs. Not here: how tables are found and created (`lake`).
 """
 
-import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import date, datetime
@@ -27,6 +26,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from resources.adoption import check_files, exchanged
+from resources.arrow_parts import in_parts
 from resources.fence import delete_unnamed, fence_of, fence_property, newest, stands, unnamed_files
 from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError
 from resources.leftovers import taken_back
@@ -35,9 +35,6 @@ from resources.parquet_marks import is_broken
 from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM
 from resources.table_layout import PROPERTIES, RULE, TableLayout
-
-STREAMED_BYTES = 128 * 2**20
-"""A frame of `LakeTable.stream` is full with so many bytes, however few rows they are."""
 
 _LOG_KEPT = "delta.logRetentionDuration"
 
@@ -51,7 +48,6 @@ def is_local(uri: str) -> bool:
 
 
 Rows = pl.DataFrame | Iterator[pl.DataFrame]
-
 _T = TypeVar("_T")
 
 
@@ -212,17 +208,12 @@ class LakeTable:
     ) -> Iterator[pl.DataFrame]:
         """What `read` gives, as it comes from the files, in frames of about `rows_at_once` rows: only one is held.
 
-        Frames of large rows end at STREAMED_BYTES. Of a table with `superseding`, also the rows that do not count.
+        Frames of large rows are smaller. Of a table with `superseding`, also the rows that do not count.
         """
         names = list(columns or self.layout.schema)
-        held: list[RecordBatch] = []
         with self.reading():
-            scanned = itertools.chain.from_iterable(map(_parts, self._scan(names, where)))
-            for batch in itertools.chain(scanned, [None]):
-                held += [batch] if batch is not None else []
-                if held and (batch is None or _is_full(held, rows_at_once)):
-                    yield self._framed(Table.from_batches(held), names)
-                    held = []
+            for part in in_parts(self._scan(names, where), rows_at_once):
+                yield self._framed(part, names)
 
     def files(self) -> pl.DataFrame:
         """One row per data file: path, size_bytes, num_records, and each column's statistics and partition value."""
@@ -255,10 +246,7 @@ class LakeTable:
         return [unquote(uri) if is_local(uri) else uri for uri in uris]
 
     def broken_files(self) -> pl.DataFrame:
-        """The rows of `files` whose file is gone, of another size, or no Parquet, with its `place` on the disk.
-
-        None in an object store, which writes a file whole or not at all.
-        """
+        """The rows of `files` whose file is gone, of another size, or no Parquet, with its `place`. None in a store."""
         files = self.files()
         if files.is_empty() or not self.is_local:
             return files.clear().with_columns(place=pl.lit(None, pl.String))
@@ -410,16 +398,6 @@ class LakeTable:
     def _leftovers(self) -> AbstractContextManager[None]:
         """A failed write leaves no file on a disk. In a store the next vacuum deletes what no commit names."""
         return taken_back(self.folder) if self.is_local else nullcontext()
-
-
-def _parts(batch: RecordBatch) -> Iterator[RecordBatch]:
-    """The batch in parts of STREAMED_BYTES: Delta Lake cuts by rows."""
-    rows = max(1, batch.num_rows * STREAMED_BYTES // max(batch.nbytes, STREAMED_BYTES))
-    return (batch.slice(start, min(rows, batch.num_rows - start)) for start in range(0, batch.num_rows, rows))
-
-
-def _is_full(held: Sequence[RecordBatch], rows: int) -> bool:
-    return sum(one.num_rows for one in held) >= rows or sum(one.nbytes for one in held) >= STREAMED_BYTES
 
 
 def _commit(progress: Mapping[str, int], max_commit_retries: int | None = None) -> CommitProperties:

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from deltalake.table import TableAlterer
 from polars.testing import assert_frame_equal
 
-from resources import lake_table
+from resources import arrow_parts
 from resources.lake import Lake
 from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError, again_on_conflict
 from resources.lake_table import LakeTable
@@ -144,7 +144,7 @@ def test_a_stream_of_rows_is_what_a_read_gives(lake: Lake) -> None:
 def test_a_stream_of_large_rows_is_cut_by_their_bytes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.table(LAYOUT).append(things(1, 2, 3, 4, 5), {})
     lake.table(LAYOUT).append(things(6), {})
-    monkeypatch.setattr(lake_table, "STREAMED_BYTES", 1)
+    monkeypatch.setattr(arrow_parts, "PART_BYTES", 1)
 
     frames = list(lake.table(LAYOUT).stream(None, 1_000, ["number"]))
 
