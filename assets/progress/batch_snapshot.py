@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from assets.progress.batches import batch_of
 from assets.tables import DAILY, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
+from resources.lake_errors import again_on_conflict
 from resources.lake_table import LakeTable
 from resources.table_layout import TableLayout
 
@@ -36,6 +37,11 @@ def batch_snapshot(lake: Lake, layouts: Sequence[TableLayout] = DAYS) -> BatchSn
 
     Raises LakeError; VersionGoneError if a table has been ahead for longer than versions are kept.
     """
+    # A table that has rested for hours may be written to, and its old log deleted, while it is being loaded.
+    return again_on_conflict(lambda: _snapshot(lake, layouts))
+
+
+def _snapshot(lake: Lake, layouts: Sequence[TableLayout]) -> BatchSnapshot:
     newest = [lake.table(layout) for layout in layouts]
     batch = min(batch_of(table) for table in newest)
     tables = [_back_to(lake, table, batch) for table in newest]
