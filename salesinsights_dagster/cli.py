@@ -14,6 +14,7 @@ COMMANDS = {
     "accept-loss": "salesinsights_dagster.commands.accept_loss:accept_loss",
     "audit": "salesinsights_dagster.commands.audit:audit",
     "backfill": "salesinsights_dagster.commands.backfill:backfill",
+    "catalog": "salesinsights_dagster.commands.catalog:catalog",
     "customer": "salesinsights_dagster.commands.customer:customer",
     "dashboard": "salesinsights_dagster.commands.dashboard:dashboard",
     "demo": "salesinsights_dagster.commands.demo:demo",

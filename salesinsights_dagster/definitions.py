@@ -20,7 +20,8 @@ from assets.serving.sales_topic import SalesTopic
 from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
-from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, with_calendar
+from assets.tables import CATALOG
+from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, spec_of, with_calendar
 from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
 from assets.visitors.user_features import user_features
@@ -50,7 +51,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
     """Everything that Dagster loads for these settings; pass an `archive` to follow its progress."""
     return dg.Definitions(
         assets=[
-            *(SHOP_EVENTS, ARCHIVE_FILES),
+            *(SHOP_EVENTS, ARCHIVE_FILES, spec_of(CATALOG)),
             *(
                 made.map_asset_specs(lambda spec: with_calendar(with_cadence(spec), settings.first_day))
                 for made in MADE

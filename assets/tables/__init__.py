@@ -4,6 +4,7 @@ Add here: a table's name in SQL, or a set of tables. Not here: a table (the modu
 (the module of `assets` named like the table).
 """
 
+from assets.tables.catalog import CATALOG
 from assets.tables.customers import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from assets.tables.events import (
     ARCHIVE,
@@ -36,6 +37,7 @@ __all__ = [
     "BOUGHT_TOGETHER",
     "BRONZE_ARCHIVE_MONTHS",
     "BRONZE_EVENTS",
+    "CATALOG",
     "CLV_HOLDOUT",
     "CLV_MODEL",
     "COHORT_RETENTION",
@@ -100,6 +102,7 @@ TABLES = {
         COHORT_RETENTION,
         BOUGHT_TOGETHER,
         REPURCHASES,
+        CATALOG,
         USER_FEATURES,
         SALES_TOPIC,
         PROOFS,

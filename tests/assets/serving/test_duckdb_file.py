@@ -39,11 +39,12 @@ def test_any_duckdb_driver_reads_what_gold_holds(sold: Lake, tmp_path: Path) -> 
         "restatements": 0,
         "bought_together": 0,
         "repurchases": 0,
+        "catalog": 0,
     }
     with duckdb.connect(str(file), read_only=True) as connection:
         assert connection.sql("SELECT sum(revenue) FROM product_sales_daily").fetchall() == [(Decimal("6.30"),)]
         for layout in SERVED:
-            held = connection.sql(f"SELECT * FROM {layout.name.removeprefix('gold/')}")
+            held = connection.sql(f"SELECT * FROM {layout.sql_name}")
             assert held.columns == layout.schema.names()
     assert [left.name for left in file.parent.iterdir()] == ["serving.duckdb"]
 

@@ -1,0 +1,140 @@
+"""The catalogue: names, costs and stock of products, loaded from a file of the shop, with its history.
+
+A product's row is closed when a later file says something else of it, or no longer names it; so a sale can be joined
+with what held then (`valid_from` <= time < `valid_to`). Nothing is ever deleted.
+Add here: how a file becomes rows, and how rows become history. Not here: which facts there are (`tables.catalog`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from assets.events.contract import EARLIEST, LONGEST_TEXT
+from assets.tables import CATALOG
+from assets.tables.catalog import FACTS
+from resources.foreseen_error import ForeseenError
+from resources.lake import Lake
+from resources.lake_errors import again_on_conflict
+
+_LOADS = "catalog/loads"
+"""A name of progress: how often a catalogue was loaded. Of two loads at once, the second one starts again."""
+
+_ALSO_CALLED = {"category_code": "category"}
+_NUMBER = {"product_id": r"^[0-9]{1,18}$", "stock": r"^-?[0-9]{1,15}$", "cost": r"^[0-9]{1,10}(\.[0-9]{1,2})?$"}
+_MEANT = {"product_id": "a whole number", "stock": "a whole number", "cost": "a number with at most two decimals"}
+
+
+class CatalogError(ForeseenError):
+    """A file is no catalogue, or too old to be loaded; the message says where and why. Nothing was loaded."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How many products a load added, changed, closed because they are gone, and left as they were."""
+
+    new: int
+    changed: int
+    gone: int
+    unchanged: int
+
+
+def read_catalog(path: Path) -> pl.DataFrame:
+    """The products of a CSV (also .csv.gz) or Parquet file: `product_id` and those columns of FACTS that it has.
+
+    Other columns are left out; an empty text is null. Raises CatalogError if the file can't be read, has no product,
+    has a product twice, or a value that is not what its column holds.
+    """
+    try:
+        is_parquet = path.suffix == ".parquet"
+        found = pl.read_parquet(path) if is_parquet else pl.read_csv(path, infer_schema=False, null_values="")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CatalogError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
+    found = found.rename({old: new for old, new in _ALSO_CALLED.items() if old in found.columns}, strict=False)
+    if "product_id" not in found.columns:
+        raise CatalogError(f"{path} has no column product_id: its first line must name the columns")
+    names = ["product_id", *(name for name in FACTS if name in found.columns)]
+    texts = found.select(pl.col(names).cast(pl.String).str.strip_chars().replace("", None))
+    for problem in _problems(texts):
+        raise CatalogError(f"{path}: {problem}. Correct the file and load it again: nothing was loaded")
+    return texts.cast({name: CATALOG.schema[name] for name in names})
+
+
+def _problems(texts: pl.DataFrame) -> Iterator[str]:
+    if texts.is_empty():
+        yield "it names no product"
+    for name in texts.columns:
+        text = pl.col(name)
+        meant = _MEANT.get(name, f"a text of at most {LONGEST_TEXT} characters")
+        wrong = ~text.str.contains(_NUMBER[name]) if name in _NUMBER else text.str.len_chars() > LONGEST_TEXT
+        if name == "product_id":
+            wrong = wrong.fill_null(value=True)
+        for row, value in texts.with_row_index("row", 1).filter(wrong).select("row", name).head(1).iter_rows():
+            yield f"{name} of product number {row} is {(value or 'empty')[:100]!r}, which is not {meant}"
+    for (twice,) in texts.filter(pl.col("product_id").is_duplicated()).select("product_id").head(1).iter_rows():
+        yield f"product {twice} is in it twice"
+
+
+def load_catalog(lake: Lake, products: pl.DataFrame, at: datetime, *, is_part: bool = False) -> Loaded:
+    """Make `products`, as from `read_catalog`, what holds from `at` on. Idempotent.
+
+    They are the whole catalogue: a product that they do not name is closed, unless they are only a part (`is_part`). A
+    fact for which they have no column stays as it was. Raises CatalogError if something that changes was loaded for
+    `at` or later.
+    """
+
+    def load() -> Loaded:
+        table = lake.table(CATALOG)
+        rows, loaded = merged(table.read(), products, at, is_part=is_part)
+        if loaded.new or loaded.changed or loaded.gone:
+            table.replace(rows, None, {_LOADS: (table.progress(_LOADS) or 0) + 1})
+        return loaded
+
+    return again_on_conflict(load)
+
+
+def merged(
+    held: pl.DataFrame, products: pl.DataFrame, at: datetime, *, is_part: bool = False
+) -> tuple[pl.DataFrame, Loaded]:
+    """The table's rows after `products` were loaded into `held`, and what that changed; see `load_catalog`."""
+    is_open = pl.col("valid_to").is_null()
+    current = held.filter(is_open).drop("valid_from", "valid_to")
+    kept = [name for name in FACTS if name not in products.columns]
+    given = products.join(current.select("product_id", *kept), on="product_id", how="left").select(current.columns)
+    differing = given.join(current, on=current.columns, how="anti", nulls_equal=True)
+    known = differing.join(current, on="product_id", how="semi").height
+    gone = current.clear() if is_part else current.join(products, on="product_id", how="anti")
+    ends = pl.concat([differing, gone]).select("product_id")
+    _check_order(held.filter(is_open).join(ends, on="product_id", how="semi"), at)
+    is_first = ~pl.col("product_id").is_in(held["product_id"].unique().implode())
+    moment = pl.lit(at).cast(CATALOG.schema["valid_from"])
+    closing = is_open & pl.col("product_id").is_in(ends["product_id"].implode())
+    rows = pl.concat(
+        [
+            held.with_columns(valid_to=pl.when(closing).then(moment).otherwise("valid_to")),
+            # Nobody said anything before: what is said first also stands for the sales before it.
+            differing.with_columns(
+                valid_from=pl.when(is_first).then(pl.lit(EARLIEST)).otherwise(moment), valid_to=pl.lit(None)
+            ).cast(CATALOG.schema),
+        ]
+    )
+    counts = Loaded(differing.height - known, known, gone.height, given.height - differing.height)
+    return rows.sort("product_id", "valid_from"), counts
+
+
+def _check_order(ending: pl.DataFrame, at: datetime) -> None:
+    late = ending.filter(pl.col("valid_from") >= at).sort("valid_from", descending=True)
+    for product, since in late.select("product_id", "valid_from").head(1).iter_rows():
+        raise CatalogError(
+            f"product {product} has a newer entry, of {since:%Y-%m-%d %H:%M:%S} UTC: catalogues have to be loaded in "
+            "the order of their times. Nothing was loaded"
+        )
+
+
+def names_now(lake: Lake) -> Mapping[int, str]:
+    """The name of each product that has one now."""
+    named = lake.table(CATALOG).read(columns=["product_id", "name", "valid_to"])
+    held = named.filter(pl.col("valid_to").is_null(), pl.col("name").is_not_null())
+    return dict(held.select("product_id", "name").iter_rows())

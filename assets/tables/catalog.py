@@ -1,0 +1,42 @@
+"""The table of what the shop says of its products: their names, brands, costs and stock, and since when.
+
+Add here: a fact that a shop may give of a product. Not here: how it is read and loaded (`assets.products.catalog`).
+"""
+
+import polars as pl
+
+from assets.events.contract import MONEY, UTC_MICROSECONDS
+from assets.tables.table import Cadence, Table
+
+FACTS = pl.Schema(
+    {
+        "name": pl.String(),
+        "category": pl.String(),
+        "brand": pl.String(),
+        "picture_url": pl.String(),
+        "cost": MONEY,
+        "stock": pl.Int64(),
+    }
+)
+"""What a shop may say of a product; all of it optional."""
+
+CATALOG = Table(
+    "silver/catalog",
+    pl.Schema({"product_id": pl.Int64(), **FACTS, "valid_from": UTC_MICROSECONDS, "valid_to": UTC_MICROSECONDS}),
+    (),
+    "What the shop said of each product and when: a row per product and time in which nothing about it changed.",
+    key=("product_id", "valid_from"),
+    cadence=Cadence.UPKEEP,
+    is_served=True,
+    sql_alias="catalog",
+    columns={
+        "name": "the product's name",
+        "category": "the product's category, in the shop's words",
+        "brand": "the product's brand, as the catalogue has it; events may have another spelling",
+        "picture_url": "the address of a picture",
+        "cost": "what one piece costs the shop, in its currency",
+        "stock": "pieces in stock when the catalogue was loaded",
+        "valid_from": "since when this holds (UTC); a product's first row holds for all sales before it too",
+        "valid_to": "until when it held (UTC, exclusive); empty in the row that holds now",
+    },
+)
