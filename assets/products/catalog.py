@@ -41,11 +41,20 @@ class Loaded:
     unchanged: int
 
 
-def read_catalog(path: Path) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Read:
+    """The products of a file, and what it says twice: sentences for whoever loads it."""
+
+    products: pl.DataFrame
+    notes: list[str]
+
+
+def read_catalog(path: Path) -> Read:
     """The products of a CSV (also .csv.gz) or Parquet file: `product_id` and those columns of FACTS that it has.
 
-    Other columns are left out; an empty text is null. Raises CatalogError if the file can't be read, has no product,
-    has a product twice, or a value that is not what its column holds.
+    Other columns are left out; an empty text is null. Several rows of a product complete each other; where they
+    contradict each other, the first one counts, and a note says so. Raises CatalogError if the file can't be read, has
+    no product, or a value that is not what its column holds.
     """
     try:
         is_parquet = path.suffix == ".parquet"
@@ -59,7 +68,8 @@ def read_catalog(path: Path) -> pl.DataFrame:
     texts = found.select(pl.col(names).cast(pl.String).str.strip_chars().replace("", None))
     for problem in _problems(texts):
         raise CatalogError(f"{path}: {problem}. Correct the file and load it again: nothing was loaded")
-    return texts.cast({name: CATALOG.schema[name] for name in names})
+    products = texts.group_by("product_id", maintain_order=True).agg(pl.col(names[1:]).drop_nulls().first())
+    return Read(products.cast({name: CATALOG.schema[name] for name in names}), list(_contradictions(texts)))
 
 
 def _problems(texts: pl.DataFrame) -> Iterator[str]:
@@ -73,12 +83,21 @@ def _problems(texts: pl.DataFrame) -> Iterator[str]:
             wrong = wrong.fill_null(value=True)
         for row, value in texts.with_row_index("row", 1).filter(wrong).select("row", name).head(1).iter_rows():
             yield f"{name} of product number {row} is {(value or 'empty')[:100]!r}, which is not {meant}"
-    for (twice,) in texts.filter(pl.col("product_id").is_duplicated()).select("product_id").head(1).iter_rows():
-        yield f"product {twice} is in it twice"
+
+
+def _contradictions(texts: pl.DataFrame) -> Iterator[str]:
+    for name in texts.columns[1:]:
+        values = pl.col(name).drop_nulls().unique(maintain_order=True)
+        said = texts.group_by("product_id", maintain_order=True).agg(values).filter(pl.col(name).list.len() > 1)
+        for product, (first, second, *_) in said.head(1).iter_rows():
+            yield (
+                f"products with more than one {name}: {said.height:,}, such as {product} with {first[:100]!r} and "
+                f"{second[:100]!r}; the first one counts"
+            )
 
 
 def load_catalog(lake: Lake, products: pl.DataFrame, at: datetime, *, is_part: bool = False) -> Loaded:
-    """Make `products`, as from `read_catalog`, what holds from `at` on. Idempotent.
+    """Make these products, as from `read_catalog`, what holds from `at` on. Idempotent.
 
     They are the whole catalogue: a product that they do not name is closed, unless they are only a part (`is_part`). A
     fact for which they have no column stays as it was. Raises CatalogError if something that changes was loaded for

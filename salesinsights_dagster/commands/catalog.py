@@ -33,8 +33,10 @@ def catalog(file: Path, is_part: bool, at: datetime | None, as_json: bool) -> No
 
     settings = load_settings()
     make_home(settings.home)
-    products = read_catalog(file)
+    read = read_catalog(file)
+    for note in read.notes:
+        click.echo(f"Note: {note}", err=True)
     moment = at.replace(tzinfo=UTC) if at else utc_now()
-    done = asdict(load_catalog(Lake(settings.lake), products, moment, is_part=is_part))
+    done = asdict(load_catalog(Lake(settings.lake), read.products, moment, is_part=is_part))
     text = ", ".join(f"{number:,} {what}" for what, number in done.items())
     click.echo(json.dumps({"file": file.name, **done}) if as_json else f"{file.name}: {text}")

@@ -39,12 +39,31 @@ def test_a_file_is_read_with_what_it_says(tmp_path: Path) -> None:
     file = tmp_path / "catalog.csv"
     file.write_text("product_id,name,category_code,colour,cost,stock\n5, Lip stick ,lips,red,2.5,7\n6,,,,,\n")
 
-    found = read_catalog(file)
+    found = read_catalog(file).products
 
     assert found.rows() == [(5, "Lip stick", "lips", Decimal("2.50"), 7), (6, None, None, None, None)]
     assert found.columns == ["product_id", "name", "category", "cost", "stock"]
     found.write_parquet(tmp_path / "catalog.parquet")
-    assert read_catalog(tmp_path / "catalog.parquet").equals(found)
+    assert read_catalog(tmp_path / "catalog.parquet").products.equals(found)
+
+
+def test_rows_of_a_product_complete_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "catalog.csv"
+    file.write_text("product_id,name,brand\n6,Rouge,\n5,,runail\n6,Rouge,cnd\n5,Lipstick,\n")
+
+    read = read_catalog(file)
+
+    assert (sorted(read.products.rows()), read.notes) == ([(5, "Lipstick", "runail"), (6, "Rouge", "cnd")], [])
+
+
+def test_of_rows_that_contradict_each_other_the_first_one_counts_and_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "catalog.csv"
+    file.write_text("product_id,name\n5,a\n6,b\n5,c\n5,a\n")
+
+    read = read_catalog(file)
+
+    assert sorted(read.products.rows()) == [(5, "a"), (6, "b")]
+    assert read.notes == ["products with more than one name: 1, such as 5 with 'a' and 'c'; the first one counts"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +78,6 @@ def test_a_file_is_read_with_what_it_says(tmp_path: Path) -> None:
         ("product_id,cost\n5,-1\n", "cost of product number 1 is '-1'"),
         ("product_id,stock\n5,many\n", "stock of product number 1 is 'many', which is not a whole number"),
         ("product_id,name\n5,a\n,b\n", "product_id of product number 2 is 'empty'"),
-        ("product_id,name\n5,a\n6,b\n5,c\n", "product 5 is in it twice"),
         ("product_id,name\n5," + "x" * 1025 + "\n", "which is not a text of at most 1024 characters"),
         ("product_id,name\n5,a,b,c\n", "can't be read"),
         ("", "can't be read"),
