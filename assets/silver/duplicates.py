@@ -10,6 +10,9 @@ from assets.events.contract import EVENT
 
 BODY = tuple(EVENT)
 
+CONFLICT = "conflicting_duplicate"
+"""Why an event is refused whose event_id an earlier one of that day has, with another body."""
+
 
 def judge_duplicates(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """Mark each repeated event with `is_duplicate`; if its event_id has a different body, also with a reason.
@@ -49,6 +52,6 @@ def _judge_named(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     conflict = is_duplicate & pl.col("_body").ne_missing(pl.struct(BODY))
     return joined.with_columns(
         is_duplicate=is_duplicate,
-        reason=pl.when(conflict).then(pl.lit("conflicting_duplicate")).otherwise("reason"),
+        reason=pl.when(conflict).then(pl.lit(CONFLICT)).otherwise("reason"),
         detail=pl.when(conflict).then(pl.concat_str(pl.lit("event_id: "), "event_id")).otherwise("detail"),
     ).select(*events.columns, "is_duplicate")

@@ -10,8 +10,11 @@ from datetime import date
 import polars as pl
 
 from assets.bronze.forgotten_users import without_key
+from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.untold_days import untold
+from assets.silver.day_pieces import pieces_of
+from assets.silver.duplicates import CONFLICT
 from assets.silver.silver import PLACE, near
 from assets.tables import (
     BRONZE_EVENTS,
@@ -37,6 +40,25 @@ def _release(table: LakeTable, rows: pl.DataFrame) -> None:
     for day in sorted(set(held["arrival_date"])):
         where = SILVER_QUARANTINE.on_days([day])
         table.replace(table.read(where).join(rows, on=PLACE, how="anti"), where, untold(table, [day]))
+
+
+def settled_conflicts(lake: Lake, days: Collection[date]) -> pl.DataFrame:
+    """Refused rows of these days of bronze whose event_id is theirs now: its first message was removed. PLACE, `batch`.
+
+    A rebuild of the days has made an event or a duplicate of each; it takes nothing out of quarantine.
+    """
+    return again_on_conflict(lambda: _settled(lake, days))
+
+
+def _settled(lake: Lake, days: Collection[date]) -> pl.DataFrame:
+    conflicts = lake.table(SILVER_QUARANTINE).read(f"reason = '{CONFLICT}'", PLACE)
+    none = BRONZE_EVENTS.schema.to_frame().select(*PLACE, "batch")
+    if conflicts.is_empty():
+        return none
+    silver, bronze = lake.table(SILVER_EVENTS), lake.table(BRONZE_EVENTS)
+    with pieces_of(bronze, sorted(days), batch_of(silver), added_fields(silver)) as pieces:
+        found = (piece.select(*PLACE, "batch") for piece in pieces.judged())
+        return pl.concat([none, *(rows.join(conflicts, on=PLACE, how="semi") for rows in found)])
 
 
 def remove_messages(lake: Lake, found: pl.DataFrame, day: date) -> None:

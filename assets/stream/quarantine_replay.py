@@ -20,7 +20,7 @@ from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import finishing
 from assets.progress.untold_days import untold
 from assets.silver.day_pieces import JUDGED, parse_bronze, pieces_of
-from assets.silver.duplicates import BODY
+from assets.silver.duplicates import BODY, CONFLICT
 from assets.silver.month_counts import recount_months
 from assets.silver.removal import release_refused, remove_messages, restate_batches
 from assets.silver.silver import PLACE, near, quarantine_rows, rebuild_silver
@@ -29,8 +29,6 @@ from resources.lake import Lake, OpenTables
 from resources.lake_errors import again_on_conflict
 from resources.lake_table import LakeTable
 from resources.schema_registry import SchemaRegistry
-
-CONFLICT = "conflicting_duplicate"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ Add here: what must be gone. Not here: where it is found (`user_search`), how a 
 (`resources.lake_table`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -22,7 +22,7 @@ from assets.products.repurchases import refresh_repurchases
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
 from assets.silver.month_counts import recount_months
-from assets.silver.removal import release_refused, remove_messages, restate_batches
+from assets.silver.removal import release_refused, remove_messages, restate_batches, settled_conflicts
 from assets.silver.silver import PLACE, rebuild_silver
 from assets.tables import (
     ARCHIVE,
@@ -112,6 +112,9 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         with finishing(lake, trace.days, rebuilds=1):
             rebuild_silver(lake, trace.days)
             rebuild_gold(lake, DAILY, trace.days, window_seconds)
+        settled = settled_conflicts(lake, trace.days)
+        trace = _remember(lake, user_id, now, batches=settled["batch"].to_list())
+        release_refused(lake, settled.select(PLACE))
         fence_off(lake, CUSTOMER_VALUE, *VISITOR_TABLES)
         refresh_customer_value(lake)
         for layout in VISITOR_TABLES:
@@ -138,17 +141,25 @@ def _exported(lake: Lake, user_id: int) -> list[date]:
     return lake.table(USER_FEATURES).read(f"user_id = {user_id}", ["as_of"])["as_of"].unique().sort().to_list()
 
 
-def _remember(lake: Lake, user_id: int, now: datetime, found: Found | None = None) -> _Trace:
-    """Put the user on the list, with all that has to be rebuilt: what earlier runs left, and what was found now."""
-    return again_on_conflict(lambda: _listed(lake.table(FORGOTTEN_USERS), user_hash(user_id), now, found))
+def _remember(
+    lake: Lake, user_id: int, now: datetime, found: Found | None = None, batches: Sequence[int] = ()
+) -> _Trace:
+    """Put the user on the list, with all that has to be rebuilt: what earlier runs left, and what was found now.
+
+    `batches` are those whose ledger has to be recounted for what others had refused.
+    """
+    user = user_hash(user_id)
+    return again_on_conflict(lambda: _listed(lake.table(FORGOTTEN_USERS), user, now, found, batches))
 
 
-def _listed(table: LakeTable, user: str, now: datetime, found: Found | None) -> _Trace:
+def _listed(table: LakeTable, user: str, now: datetime, found: Found | None, batches: Sequence[int]) -> _Trace:
     where = f"user_hash = '{user}'"
-    held = table.read(where, ["days", "batches", "months"])
-    known = _Trace(*held.row(0)) if held.height else _Trace([], [], [])
-    trace = known.with_rows(found) if found else known
-    row = {"user_hash": user, "forgotten_at": now, **vars(trace)}
+    held = table.read(where, ["days", "batches", "months", "forgotten_at"])
+    *known, before = held.row(0) if held.height else ([], [], [], now)
+    trace = _Trace(*known).with_rows(found) if found else _Trace(*known)
+    trace = replace(trace, batches=sorted({*trace.batches, *batches}))
+    # The clock may have been set back since.
+    row = {"user_hash": user, "forgotten_at": max(before, now), **vars(trace)}
     table.replace(pl.DataFrame([row], schema=FORGOTTEN_USERS.schema), where, {})
     return trace
 

@@ -1,13 +1,21 @@
 """Ledger and quarantine beside a forgotten user: what older releases and repairs have left, and counts below zero."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from assets.stream.stream_assets import Stream
-from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_BATCHES, SILVER_QUARANTINE
+from assets.tables import (
+    BRONZE_ARCHIVE_MONTHS,
+    BRONZE_EVENTS,
+    FORGOTTEN_USERS,
+    SILVER_BATCHES,
+    SILVER_EVENTS,
+    SILVER_QUARANTINE,
+)
 from assets.upkeep.audit import audit
 from assets.upkeep.forget_user import forget
 from resources.lake import Lake
@@ -85,3 +93,28 @@ def test_a_refused_message_that_a_repair_could_save_here_alone_stays(shop: Lake)
     assert rows(shop, SILVER_QUARANTINE)["value"].to_list() == [b"junk"]
     assert rows(shop, SILVER_BATCHES).select("messages", "accepted", "quarantined", "duplicates").row(0) == (2, 1, 1, 0)
     assert [finding["finding"] for finding in audit(shop).findings] == ["bronze"]
+
+
+def test_what_others_had_refused_for_the_users_event_leaves_quarantine(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    others = [event(event_id="e1", user_id=OTHER)] * 2
+    mock_kafka.publish(topic, [event(event_id="e1", user_id=USER)])
+    run(lake, stream)
+    mock_kafka.publish(topic, others)
+    run(lake, stream)
+    assert rows(lake, SILVER_QUARANTINE)["reason"].to_list() == ["conflicting_duplicate"] * 2
+
+    forget(lake, USER, NOW, 45)
+
+    assert rows(lake, SILVER_EVENTS)["user_id"].to_list() == [OTHER]
+    assert rows(lake, SILVER_QUARANTINE).is_empty()
+    assert audit(lake).findings == []
+
+
+def test_a_moment_of_forgetting_does_not_move_back_with_the_clock(shop: Lake) -> None:
+    forget(shop, USER, NOW, 45)
+
+    forget(shop, USER, NOW - timedelta(hours=1), 45)
+
+    assert rows(shop, FORGOTTEN_USERS)["forgotten_at"].to_list() == [NOW]
