@@ -25,6 +25,7 @@ from benchmarks import (
     flatness,
     hours,
     latency,
+    model,
     rebuild,
     runs,
     same_job,
@@ -40,7 +41,7 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("day", "hours", "soak", "campaign")
+LONG = ("day", "hours", "soak", "campaign", "model", "guards")
 """`make bench` leaves these out, since each takes long: run it with `--only`."""
 
 
@@ -52,7 +53,7 @@ LONG = ("day", "hours", "soak", "campaign")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
-@click.option("--minutes", default=60, show_default=True, help="Soak: how long.")
+@click.option("--minutes", default=60, show_default=True, help="Soak, model: how long.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -123,6 +124,14 @@ def main(
             soak.run(minutes),
         ),
         "campaign": lambda: ("The tests that have a long form, in that form", campaign.run()),
+        "model": lambda: (
+            f"Random stories of a lake, told for {minutes} minutes: what people do, what fails, who comes in between",
+            model.run(minutes),
+        ),
+        "guards": lambda: (
+            "Random stories until one shows that a guard is switched off",
+            model.run_without_guards(),
+        ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }
     if only is None:

@@ -1,0 +1,267 @@
+"""A machine that tries to break the lake: hypothesis draws what happens, and every step is judged.
+
+Add here: something that may happen. Not here: how it is done (`deeds`), what must hold then (`judgement`).
+"""
+
+import tempfile
+from contextlib import ExitStack
+from datetime import date, timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import polars as pl
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from assets.bronze.bronze import OffsetsLostError
+from assets.silver import silver
+from assets.silver.duplicates import judge_duplicates
+from assets.silver.silver import MessagesUnaccountedError
+from assets.tables import BRONZE_EVENTS
+from resources.kafka_reader import KafkaUnavailableError
+from resources.lake_errors import ConcurrentCommitError, LakeError, ProgressMovedError
+from resources.lake_table import LakeTable
+from tests.faults.interleaving import CrashError
+from tests.lakes import ALL, age
+from tests.model import judgement
+from tests.model.calls import FAULTS, Fault, Turns, hooked
+from tests.model.deeds import Compact, Deed, Forget, KeepUp, Load, Look, Rebuild, Repair, Replay, Run, Stay
+from tests.model.known import LEARNT, NOW, OLD_DAYS, START, USERS, Said
+from tests.model.shop import PARTITIONS, TOPIC, Shop, empty_lake
+
+STREAMED = {layout.name: layout for layout in ALL}
+
+LOST_RACE = (ConcurrentCommitError, ProgressMovedError)
+"""What may end a deed beside others: it has to be done again, or another has done it."""
+
+FAILED = (CrashError, LakeError, KafkaUnavailableError)
+"""What may end a deed with a fault in it."""
+
+
+@cache
+def _template() -> Path:
+    return empty_lake(Path(tempfile.mkdtemp(prefix="model-")) / "empty")
+
+
+def said(days: tuple[str, ...], ids: tuple[str | None, ...], wrong: tuple[str | None, ...]) -> st.SearchStrategy[Said]:
+    """Few different ones, so that they meet."""
+    seconds = st.sampled_from(["10:00:10", "10:00:50"])
+    return st.builds(
+        Said,
+        st.tuples(st.sampled_from(days), seconds).map(lambda t: NOW if t[0] == NOW else "{} {} UTC".format(*t)),
+        st.sampled_from(["purchase", "purchase", "view", LEARNT]),
+        st.integers(1, 2),
+        st.sampled_from(["1.00", "2.50", "-1.00"]),
+        st.sampled_from(USERS),
+        st.sampled_from(ids),
+        st.sampled_from([None, "s"]),
+        st.sampled_from(wrong),
+    )
+
+
+def faults() -> st.SearchStrategy[Fault]:
+    return st.builds(Fault, st.sampled_from([fault.__name__ for fault in FAULTS]), st.integers(0, 30))
+
+
+MESSAGES = said((*OLD_DAYS, NOW), (None, None, "e1", "e2"), (None, None, None, None, "not_json", "bad_price"))
+LINES = said(OLD_DAYS, (None,), (None, None, None, "bad_price", "unknown_event_type"))
+SENT = st.lists(st.tuples(MESSAGES, st.integers(0, PARTITIONS - 1)), min_size=1, max_size=4)
+DAYS = [*map(date.fromisoformat, OLD_DAYS), START.date()]
+SOME_DAYS = st.lists(st.sampled_from(DAYS), min_size=1, max_size=2, unique=True).map(tuple)
+BATCH_ROWS = st.sampled_from([1_000, 3])
+
+STREAMS = st.one_of(st.builds(Run, BATCH_ROWS), st.builds(Stay, st.integers(1, 4), BATCH_ROWS))
+DEEDS: st.SearchStrategy[Deed] = st.one_of(
+    STREAMS,
+    STREAMS,
+    st.builds(Load, st.lists(LINES, max_size=4).map(tuple)),
+    st.builds(Rebuild, SOME_DAYS),
+    st.builds(Forget, st.sampled_from(USERS)),
+    st.sampled_from([Replay(), Compact(), KeepUp(), Look()]),
+)
+
+
+class Machine(RuleBasedStateMachine):
+    """A shop, and what may happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._world = ExitStack()
+        folder = Path(self._world.enter_context(tempfile.TemporaryDirectory(prefix="model-")))
+        self.shop = Shop(folder, _template())
+        self._world.enter_context(self.shop.open())
+        self._is_broken = False
+        self._reached = judgement.progress(self.shop)
+        self._on_disk = judgement.versions(self.shop.lake)
+
+    @initialize(messages=SENT)
+    def open_the_shop(self, messages: list[tuple[Said, int]]) -> None:
+        self.shop.publish(messages)
+
+    @rule(messages=SENT, again=st.lists(st.integers(0, 9), max_size=2), in_transaction=st.booleans())
+    def publish(self, messages: list[tuple[Said, int]], again: list[int], in_transaction: bool) -> None:
+        """New messages, and copies of old ones."""
+        sent = self.shop.known.committed
+        copies = [(sent[number % len(sent)].said, number) for number in again if sent]
+        self.shop.publish([*messages, *copies], in_transaction=in_transaction)
+        self.shop.tick()
+
+    @rule(commits=st.booleans())
+    def end_a_transaction(self, commits: bool) -> None:
+        self.shop.decide(commits=commits)
+
+    @rule(deed=DEEDS, fault=st.none() | faults())
+    def do(self, deed: Deed, fault: Fault | None) -> None:
+        """One deed alone, perhaps with a fault in it."""
+        with self._judged(), self.shop.ruled():
+            deed.begin(self.shop)
+            try:
+                with hooked(fault.hook() if fault else None):
+                    deed.do(self.shop)
+            except OffsetsLostError:
+                assert self.shop.topic.first, "nothing was deleted"
+            except FAILED:
+                if fault is None:
+                    raise
+                self._leave(deed)
+
+    @rule(
+        deeds=st.lists(st.tuples(DEEDS, st.none() | faults()), min_size=2, max_size=3),
+        turns=st.lists(st.integers(0, 25), min_size=1, max_size=8),
+    )
+    def race(self, deeds: list[tuple[Deed, Fault | None]], turns: list[int]) -> None:
+        """Deeds beside each other, perhaps with faults in them."""
+        with self._judged(), self.shop.ruled():
+            for deed, _ in deeds:
+                deed.begin(self.shop)
+            outcomes = Turns([(partial(deed.do, self.shop), fault) for deed, fault in deeds], turns).run()
+            for (deed, fault), outcome in zip(deeds, outcomes, strict=True):
+                if isinstance(outcome, OffsetsLostError):
+                    assert self.shop.topic.first, "nothing was deleted"
+                elif outcome is not None and not isinstance(outcome, FAILED if fault else LOST_RACE):
+                    raise outcome
+                # Of two files that were loaded at once either may have come last.
+                if outcome is not None or isinstance(deed, Load):
+                    self._leave(deed)
+
+    @rule(minutes=st.sampled_from([-90, -1, 1, 90]))
+    def set_the_clock(self, minutes: int) -> None:
+        self.shop.tick(timedelta(minutes=minutes))
+
+    @rule()
+    def let_a_day_pass(self) -> None:
+        """All is on the disk, and upkeep deletes whatever the newest versions do not name."""
+        self.shop.tick(timedelta(days=1))
+        aged = patch.object(LakeTable, "vacuum", lambda table, hours: age(table, hours, None))
+        with self._judged(), aged:
+            KeepUp().do(self.shop)
+        self._on_disk = judgement.versions(self.shop.lake)
+
+    @rule()
+    def add_a_partition(self) -> None:
+        self.shop.topic.partitions = PARTITIONS
+
+    @rule(partition=st.integers(0, PARTITIONS - 1), messages=st.integers(1, 3))
+    def let_kafka_delete(self, partition: int, messages: int) -> None:
+        """Retention takes the oldest messages of a partition, read or not. A lake that begins later never had them."""
+        topic = self.shop.topic
+        if not self._has_begun:
+            return
+        place = partition % topic.partitions
+        topic.first[place] = min(topic.start(place) + messages, topic.end(place))
+
+    @rule()
+    def recreate_the_topic(self) -> None:
+        """Another topic takes the name, which must stop the stream, until the old one is back."""
+        with self._judged(), self.shop.ruled():
+            self.shop.topic.id, is_stopped = "second", not self._has_begun
+            try:
+                if not is_stopped:
+                    Run().do(self.shop)
+            except OffsetsLostError:
+                is_stopped = True
+            self.shop.topic.id = "first"
+            assert is_stopped, "the stream read on in another topic"
+
+    @rule()
+    def judge_wrongly(self) -> None:
+        """A fault in the code makes an event vanish: the batch must not be committed."""
+
+        def without_first(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+            vanished.append(events.height > 0)
+            return judge_duplicates(events[1:], stored)
+
+        vanished = list[bool]()
+        with self._judged(), self.shop.ruled(), patch.object(silver, "judge_duplicates", without_first):
+            try:
+                Run().do(self.shop)
+            except MessagesUnaccountedError:
+                return
+            except OffsetsLostError:
+                assert self.shop.topic.first
+            assert not any(vanished), "an event vanished, and nobody noticed"
+
+    @rule(lost=st.sets(st.sampled_from(list(STREAMED)), min_size=1), fault=st.none() | faults())
+    def cut_the_power(self, lost: set[str], fault: Fault | None) -> None:
+        """The last commit of some tables loses its content, unless it was on the disk; then the lake is repaired."""
+        with self._judged(), self.shop.ruled():
+            for name in sorted(lost):
+                table = self.shop.lake.table(STREAMED[name])
+                if table.version > self._on_disk[name]:
+                    max((table.folder / "_delta_log").glob("*.json")).write_bytes(b"")
+            self._reached = {}
+            try:
+                with hooked(fault.hook() if fault else None):
+                    Repair().do(self.shop)
+            except FAILED:
+                if fault is None:
+                    raise
+                Repair().do(self.shop)
+            self.shop.must_be_done_again()
+
+    @rule()
+    def judge(self) -> None:
+        """All is finished, right, and written to the disk."""
+        with self._judged():
+            judgement.assert_what_is_known_is_there(self.shop)
+            self._on_disk = judgement.versions(self.shop.lake)
+
+    def teardown(self) -> None:
+        try:
+            if not self._is_broken:
+                judgement.assert_all_is_right(self.shop)
+        finally:
+            self._world.close()
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether the stream has read the topic."""
+        return self.shop.lake.table(BRONZE_EVENTS).progress(f"kafka/{TOPIC}/id") is not None
+
+    def _leave(self, deed: Deed) -> None:
+        if deed.is_done_again:
+            self.shop.unfinished[deed] = None
+
+    def _judged(self) -> "ExitStack":
+        """What must hold after a step; a story that broke it is at its end."""
+        stack = ExitStack()
+
+        def judge(kind: Any, error: Any, trace: Any) -> None:
+            self._is_broken = True
+            if error is None:
+                self.shop.tick()
+                judgement.assert_no_event_is_there_twice(self.shop.lake)
+                reached = judgement.progress(self.shop)
+                lower = {
+                    name: (self._reached.get(name, 0), at)
+                    for name, at in reached.items()
+                    if at < self._reached.get(name, 0)
+                }
+                assert lower == {}, "progress went down"
+                self._reached = reached
+                self._is_broken = False
+
+        stack.push(judge)
+        return stack
