@@ -19,6 +19,7 @@ from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AddedFields
 from assets.events.message_parser import parse_events
 from assets.progress.batches import BATCH, batch_of
+from assets.progress.untold_days import untold
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS
 from resources.foreseen_error import ForeseenError
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
@@ -232,7 +233,11 @@ def _append(
 
 
 def last_batch(bronze: LakeTable, topic: str, added: AddedFields) -> Batch:
-    """The newest batch, read back from bronze, for a run that follows a killed one. `added` as for `parse_events`."""
+    """The newest batch, read back from bronze, for a run that follows a killed one. `added` as for `parse_events`.
+
+    A message that was refused when bronze was written, and that today's rules let pass, moves to the day of its event.
+    Raises ConcurrentCommitError if another writer came in between.
+    """
     number = batch_of(bronze)
     events = _events_of(bronze, number, added)
     source = events["source"][0] if events.height else topic
@@ -250,13 +255,26 @@ def last_batch(bronze: LakeTable, topic: str, added: AddedFields) -> Batch:
 
 
 def read_again(bronze: LakeTable, batch: Batch, added: AddedFields) -> Batch:
-    """The batch with the events that bronze has of it now."""
+    """The batch with the events that bronze has of it now. Moves and raises like `last_batch`."""
     return replace(batch, events=_events_of(bronze, batch.number, added), fence=bronze.fence)
 
 
 def _events_of(bronze: LakeTable, number: int, added: AddedFields) -> pl.DataFrame:
     rows = bronze.read(f"batch = {number}").sort("partition", "offset")
-    return parse_events(rows, schemas_of(bronze), added)
+    return _at_home(bronze, number, parse_events(rows, schemas_of(bronze), added))
+
+
+def _at_home(bronze: LakeTable, number: int, events: pl.DataFrame) -> pl.DataFrame:
+    """The batch's messages, each under the day where a rebuild looks for it; in bronze too."""
+    moved = events.filter(pl.col("reason").is_null(), pl.col("event_date") != pl.col("event_time").dt.date())
+    if moved.is_empty():
+        return events
+    days = {*moved["event_date"], *moved["event_time"].dt.date()}
+    home = pl.when(pl.col("reason").is_null()).then(pl.col("event_time").dt.date()).otherwise("event_date")
+    settled = events.with_columns(event_date=home)
+    rows = settled.filter(pl.col("event_date").is_in(days)).select(BRONZE_EVENTS.schema.names())
+    bronze.replace(rows, f"{BRONZE_EVENTS.on_days(days)} AND batch = {number}", untold(bronze, days))
+    return settled
 
 
 def _microseconds(time: datetime) -> int:

@@ -5,7 +5,8 @@ import pytest
 
 from assets.events import message_parser
 from assets.events.contract import EVENT_TYPES
-from assets.stream import quarantine_replay
+from assets.silver.silver import rebuild_silver
+from assets.stream import micro_batch, quarantine_replay
 from assets.stream.quarantine_replay import replay
 from assets.stream.stream_assets import Stream
 from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, PRODUCT_SALES, SILVER_EVENTS, SILVER_QUARANTINE
@@ -159,3 +160,21 @@ def test_days_without_refused_rows_are_left_alone(lake: Lake, refused: list[date
 
     assert (done.tried, done.days) == (0, [])
     assert rows(lake, SILVER_QUARANTINE).height == 3
+
+
+def test_what_a_new_rule_lets_pass_while_its_batch_is_unfinished_counts_on_its_own_day(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, request: pytest.FixtureRequest
+) -> None:
+    mock_kafka.publish(topic, [BOUGHT, b"junk"])
+    with pytest.MonkeyPatch.context() as patch:
+        crash_before(patch, micro_batch.Layers, "refine", lambda: run(lake, stream))
+    request.getfixturevalue("new_rule")
+
+    run(lake, stream)
+
+    for layout in (SILVER_EVENTS, PRODUCT_SALES):
+        assert rows(lake, layout)["event_date"].to_list() == [date(2019, 10, 1)]
+    before = snapshot(lake)
+    rebuild_silver(lake, [date(2019, 10, 1)])
+    assert all(frame.equals(before[name]) for name, frame in snapshot(lake).items())
+    assert audit(lake).findings == []
