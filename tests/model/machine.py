@@ -115,10 +115,10 @@ class Machine(RuleBasedStateMachine):
     @rule(deed=DEEDS, fault=st.none() | faults())
     def do(self, deed: Deed, fault: Fault | None) -> None:
         """One deed alone, perhaps with a fault in it."""
-        with self._judged(), self.shop.ruled():
+        with self._judged():
             deed.begin(self.shop)
             try:
-                with hooked(fault.hook() if fault else None):
+                with self.shop.ruled(), hooked(fault.hook() if fault else None):
                     deed.do(self.shop)
             except OffsetsLostError:
                 assert self.shop.topic.first, "nothing was deleted"
@@ -133,10 +133,11 @@ class Machine(RuleBasedStateMachine):
     )
     def race(self, deeds: list[tuple[Deed, Fault | None]], turns: list[int]) -> None:
         """Deeds beside each other, perhaps with faults in them."""
-        with self._judged(), self.shop.ruled():
+        with self._judged():
             for deed, _ in deeds:
                 deed.begin(self.shop)
-            outcomes = Turns([(partial(deed.do, self.shop), fault) for deed, fault in deeds], turns).run()
+            with self.shop.ruled():
+                outcomes = Turns([(partial(deed.do, self.shop), fault) for deed, fault in deeds], turns).run()
             for (deed, fault), outcome in zip(deeds, outcomes, strict=True):
                 if isinstance(outcome, OffsetsLostError):
                     assert self.shop.topic.first, "nothing was deleted"
