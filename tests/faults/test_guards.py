@@ -169,18 +169,27 @@ def commit_rows_and_progress_apart(world: World) -> None:
     world.patch.setattr(LakeTable, "append", lambda table, rows, progress: append(table, rows, {}))
 
 
+Rows = Callable[[], pl.DataFrame]
+
+
+def appended(bronze: LakeTable, events: pl.DataFrame, progress: dict[str, int]) -> tuple[pl.DataFrame, int]:
+    """What `bronze._append` returns."""
+    bronze.append(events, progress)
+    return events, bronze.fence
+
+
 def retry_bronze_without_looking(world: World) -> None:
-    def append(tables: OpenTables, rows: pl.DataFrame, progress: dict[str, int]) -> None:
-        again_on_conflict(
-            lambda: tables.table(BRONZE_EVENTS).append(rows, progress), lambda: tables.refresh([BRONZE_EVENTS])
+    def append(tables: OpenTables, rows: Rows, progress: dict[str, int]) -> tuple[pl.DataFrame, int]:
+        return again_on_conflict(
+            lambda: appended(tables.table(BRONZE_EVENTS), rows(), progress), lambda: tables.refresh([BRONZE_EVENTS])
         )
 
     world.patch.setattr(bronze_events, "_append", append)
 
 
 def commit_bronze_through_another_handle(world: World) -> None:
-    def append(tables: OpenTables, rows: pl.DataFrame, progress: dict[str, int]) -> None:
-        world.lake.table(BRONZE_EVENTS).append(rows, progress)
+    def append(tables: OpenTables, rows: Rows, progress: dict[str, int]) -> tuple[pl.DataFrame, int]:
+        return appended(world.lake.table(BRONZE_EVENTS), rows(), progress)
 
     world.patch.setattr(bronze_events, "_append", append)
 
