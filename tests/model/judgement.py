@@ -10,7 +10,7 @@ from assets.gold.gold import rebuild_gold
 from assets.progress.batches import batch_of
 from assets.progress.rebuild_marks import finishing
 from assets.silver.silver import rebuild_silver
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_BATCHES, SILVER_EVENTS
+from assets.tables import BRONZE_EVENTS, DAILY, RESTATEMENTS, SILVER_BATCHES, SILVER_EVENTS
 from assets.upkeep.audit import audit
 from resources.lake import Lake
 from tests.faults.oracle import BODY, expected_tables, held
@@ -123,6 +123,11 @@ def progress(shop: Shop) -> dict[str, int]:
     bronze = shop.lake.table(BRONZE_EVENTS)
     cursors = {f"cursor {p}": bronze.progress(f"kafka/{TOPIC}/{p}") or 0 for p in range(shop.topic.partitions)}
     return {**{layout.name: batch_of(shop.lake.table(layout)) for layout in ALL}, **cursors}
+
+
+def restatements(lake: Lake) -> set[tuple[object, ...]]:
+    """What was told of the past: no row of it may go."""
+    return set(held(lake, RESTATEMENTS, *RESTATEMENTS.schema.names()))
 
 
 def assert_no_event_is_there_twice(lake: Lake) -> None:

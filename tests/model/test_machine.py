@@ -7,7 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import Machine
 
 STORIES = settings(
-    max_examples=30,
+    max_examples=25,
     stateful_step_count=10,
     deadline=None,
     derandomize=True,

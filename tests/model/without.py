@@ -59,6 +59,7 @@ def stories(number: int, phases: Sequence[Phase] = tuple(Phase), steps: int = 10
         deadline=None,
         database=None,
         print_blob=True,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
         phases=phases,
     )
