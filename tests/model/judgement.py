@@ -13,6 +13,7 @@ from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, RESTATEMENTS, SILVER_BATCHES, SILVER_EVENTS
 from assets.upkeep.audit import audit
 from resources.lake import Lake
+from tests.assets.upkeep.test_forget_user import holds
 from tests.faults.oracle import BODY, expected_tables, held
 from tests.lakes import ALL, snapshot
 from tests.model.deeds import AcceptLoss, Run
@@ -48,6 +49,7 @@ def assert_all_is_right(shop: Shop) -> None:
     """Finish, and compare every table with what is known; then neither a second run nor a rebuild changes anything."""
     assert_what_is_known_is_there(shop)
     assert audit(shop.lake).findings == []
+    assert_nothing_of_the_forgotten_is_left(shop)
     assert_a_rebuild_changes_nothing(shop)
 
 
@@ -94,6 +96,13 @@ def _assert_ledger(shop: Shop, batches: dict[tuple[int, int], int]) -> None:
         assert messages + markers + (lost or 0) == end - start, "silver/batches"
     read = {partition: end for partition, end in shop.topic.ends().items() if end}
     assert {partition: end for partition, end in ends.items() if end} == read, "silver/batches"
+
+
+def assert_nothing_of_the_forgotten_is_left(shop: Shop) -> None:
+    """In no file of the lake, with old versions and logs; unless the user came again since."""
+    present = {message.said.names for message in shop.known.kept()}
+    for user in shop.known.forgotten.keys() - present:
+        assert holds(shop.lake, user) == [], "a file has a forgotten user"
 
 
 def assert_a_second_run_does_nothing(shop: Shop) -> None:

@@ -70,6 +70,7 @@ def faults() -> st.SearchStrategy[Fault]:
 MESSAGES = said((*OLD_DAYS, NOW), (None, None, "e1", "e2"), (None, None, None, None, "not_json", "bad_price"))
 LINES = said(OLD_DAYS, (None,), (None, None, None, "bad_price", "unknown_event_type"))
 SENT = st.lists(st.tuples(MESSAGES, st.integers(0, PARTITIONS - 1)), min_size=1, max_size=4)
+FRESH: st.SearchStrategy[list[tuple[Said, int]]] = st.just([]) | SENT
 DAYS = [*map(date.fromisoformat, OLD_DAYS), START.date()]
 SOME_DAYS = st.lists(st.sampled_from(DAYS), min_size=1, max_size=2, unique=True).map(tuple)
 BATCH_ROWS = st.sampled_from([1_000, 3])
@@ -126,9 +127,10 @@ class Machine(RuleBasedStateMachine):
         self.shop.publish([*messages, *copies], in_transaction=in_transaction)
         self.shop.tick()
 
-    @rule(deed=DEEDS, fault=st.none() | faults())
-    def do(self, deed: Deed, fault: Fault | None) -> None:
+    @rule(messages=FRESH, deed=DEEDS, fault=st.none() | faults())
+    def do(self, messages: list[tuple[Said, int]], deed: Deed, fault: Fault | None) -> None:
         """One deed alone, perhaps with a fault in it."""
+        self.shop.publish(messages)
         with self._judged():
             deed.begin(self.shop)
             try:
@@ -141,9 +143,10 @@ class Machine(RuleBasedStateMachine):
                     raise
                 self._leave(deed)
 
-    @rule(deeds=RACES, turns=st.lists(st.integers(0, 25), min_size=1, max_size=8))
-    def race(self, deeds: list[tuple[Deed, Fault | None]], turns: list[int]) -> None:
+    @rule(messages=FRESH, deeds=RACES, turns=st.lists(st.integers(0, 25), min_size=1, max_size=8))
+    def race(self, messages: list[tuple[Said, int]], deeds: list[tuple[Deed, Fault | None]], turns: list[int]) -> None:
         """Deeds beside each other, perhaps with faults in them."""
+        self.shop.publish(messages)
         with self._judged():
             for deed, _ in deeds:
                 deed.begin(self.shop)
