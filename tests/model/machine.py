@@ -42,8 +42,11 @@ FAILED = (CrashError, LakeError, KafkaUnavailableError)
 
 
 @cache
-def _template() -> Path:
-    return empty_lake(Path(tempfile.mkdtemp(prefix="model-")) / "empty")
+def _template() -> "tempfile.TemporaryDirectory[str]":
+    """A folder with a lake to copy, which is there as long as the process."""
+    folder = tempfile.TemporaryDirectory(prefix="model-")
+    empty_lake(Path(folder.name) / "lake")
+    return folder
 
 
 def said(days: tuple[str, ...], ids: tuple[str | None, ...], wrong: tuple[str | None, ...]) -> st.SearchStrategy[Said]:
@@ -108,7 +111,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._world = ExitStack()
         folder = Path(self._world.enter_context(tempfile.TemporaryDirectory(prefix="model-")))
-        self.shop = Shop(folder, _template())
+        self.shop = Shop(folder, Path(_template().name) / "lake")
         self._world.enter_context(self.shop.open())
         self._is_broken = False
         self._reached = judgement.progress(self.shop)
@@ -187,8 +190,8 @@ class Machine(RuleBasedStateMachine):
             self.shop.topic.id = "first"
             assert is_stopped, "the stream read on in another topic"
 
-    @rule()
-    def judge_wrongly(self) -> None:
+    @rule(messages=SENT)
+    def judge_wrongly(self, messages: list[tuple[Said, int]]) -> None:
         """A fault in the code makes an event vanish: the batch must not be committed."""
 
         def without_first(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
@@ -196,6 +199,7 @@ class Machine(RuleBasedStateMachine):
             return judge_duplicates(events[1:], stored)
 
         vanished = list[bool]()
+        self.shop.publish(messages)
         with self._judged(), self.shop.ruled(), patch.object(silver, "judge_duplicates", without_first):
             try:
                 Run().do(self.shop)
