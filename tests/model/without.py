@@ -47,8 +47,14 @@ def stories_until_found(switch_off: SwitchOff, most: int) -> tuple[int, str]:
     try:
         run_state_machine_as_test(Unguarded, settings=stories(most, [Phase.generate]))
     except Exception as error:  # noqa: BLE001  # whatever stops a story has found it
-        return told - 1, f"{type(error).__name__}: {error}".splitlines()[0]
+        return told - 1, _named(error)
     return told, ""
+
+
+def _named(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def stories(number: int, phases: Sequence[Phase] = tuple(Phase), steps: int = 10) -> settings:
