@@ -16,6 +16,7 @@ from unittest.mock import patch
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from assets.archive import month_loader
+from assets.silver import purchases
 from assets.stream import day_tables, micro_batch
 from resources.kafka_reader import KafkaUnavailableError
 from resources.lake import Lake
@@ -24,9 +25,6 @@ from tests.faults.interleaving import CrashError
 
 COMMIT, LOAD, READ, KAFKA = "commit", "load", "read", "kafka"
 """The kinds of calls: a commit to a table, the loading of one, a read of rows, and a question to Kafka."""
-
-PATIENCE = 600
-"""Seconds. So long a run waits for its turn on a machine that is busy; it would wait for ever in a deadlock."""
 
 Call = Callable[[], Any]
 Hook = Callable[[str, Call], Any]
@@ -71,6 +69,7 @@ def all_called() -> Iterator[None]:
         patch.object(LakeTable, "read", rows),
         patch.object(micro_batch, "prefetched", in_turn),
         patch.object(month_loader, "prefetched", in_turn),
+        patch.object(purchases, "prefetched", beforehand),
         patch.object(day_tables, "beside", at_once),
     ):
         yield
@@ -79,6 +78,11 @@ def all_called() -> Iterator[None]:
 def in_turn(items: Any) -> Iterator[Any]:
     """Stands for `prefetched`: each item is computed when it is asked for."""
     yield from items
+
+
+def beforehand(items: Any) -> Iterator[Any]:
+    """Stands for `prefetched` where Delta Lake takes the items, and could not read them itself: all are there."""
+    return iter(list(items))
 
 
 class Done:
@@ -226,8 +230,7 @@ class Turns:
 
     def _wait(self, number: int) -> None:
         with self._moved:
-            if not self._moved.wait_for(lambda: self._now == number, PATIENCE):
-                raise TimeoutError("the run whose turn it is waits for another")
+            self._moved.wait_for(lambda: self._now == number)
 
     def _following(self, number: int) -> int:
         return self._alive[(self._alive.index(number) + 1) % len(self._alive)]

@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.faults.feed import Stored, Told
 
-USERS = (700_001, 700_002, 700_003)
-"""Numbers that nothing else in the lake holds."""
+USERS = (700_000_000_000_000_001, 700_000_000_000_000_002, 700_000_000_000_000_003)
+"""Too long to be in a file by chance: in the name of a data file, say, or a time."""
 
 NOW = "now"
 """The time of an event that happens when it is published."""
