@@ -6,6 +6,7 @@ Add here: how long stories are told, and what is counted. Not here: the stories 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+import click
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
@@ -41,4 +42,5 @@ def run_without_guards() -> Sequence[Mapping[str, object]]:
 def _without_each() -> Iterator[Mapping[str, object]]:
     for name, switch_off in SWITCHES.items():
         told, found = stories_until_found(switch_off, MOST)
+        click.echo(f"{name}: {told} stories; {found or 'not found'}", err=True)
         yield {"switched off": name.replace("_", " "), "found after stories": told if found else "not", "by": found}

@@ -94,6 +94,7 @@ class Load(Deed):
     def note(self, shop: Shop) -> None:
         texts = [said.line for said in self.lines]
         put(shop.folder, texts)
+        shop.known.month_was_loaded = True
         shop.known.month = [
             Message(OCTOBERS_LINES, number, said, text.encode())
             for number, (said, text) in enumerate(zip(self.lines, texts, strict=True), start=2)

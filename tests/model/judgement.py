@@ -3,6 +3,8 @@
 Add here: what must hold. Not here: how a table follows from the messages (`tests.faults.oracle`).
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from assets.bronze.bronze import OffsetsLostError
@@ -13,7 +15,8 @@ from assets.silver.silver import rebuild_silver
 from assets.tables import BRONZE_EVENTS, DAILY, RESTATEMENTS, SILVER_BATCHES, SILVER_EVENTS
 from assets.upkeep.audit import audit
 from resources.lake import Lake
-from tests.faults.oracle import BODY, expected_tables, held
+from tests.faults.feed import Stored
+from tests.faults.oracle import BODY, expected_tables, held, judge
 from tests.lakes import ALL, snapshot, traces
 from tests.model.deeds import AcceptLoss, Run
 from tests.model.shop import TOPIC, WINDOW, Shop
@@ -70,6 +73,8 @@ def assert_tables_hold_what_is_known(shop: Shop) -> None:
         if layout is not SILVER_BATCHES:
             assert held(shop.lake, layout, *columns) == sorted(rows, key=repr), layout.name
     _assert_ledger(shop, batches)
+    if not (shop.known.month_was_loaded or shop.known.rule_has_changed):
+        _assert_outcomes(shop, log)
 
 
 def _batches(lake: Lake) -> tuple[dict[tuple[int, int], int], dict[int, datetime]]:
@@ -95,6 +100,18 @@ def _assert_ledger(shop: Shop, batches: dict[tuple[int, int], int]) -> None:
         assert messages + markers + (lost or 0) == end - start, "silver/batches"
     read = {partition: end for partition, end in shop.topic.ends().items() if end}
     assert {partition: end for partition, end in ends.items() if end} == read, "silver/batches"
+
+
+def _assert_outcomes(shop: Shop, log: Sequence[Stored]) -> None:
+    """The ledger says what became of each message when it came: that is still so, if the past has not changed."""
+    verdicts = judge(log)
+    outcomes = ([one for one, _ in verdicts.accepted], [one for one, _ in verdicts.refused], verdicts.copies)
+    counted = [Counter((one.batch, one.partition) for one in messages) for messages in outcomes]
+    for *place, accepted, quarantined, duplicates in held(
+        shop.lake, SILVER_BATCHES, "batch", "partition", "accepted", "quarantined", "duplicates"
+    ):
+        known = [counts[tuple(place)] for counts in counted]
+        assert [accepted, quarantined, duplicates] == known, "silver/batches"
 
 
 def assert_nothing_of_the_forgotten_is_left(shop: Shop) -> None:

@@ -104,6 +104,7 @@ class Known:
     forgotten: dict[int, datetime] = field(default_factory=dict)
     lost: set[tuple[int, int]] = field(default_factory=set)
     rule_has_changed: bool = False
+    month_was_loaded: bool = False
 
     def kept(self) -> list[Message]:
         """The messages and lines that bronze must hold."""

@@ -3,6 +3,7 @@
 Add here: something that may happen. Not here: how it is done (`deeds`), what must hold then (`judgement`).
 """
 
+import shutil
 import tempfile
 from contextlib import ExitStack
 from datetime import date, timedelta
@@ -30,7 +31,8 @@ from tests.model.calls import FAULTS, Fault, Turns, hooked
 from tests.model.deeds import AcceptLoss, Compact, Deed, Forget, KeepUp, Load, Look, Rebuild, Repair, Replay, Run, Stay
 from tests.model.known import LEARNT, NOW, OLD_DAYS, START, USERS, Said
 from tests.model.outside import AddPartitions, EndTransaction, KafkaDeletes, Outside, SetTheClock, has_begun
-from tests.model.shop import PARTITIONS, Shop, empty_lake
+from tests.model.shop import FIRST_PARTITIONS, PARTITIONS, Shop, empty_lake
+from tests.model.topic import Topic
 
 STREAMED = {layout.name: layout for layout in ALL}
 
@@ -93,7 +95,7 @@ OUTSIDE: st.SearchStrategy[Outside] = st.one_of(
     st.builds(SetTheClock, st.sampled_from([-90, -1, 1, 90])),
     st.just(AddPartitions()),
     st.builds(EndTransaction, st.booleans()),
-    st.builds(KafkaDeletes, st.integers(0, PARTITIONS - 1), st.integers(1, 3)),
+    st.builds(KafkaDeletes, st.integers(0, PARTITIONS - 1), st.integers(0, 3)),
 )
 RACER = st.tuples(DEEDS, st.none() | faults())
 RACES = st.builds(
@@ -111,7 +113,8 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._world = ExitStack()
         folder = Path(self._world.enter_context(tempfile.TemporaryDirectory(prefix="model-")))
-        self.shop = Shop(folder, Path(_template().name) / "lake")
+        shutil.copytree(Path(_template().name) / "lake", folder / "lake")
+        self.shop = Shop(folder, Topic("first", FIRST_PARTITIONS))
         self._world.enter_context(self.shop.open())
         self._is_broken = False
         self._reached = judgement.progress(self.shop)
@@ -164,8 +167,9 @@ class Machine(RuleBasedStateMachine):
                 if outcome is not None or isinstance(deed, Load):
                     self._leave(deed)
 
-    @rule(what=OUTSIDE)
-    def happen(self, what: Outside) -> None:
+    @rule(messages=FRESH, what=OUTSIDE)
+    def happen(self, messages: list[tuple[Said, int]], what: Outside) -> None:
+        self.shop.publish(messages)
         what.happen(self.shop)
 
     @rule()

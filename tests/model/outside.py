@@ -39,15 +39,15 @@ class EndTransaction:
 
 @dataclass(frozen=True)
 class KafkaDeletes:
-    """Retention takes the oldest messages of a partition, read or not. A lake that begins later never had them."""
+    """Retention leaves a partition its newest messages, read or not. A lake that begins later never had the others."""
 
     partition: int
-    messages: int
+    left: int
 
     def happen(self, shop: Shop) -> None:
         place = self.partition % shop.topic.partitions
         if has_begun(shop):
-            shop.topic.first[place] = min(shop.topic.start(place) + self.messages, shop.topic.end(place))
+            shop.topic.first[place] = max(shop.topic.start(place), shop.topic.end(place) - self.left)
 
 
 Outside = SetTheClock | AddPartitions | EndTransaction | KafkaDeletes

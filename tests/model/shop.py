@@ -3,7 +3,6 @@
 Add here: what a deed needs. Not here: the deeds (`deeds`), how a call fails (`calls`).
 """
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -67,11 +66,10 @@ class Shop:
     `done` are the deeds that a power cut may undo; `unfinished` those that were cut short, or undone.
     """
 
-    def __init__(self, folder: Path, empty_lake: Path) -> None:
-        self.folder = folder
-        shutil.copytree(empty_lake, folder / "lake")
+    def __init__(self, folder: Path, topic: Topic) -> None:
+        self.folder, self.topic = folder, topic
         self.lake = Lake(str(folder / "lake"))
-        self.now, self.known, self.topic = START, Known(), Topic("first", FIRST_PARTITIONS)
+        self.now, self.known = START, Known()
         self.transactions: list[list[tuple[Record, Message]]] = []
         self.unfinished: dict[Deed, None] = {}
         self.done: dict[Deed, None] = {}
@@ -79,7 +77,7 @@ class Shop:
     def clock(self) -> datetime:
         return self.now
 
-    def open_reader(self) -> ShopReader:
+    def open_reader(self) -> KafkaReader:
         return ShopReader(self.topic)
 
     @contextmanager
