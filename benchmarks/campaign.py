@@ -26,6 +26,7 @@ FILES = (
     "tests/faults/test_commands_together.py",
     "tests/faults/test_every_call.py",
     "tests/faults/test_every_call_of_replicas.py",
+    "tests/faults/test_every_request.py",
     "tests/salesinsights_dagster/test_ui_launches.py",
 )
 

@@ -9,9 +9,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from socket import SHUT_RDWR
+from pathlib import Path
+from socket import MSG_PEEK, SHUT_RDWR, socket
 from threading import Lock
 from typing import Any
 from urllib.request import Request as Call
@@ -24,6 +25,9 @@ KEY, SECRET, REGION = "AKIASHOP", "a-secret-that-nobody-sees", "us-east-1"
 NOBODY = "http://127.0.0.1:9"
 """Nobody listens there."""
 
+RESET, SILENCE = 0, -1
+"""Instead of an answer's status: the connection is reset, or nothing is said until the client gives up."""
+
 _CONTROL = "/-control-"
 
 
@@ -31,7 +35,8 @@ _CONTROL = "/-control-"
 class Fault:
     """What the server answers to requests that match `method` and `path`, patterns; after so many `times` no more.
 
-    Status 0 is no answer: the connection is reset. With `has_happened`, the request is carried out first.
+    `path` is found in the path with the query. `passing` of them get their answer first. With `has_happened`, the
+    request is carried out before it fails.
     """
 
     status: int
@@ -39,6 +44,7 @@ class Fault:
     method: str = ".*"
     path: str = ".*"
     times: int = 1_000_000
+    passing: int = 0
     more: str = ""
     has_happened: bool = False
 
@@ -96,14 +102,22 @@ class S3Server:
         keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
         boto3.client("s3", endpoint_url=self.url, region_name=REGION, **keys).create_bucket(Bucket=name)
 
+    def fill(self, bucket: str, folder: Path) -> None:
+        """Put the folder's files into the bucket, and take all others out of it."""
+        self._tell({"fill": bucket, "folder": str(folder)})
+
+    def save(self, bucket: str, folder: Path) -> None:
+        """Write the bucket's objects as files into the folder."""
+        self._tell({"save": bucket, "folder": str(folder)})
+
     @contextmanager
     def faulty(self, fault: Fault) -> Iterator[None]:
         """Answer so during the block; `answered` is then how often that was."""
-        self._tell(asdict(fault))
+        self._tell({"fault": asdict(fault)})
         try:
             yield
         finally:
-            self.answered = int(self._tell(None))
+            self.answered = int(self._tell({}))
 
     def requests(self) -> list[str]:
         """Method and path of each request since the last call."""
@@ -128,8 +142,8 @@ class _Server:
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
         self._noted: list[str] = []
         self._fault: Fault | None = None
-        self._left = 0
-        self._lock = Lock()
+        self._met = 0
+        self._lock, self._turn = Lock(), Lock()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         from werkzeug.wrappers import Request, Response
@@ -137,33 +151,88 @@ class _Server:
         request = Request(environ)
         if request.path == _CONTROL:
             return Response(self._told(request.get_data()))(environ, start)
-        with self._lock:
-            self._noted.append(f"{request.method} {request.full_path}")
-            fault = self._fault if self._left and self._is_meant(request.method, request.full_path) else None
-            self._left -= fault is not None
+        fault = self._due(request.method, request.full_path)
         if fault is None:
-            return self._moto(environ, start)
+            return (self._object(request) or self._by_moto)(environ, start)
         if fault.has_happened:
-            list(self._moto(environ, lambda *_: lambda _: None))
+            self._by_moto(environ, lambda *_: lambda _: None)
         else:
             request.get_data()
-        if fault.status == 0:
+        if fault.status == SILENCE:
+            _await_end(environ["werkzeug.socket"])
+        if fault.status in (RESET, SILENCE):
             environ["werkzeug.socket"].shutdown(SHUT_RDWR)
-        return Response(fault.body, fault.status or 500, content_type="application/xml")(environ, start)
+        return Response(fault.body, max(fault.status, 0) or 500, content_type="application/xml")(environ, start)
 
-    def _is_meant(self, method: str, path: str) -> bool:
-        fault = self._fault
-        return fault is not None and bool(re.fullmatch(fault.method, method) and re.search(fault.path, path))
+    def _by_moto(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """One after the other: moto fails at a listing while an object is deleted, and asks and writes in two steps."""
+        with self._turn:
+            return list(self._moto(environ, start))
+
+    def _object(self, request: Any) -> Any:
+        """An object straight from moto's memory: most requests are for one, and moto's own way takes ten times the CPU.
+
+        None for whatever else is asked: moto answers that.
+        """
+        from werkzeug.wrappers import Response
+
+        _, bucket, key = f"{request.path}//".split("/", 2)
+        held = self._store.buckets.get(bucket)
+        found = held.keys.get(key[:-2]) if held and request.method in ("GET", "HEAD") else None
+        if found is None or request.query_string:
+            return None
+        value = found.value
+        answer = Response(value, headers={"ETag": found.etag, "Last-Modified": found.last_modified_RFC1123})
+        return answer.make_conditional(request.environ, accept_ranges=True, complete_length=len(value))
+
+    def _due(self, method: str, path: str) -> Fault | None:
+        """The fault that this request meets."""
+        with self._lock:
+            self._noted.append(f"{method} {path}")
+            fault = self._fault
+            if fault is None or not (re.fullmatch(fault.method, method) and re.search(fault.path, path)):
+                return None
+            self._met += 1
+            return fault if fault.passing < self._met <= fault.passing + fault.times else None
 
     def _told(self, body: bytes) -> str:
+        told = json.loads(body) if body else None
+        if told and "folder" in told:
+            return self._filled(**told) if "fill" in told else self._saved(**told)
         with self._lock:
-            if body:
-                told, answered = json.loads(body), self._fault.times - self._left if self._fault else 0
-                self._fault = Fault(**told) if told else None
-                self._left = self._fault.times if self._fault else 0
-                return str(answered)
-            noted, self._noted = self._noted, []
-            return json.dumps(noted)
+            if told is None:
+                noted, self._noted = self._noted, []
+                return json.dumps(noted)
+            answered = min(max(self._met - self._fault.passing, 0), self._fault.times) if self._fault else 0
+            self._fault, self._met = Fault(**told["fault"]) if told else None, 0
+            return str(answered)
+
+    def _filled(self, fill: str, folder: str) -> str:
+        self._store.buckets[fill].keys.clear()
+        for path in Path(folder).rglob("*"):
+            if path.is_file():
+                self._store.put_object(fill, path.relative_to(folder).as_posix(), path.read_bytes())
+        return ""
+
+    def _saved(self, save: str, folder: str) -> str:
+        for name in self._store.buckets[save].keys:
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._store.get_object(save, name).value)
+        return ""
+
+    @property
+    def _store(self) -> Any:
+        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.s3.models import s3_backends
+
+        return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+
+
+def _await_end(connection: socket) -> None:
+    """Wait until the client closes its connection."""
+    with suppress(ConnectionError):
+        connection.recv(1, MSG_PEEK)
 
 
 if __name__ == "__main__":
