@@ -51,6 +51,22 @@ class PostgresTables:
         elif listed:
             self._do(f"ALTER TABLE {self._named(name)} {', '.join(f'ADD COLUMN {column}' for column in listed)}")
 
+    def describe(self, name: str, text: str, columns: Mapping[str, str]) -> None:
+        """Comment on the table and its columns, where the comment is another one."""
+        wanted = {"": text, **columns}
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT coalesce(a.attname, ''), d.description FROM pg_description d LEFT JOIN pg_attribute a "
+                "ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0 "
+                "WHERE d.classoid = 'pg_class'::regclass AND d.objoid = %s::regclass",
+                [self._named(name)],
+            )
+            held = dict(cursor.fetchall())
+            for column, comment in wanted.items():
+                if held.get(column) != comment:
+                    on = f'COLUMN {self._named(name)}."{column}"' if column else f"TABLE {self._named(name)}"
+                    cursor.execute(f"COMMENT ON {on} IS %s", [comment])
+
     def _columns(self, name: str) -> list[str]:
         with self._connection.cursor() as cursor:
             cursor.execute(

@@ -34,6 +34,11 @@ _HOUR = dg.AutomationCondition.cron_tick_passed("23 * * * *").since(dg.Automatio
 
 HOURLY = (_HOUR & DUE).with_label("once an hour, if a source was materialized since")
 
+SERVE = (FOLLOW | (_HOUR & ~dg.AutomationCondition.in_progress())).with_label(
+    "a source was materialized since, and once an hour"
+)
+"""The BI file has views of the lake's data files. One that was replaced is kept for six hours."""
+
 CONDITIONS: Mapping[Cadence, dg.AutomationCondition[Any]] = {
     Cadence.MINUTES: FOLLOW,
     Cadence.DAILY: FOLLOW,
@@ -43,7 +48,7 @@ CONDITIONS: Mapping[Cadence, dg.AutomationCondition[Any]] = {
 
 CADENCES: Mapping[dg.AssetKey, dg.AutomationCondition[Any]] = {
     **{key_of(table): CONDITIONS[table.cadence] for table in TABLES.values() if table.cadence in CONDITIONS},
-    SERVING.key: FOLLOW,
+    SERVING.key: SERVE,
 }
 
 

@@ -1,4 +1,7 @@
-"""serving.duckdb: gold's tables in one file, for tools that have a DuckDB driver and can't read Delta Lake.
+"""serving.duckdb: the lake's tables in one file, for tools that have a DuckDB driver and can't read Delta Lake.
+
+Small tables of gold are copied. All others, with all of their days, are views of the lake's data files, so they cost
+nothing and are as incremental as the lake.
 
 Add here: what the file holds. Not here: how a tool connects to it (docs/serving.md).
 """
@@ -12,9 +15,10 @@ import dagster as dg
 import duckdb
 
 from assets.progress.batch_snapshot import batch_snapshot
-from assets.tables import TABLES
+from assets.tables import PRODUCT_SALES, TABLES
 from assets.tables.asset_specs import OWNERS, key_of
-from assets.tables.sql_views import sql_session
+from assets.tables.sql_views import sql_session, view_body
+from assets.tables.table import Table
 from resources.duckdb_engine import query
 from resources.lake import Lake
 from resources.lake_errors import FencedOffError, LakeError, again_on_conflict
@@ -27,7 +31,13 @@ _RECENT = {
     "product_sales": f" WHERE event_date > (SELECT max(event_date) - {WINDOW_DAYS} FROM product_sales)",  # noqa: S608
 }
 
+ALL_WINDOWS = "product_sales_all_days"
+"""A view: what the file's copy of product_sales lacks."""
+
 SERVED = tuple(table for table in TABLES.values() if table.is_served)
+
+_VIEWED = {**{table.sql_name: table for table in TABLES.values() if not table.is_served}, ALL_WINDOWS: PRODUCT_SALES}
+"""What is a view in the file, under its name there."""
 
 OF_USERS = tuple(table for table in SERVED if "user_id" in table.schema)
 """Those with rows of single users."""
@@ -35,7 +45,8 @@ OF_USERS = tuple(table for table in SERVED if "user_id" in table.schema)
 SERVING = dg.AssetSpec(
     ["serving", "duckdb"],
     deps=[key_of(layout) for layout in SERVED],
-    description=f"Gold's tables in one DuckDB file, for BI tools; product_sales has its last {WINDOW_DAYS} days.",
+    description=f"All tables in one DuckDB file, for BI tools: gold copied (product_sales has its last {WINDOW_DAYS} "
+    "days), the others as views of the lake's files.",
     group_name="serving",
     kinds={"duckdb"},
     owners=OWNERS,
@@ -64,19 +75,42 @@ def _publish(lake: Lake, path: Path) -> dict[str, int]:
     for left in (new, new.with_name(f"{new.name}.wal")):
         left.unlink(missing_ok=True)
     opened = served_tables(lake)
+    # DuckDB reads an object store only with an extension that it would download.
+    viewed = {name: lake.table(layout) for name, layout in _VIEWED.items()} if lake.is_local else {}
     attach = f"ATTACH '{str(new).replace(chr(39), chr(39) * 2)}' AS serving"
     with sql_session(lake, opened, folders=[str(path.parent)], setup=[attach]) as connection:
         for name in opened:
             connection.execute(f"CREATE TABLE serving.{name} AS SELECT * FROM {name}{_RECENT.get(name, '')}")  # noqa: S608
+            _comment(connection, "TABLE", name, TABLES[name])
+        for name, table in viewed.items():
+            connection.execute(f"CREATE VIEW serving.{name} AS {view_body(table)}")
+            _comment(connection, "VIEW", name, _VIEWED[name])
         rows = {name: _count(connection, name) for name in opened}
         connection.execute("DETACH serving")
-    if any(table.is_fenced_off for table in opened.values()):
+    if any(table.is_fenced_off for table in [*opened.values(), *viewed.values()]):
         raise FencedOffError(f"a user is being forgotten, and {path} would still hold them: run it again")
     # A writer's log beside the old file would belong to the new one, and no reader could open it.
     path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     os.replace(new, path)
-    _open_as_a_reader(path, opened)
+    _open_as_a_reader(path, [*opened, *viewed])
     return rows
+
+
+def comments_of(table: Table) -> tuple[str, dict[str, str]]:
+    """What the table and each of its columns hold, as the replicas say it."""
+    rows = f" One row per {', '.join(table.key)}." if table.key else ""
+    return f"{table.description}{rows}", {column: table.describe(column) for column in table.schema}
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, table: Table) -> None:
+    said, columns = comments_of(table)
+    connection.execute(f"COMMENT ON {kind} serving.{name} IS {_text(said)}")
+    for column, held in columns.items():
+        connection.execute(f'COMMENT ON COLUMN serving.{name}."{column}" IS {_text(held)}')
+
+
+def _text(said: str) -> str:
+    return "'" + said.replace("'", "''") + "'"
 
 
 def _open_as_a_reader(path: Path, names: Iterable[str]) -> None:

@@ -13,9 +13,10 @@ import dagster as dg
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.serving.duckdb_file import OF_USERS, SERVED, served_tables
+from assets.serving.duckdb_file import OF_USERS, SERVED, comments_of, served_tables
 from assets.serving.table_diff import TableVersion, changes_since, version_of
 from assets.stream.replicas import ReplicaError
+from assets.tables import TABLES
 from assets.tables.asset_specs import OWNERS, key_of
 from resources.lake import Lake
 from resources.lake_errors import LakeError
@@ -26,6 +27,13 @@ SCHEMA = "salesinsights"
 COPIES = "copies"
 """The table in PostgreSQL that holds the version of each other table."""
 
+_COPIES_ARE = "The version of the lake's table that each table of this schema shows."
+_COPIES_HOLD = {
+    "table_name": "the table of this schema",
+    "version": "the version of the lake's table",
+    "fingerprint": "a hash of the columns and files of that version",
+    "copied_at": "when the table was written from it (UTC)",
+}
 _COPIES = pl.Schema(
     {"table_name": pl.String(), "version": pl.Int64(), "fingerprint": pl.String(), "copied_at": UTC_MICROSECONDS}
 )
@@ -60,6 +68,7 @@ class PostgresReplica:
         try:
             with postgres_tables(self.url, SCHEMA) as database:
                 held = _held(database)
+                database.describe(COPIES, _COPIES_ARE, _COPIES_HOLD)
                 return {
                     name: _copy(lake, database, name, table, held, now) for name, table in served_tables(lake).items()
                 }
@@ -95,6 +104,7 @@ def _copy(
     if held.get(name) == mark:
         return 0
     database.ensure(name, table.layout.schema, keys)
+    database.describe(name, *comments_of(TABLES[name]))
     changes = changes_since(lake, table, held.get(name))
     if changes is None:
         database.clear(name)

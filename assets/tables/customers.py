@@ -149,6 +149,7 @@ CLV_MODEL = Table(
     },
     cadence=Cadence.DAILY,
     engine="duckdb",
+    is_served=True,
     columns={
         "model": "bg_nbd or mbg_nbd for purchases; gamma_gamma for their value in both cases",
         "chosen_by": "how the model of purchases was chosen: by `holdout`, by `likelihood` where that is too short, or "
@@ -205,6 +206,7 @@ CLV_HOLDOUT = Table(
     lineage={"customers": ("user_id",), "actual": ("event_date",), "predicted": ("event_date",)},
     cadence=Cadence.DAILY,
     engine="duckdb",
+    is_served=True,
     columns={
         "customers": "customers in the bucket",
         "measure": "frequency: by repeat purchases before the holdout; week: cumulated to the end of each week",

@@ -89,9 +89,15 @@ def _session(
 
 
 def _view(name: str, table: LakeTable) -> str:
-    """The view shows the table's declared columns: DuckDB would take those of the first file, and fail at any other.
+    view = f"CREATE VIEW {name} AS {view_body(table)}"
+    return f"{view}; COMMENT ON VIEW {name} IS '{_empty_comment(table.layout)}'" if table.files().is_empty() else view
 
-    Its option `union_by_name` opens every file at each query; its `schema` allows no partitions.
+
+def view_body(table: LakeTable) -> str:
+    """A SELECT of the table's data files, with its declared columns, and only the rows that count.
+
+    DuckDB would take the columns of the first file, and fail at any other. Its option `union_by_name` opens every file
+    at each query; its `schema` allows no partitions.
     """
     groups = files_by_lacking(table)
     body = _files_body(table.layout, groups) if groups else _empty_body(table.layout)
@@ -100,8 +106,7 @@ def _view(name: str, table: LakeTable) -> str:
         day = table.layout.partition_by[0]
         settled, open_ = f"{body} WHERE {day} < DATE '{since}'", f"{body} WHERE {day} >= DATE '{since}'"
         body = f"{settled} UNION ALL ({open_} {superseding.sql})"
-    view = f"CREATE VIEW {name} AS {body}"
-    return view if groups else f"{view}; COMMENT ON VIEW {name} IS '{_empty_comment(table.layout)}'"
+    return body
 
 
 def _empty_comment(layout: TableLayout) -> str:

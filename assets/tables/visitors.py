@@ -144,6 +144,7 @@ ABANDONED_CARTS = Table(
     lineage=_LINEAGE,
     cadence=Cadence.MINUTES,
     engine="duckdb",
+    is_served=True,
     keeps_users=True,
     columns={
         "quantity": "how often the item was put in the cart since it was last out of it",
@@ -179,6 +180,7 @@ COHORT_RETENTION = Table(
     },
     cadence=Cadence.HOURLY,
     engine="duckdb",
+    is_served=True,
     columns={
         "activity": "what counts as being active: any event, view, cart or purchase",
         "cohort": "the month of the users' first activity, as its first day",

@@ -28,6 +28,33 @@ def export() -> None:
 
 
 @export.command()
+@click.option(
+    "--for",
+    "database",
+    type=click.Choice(["duckdb", "postgres"]),
+    default="duckdb",
+    show_default=True,
+    help="Where the tool finds the tables: serving.duckdb, or PostgreSQL.",
+)
+@click.option("--out", type=FOLDER, required=True, help="The folder to write to.")
+def measures(database: str, out: Path) -> None:
+    """Write what is measured as `salesinsights.yml`, a data model in Cube's format, for BI tools.
+
+    It names tables, dimensions, measures and joins, with their descriptions. Cube and sidemantic read it.
+    """
+    import yaml  # type: ignore[import-untyped]
+
+    from assets.serving.postgres_replica import SCHEMA
+    from assets.serving.semantic_layer import cube_model
+
+    model = cube_model(SCHEMA if database == "postgres" else None)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "salesinsights.yml"
+    path.write_text(yaml.safe_dump(model, sort_keys=False, width=120, allow_unicode=True))
+    click.echo(f"{path}: {sum(len(cube['measures']) for cube in model['cubes'])} measures")
+
+
+@export.command()
 @click.option("--as-of", "day", type=click.DateTime(["%Y-%m-%d"]), help="The last day (UTC) to include.")
 @click.option("--at", "moments", type=FILE, help="A CSV or Parquet file with the columns user_id and at (UTC).")
 @click.option("--label-days", type=click.IntRange(1, 3_650), help="Also write what users did in so many days after.")

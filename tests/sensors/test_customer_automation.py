@@ -47,6 +47,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 CUSTOMERS = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
 VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts"}
 COHORTS = key_of(COHORT_RETENTION).to_user_string()
+BI = "serving/duckdb"
 
 
 def after(**passed: int) -> datetime:
@@ -56,20 +57,20 @@ def after(**passed: int) -> datetime:
 def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_in_the_same_run(daemon: Daemon) -> None:
     daemon.made(key_of(CUSTOMER_DAYS), "2019-10-01")
 
-    assert daemon.look(after(minutes=5)) == {*CUSTOMERS, "serving/duckdb"}
+    assert daemon.look(after(minutes=5)) == {*CUSTOMERS, BI}
     assert daemon.look(after(minutes=10)) == set()
 
 
 def test_visits_and_carts_follow_silver(daemon: Daemon) -> None:
     daemon.made(key_of(SILVER_EVENTS), "2019-10-01")
 
-    assert daemon.look(after(minutes=5)) == VISITS
+    assert daemon.look(after(minutes=5)) == {*VISITS, BI}
 
 
 def test_what_is_made_after_a_request_is_followed_at_the_next_look(daemon: Daemon) -> None:
     for look in range(1, 4):
         daemon.made(key_of(SILVER_EVENTS), "2019-10-01")
-        assert daemon.look(after(minutes=5 * look)) == VISITS
+        assert daemon.look(after(minutes=5 * look)) == {*VISITS, BI}
     assert daemon.look(after(minutes=20)) == set()
 
 
@@ -87,12 +88,19 @@ def test_cohorts_follow_once_an_hour(daemon: Daemon) -> None:
     daemon.made(key_of(USER_DAYS))
     assert daemon.look(after(minutes=5)) == set()
 
-    assert daemon.look(after(hours=1)) >= {COHORTS}
+    assert daemon.look(after(hours=1)) >= {COHORTS, BI}
     daemon.made(key_of(USER_DAYS))
     assert daemon.look(after(hours=1, minutes=5)) == set()
 
-    assert daemon.look(after(hours=2)) == {COHORTS}
-    assert daemon.look(after(hours=3)) == set()
+    assert daemon.look(after(hours=2)) == {COHORTS, BI}
+
+
+def test_the_bi_file_is_written_every_hour_for_its_views_name_files_that_may_be_replaced(daemon: Daemon) -> None:
+    assert daemon.look(after(minutes=50)) == set()
+
+    assert daemon.look(after(hours=1)) >= {BI}
+    assert daemon.look(after(hours=1, minutes=5)) == set()
+    assert daemon.look(after(hours=2)) == {BI}
 
 
 def test_what_is_said_of_products_follows_the_purchases_once_an_hour(daemon: Daemon) -> None:

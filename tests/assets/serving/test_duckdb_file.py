@@ -6,8 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from assets.customers.customer_value import refresh_customer_value
-from assets.serving.duckdb_file import SERVED, publish_serving
+from assets.serving.duckdb_file import ALL_WINDOWS, SERVED, comments_of, publish_serving
 from assets.stream.stream_assets import Stream
+from assets.tables import PRODUCT_SALES, TABLES, USER_DAYS
+from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
 from resources.lake_errors import LakeError
 from salesinsights_dagster.commands.forget import forget
@@ -40,6 +42,10 @@ def test_any_duckdb_driver_reads_what_gold_holds(sold: Lake, tmp_path: Path) -> 
         "bought_together": 0,
         "repurchases": 0,
         "catalog": 0,
+        "clv_model": 0,
+        "clv_holdout": 0,
+        "abandoned_carts": 0,
+        "cohort_retention": 0,
     }
     with duckdb.connect(str(file), read_only=True) as connection:
         assert connection.sql("SELECT sum(revenue) FROM product_sales_daily").fetchall() == [(Decimal("6.30"),)]
@@ -47,6 +53,41 @@ def test_any_duckdb_driver_reads_what_gold_holds(sold: Lake, tmp_path: Path) -> 
             held = connection.sql(f"SELECT * FROM {layout.sql_name}")
             assert held.columns == layout.schema.names()
     assert [left.name for left in file.parent.iterdir()] == ["serving.duckdb"]
+
+
+def test_every_other_table_is_a_view_with_all_of_its_days(sold: Lake, tmp_path: Path) -> None:
+    file = tmp_path / "serving.duckdb"
+    for _ in refresh_days(sold, USER_DAYS):
+        pass
+
+    publish_serving(sold, file)
+
+    with duckdb.connect(str(file), read_only=True) as connection:
+        held = {name for (name,) in connection.sql("SHOW TABLES").fetchall()}
+        assert held == {*TABLES, ALL_WINDOWS}
+        assert connection.sql("SELECT count(*) FROM product_sales").fetchall() == [(2,)]
+        assert connection.sql(f"SELECT count(*), sum(revenue) FROM {ALL_WINDOWS}").fetchall() == [(3, Decimal("6.30"))]
+        assert connection.sql("SELECT sum(price) FROM silver_events").fetchall() == [(Decimal("6.30"),)]
+        assert connection.sql("SELECT sum(purchases) FROM user_days").fetchall() == [(3,)]
+        for name, layout in TABLES.items():
+            assert connection.sql(f"SELECT * FROM {name}").columns == layout.schema.names()
+
+
+def test_every_table_and_column_says_what_it_holds(sold: Lake, tmp_path: Path) -> None:
+    file = tmp_path / "serving.duckdb"
+    publish_serving(sold, file)
+
+    with duckdb.connect(str(file), read_only=True) as connection:
+        said = "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+        columns = {(table, column): comment for table, column, comment in connection.sql(said).fetchall()}
+        of_tables = "SELECT {0}_name, comment FROM duckdb_{0}s() WHERE NOT internal"
+        tables = dict(row for kind in ("table", "view") for row in connection.sql(of_tables.format(kind)).fetchall())
+
+    layouts = {**TABLES, ALL_WINDOWS: PRODUCT_SALES}
+    assert tables == {name: comments_of(table)[0] for name, table in layouts.items()}
+    assert columns == {
+        (name, column): table.describe(column) for name, table in layouts.items() for column in table.schema
+    }
 
 
 def test_who_has_the_file_open_keeps_it_and_the_next_one_sees_the_new(sold: Lake, tmp_path: Path) -> None:
