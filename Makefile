@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 FOR ?=
 
-.PHONY: help setup tools servers demo test bench screenshots lint lock clean
+.PHONY: help setup tools servers spark demo test bench screenshots lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -34,6 +34,12 @@ servers:
 	echo "$$name is missing: its tests are skipped. To run them, install it (Debian: apt-get install $$name)"; \
 	done
 
+$(VENV)/.spark: requirements-spark.lock $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements.lock -r requirements-spark.lock
+	@touch $@
+
+spark: tools $(VENV)/.spark ## install Apache Spark too (450 MB), for SALESINSIGHTS_ENGINE and its tests
+
 demo: setup tools ## run the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))
 
@@ -52,8 +58,11 @@ lint: setup ## run ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: setup ## write requirements.lock again (needs uv)
-	uv pip compile --quiet --generate-hashes --all-extras --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+LOCKED := uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links
+
+lock: setup ## write the lock files again (needs uv): Spark's has what the other lacks
+	$(LOCKED) --extra avro --extra postgres --extra dev pyproject.toml -o requirements.lock
+	$(LOCKED) --extra spark --constraint requirements.lock $$(sed -n 's/^\([a-z0-9._-]*\)[=[].*/--no-emit-package \1/p' requirements.lock) pyproject.toml -o requirements-spark.lock
 
 clean: ## remove the virtual environment and all local data
 	rm -rf $(VENV) .salesinsights

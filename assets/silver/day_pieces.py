@@ -7,7 +7,7 @@ Add here: how rows of bronze meet their duplicates. Not here: which of two messa
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -153,6 +153,39 @@ def pieces_of(bronze: LakeTable, days: Sequence[date], last: int, added: AddedFi
             pieces.add(_at_home(parse_bronze(rows, schemas, added)))
         pieces.judge_named()
         yield pieces
+
+
+def judged_in(
+    pieces: DayPieces,
+    refuse: Callable[[pl.DataFrame], object],
+    accept: Callable[[Iterator[pl.DataFrame]], object],
+    only: Sequence[date] = (),
+) -> pl.DataFrame:
+    """Hand the refused rows to `refuse`, piece by piece, then the accepted ones to `accept`, once, as they come.
+
+    Returns the rows per source, partition and outcome. `only` limits the pieces to these days.
+    """
+    counted = [_counts(JUDGED.to_frame())]
+
+    def accepted() -> Iterator[pl.DataFrame]:
+        for rows in pieces.judged(only):
+            counted.append(_counts(rows))
+            yield rows.filter(outcome="accepted")
+
+    for rows in pieces.refused(only):
+        counted.append(_counts(rows))
+        refuse(rows)
+    accept(accepted())
+    return added_counts(counted)
+
+
+def _counts(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by("source", "partition", "outcome").agg(rows=pl.len())
+
+
+def added_counts(counted: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Counts of several pieces, as one."""
+    return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
 
 
 def _at_home(parsed: pl.DataFrame) -> pl.DataFrame:

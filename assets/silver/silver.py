@@ -7,7 +7,7 @@ Add here: how a batch reaches silver, or how a day is rebuilt. Not here: what ma
 (`duplicates`), or what makes one unacceptable (`events.contract`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,15 +20,18 @@ from assets.progress.batches import BATCH, batch_of
 from assets.progress.rebuild_marks import marked
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.progress.untold_days import untold
-from assets.silver.day_pieces import JUDGED, DayPieces, pieces_of
+from assets.silver.day_pieces import DayPieces, added_counts, judged_in, pieces_of
+from assets.silver.drafts import COUNTS, judge_in_tasks
 from assets.silver.duplicates import BODY, judge_duplicates
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.engine import Engine, EngineError
 from resources.lake import Lake, OpenTables, Tables
 from resources.lake_errors import ProgressMovedError, again_on_conflict
 from resources.lake_table import LakeTable
-from resources.stand_in import exchange, stand_in, until_exchanged
+from resources.scratch import scratch_folder
+from resources.stand_in import exchange, join, stand_in, until_exchanged
 from resources.table_files import rows_of
 
 _NAMED = pl.col("event_id").is_not_null()
@@ -188,18 +191,24 @@ def ledger_rows(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def rebuild_silver(lake: Lake, days: list[date]) -> pl.DataFrame:
+def rebuild_silver(lake: Lake, days: list[date], engine: Engine | None = None) -> pl.DataFrame:
     """Rebuild these days of silver, and their purchases, from bronze; returns rows per source, partition and outcome.
 
-    Marks them as unfinished: `finishing` takes that back once they are in gold.
+    Marks them as unfinished: `finishing` takes that back once they are in gold. With an `engine`, each day is judged in
+    a task of its own, on whatever machine; all days are committed here, at once.
 
     Uses only batches that silver covers, so it can run beside the stream. Running it again changes no row. First adds
     the refused rows that quarantine lacks. Both commits carry the tables' own progress: a micro-batch that looked for
     duplicates before them is refused and starts again.
+    Raises EngineError if an engine can't be used.
     """
+    if engine and not lake.is_local:
+        raise EngineError("an engine needs the lake in a folder that all workers reach: unset SALESINSIGHTS_ENGINE")
 
     def rebuild() -> pl.DataFrame:
         silver = lake.table(SILVER_EVENTS)
+        if engine:
+            return _put_drafts(lake, engine, days, silver)
         with pieces_of(lake.table(BRONZE_EVENTS), days, batch_of(silver), added_fields(silver)) as pieces:
             return put_in_silver(lake, pieces, days, silver)
 
@@ -216,25 +225,32 @@ def put_in_silver(
     The pieces hold what bronze had at `silver`'s batch; later rows of silver stay. `only` limits the pieces to these
     days, if they hold others too. Raises ConcurrentCommitError if the days must be judged again.
     """
-    counted = [_counts(JUDGED.to_frame())]
 
-    def accepted() -> Iterator[pl.DataFrame]:
-        for rows in pieces.judged(only):
-            counted.append(_counts(rows))
-            yield rows.filter(outcome="accepted")
+    def refuse(rows: pl.DataFrame) -> None:
+        again_on_conflict(lambda: _quarantine(lake, rows, pieces.fence))
 
-    for rows in pieces.refused(only):
-        counted.append(_counts(rows))
-        again_on_conflict(lambda: _quarantine(lake, rows, pieces.fence))  # noqa: B023
     covered, rebuilt = batch_of(silver), rebuilt_again(silver, days)
     if lake.is_local:
         with stand_in(lake, SILVER_EVENTS) as other:
-            other.append(accepted(), {BATCH: covered})
+            counts = judged_in(pieces, refuse, lambda rows: other.append(rows, {BATCH: covered}), only)
             until_exchanged(lambda: _take_place(lake, other, days, rebuilt), SILVER_EVENTS)
-    else:
-        progress = {BATCH: covered, **rebuilt, **marked(silver, days), **untold(silver, days)}
-        silver.replace(accepted(), SILVER_EVENTS.on_days(days), progress)
-    return pl.concat(counted).group_by("source", "partition", "outcome").agg(pl.col("rows").sum())
+            return counts
+    progress = {BATCH: covered, **rebuilt, **marked(silver, days), **untold(silver, days)}
+    return judged_in(pieces, refuse, lambda rows: silver.replace(rows, SILVER_EVENTS.on_days(days), progress), only)
+
+
+def _put_drafts(lake: Lake, engine: Engine, days: Sequence[date], silver: LakeTable) -> pl.DataFrame:
+    """As `put_in_silver`, for days that are judged in tasks."""
+    covered, rebuilt = batch_of(silver), rebuilt_again(silver, days)
+    with scratch_folder("stand-in-drafts", lake.scratch) as folder:
+        drafts = judge_in_tasks(engine, lake, folder, days, covered, added_fields(silver))
+        for draft in drafts:
+            for rows in draft.refused():
+                again_on_conflict(lambda: _quarantine(lake, rows, draft.fence))  # noqa: B023
+        with stand_in(lake, SILVER_EVENTS) as other:
+            join(other, [draft.accepted for draft in drafts], {BATCH: covered})
+            until_exchanged(lambda: _take_place(lake, other, days, rebuilt), SILVER_EVENTS)
+        return added_counts([COUNTS.to_frame(), *(draft.counts for draft in drafts)])
 
 
 def _take_place(lake: Lake, other: LakeTable, days: Sequence[date], rebuilt: Mapping[str, int]) -> bool:
@@ -259,10 +275,6 @@ def _repeats(events: pl.DataFrame, stored: LakeTable) -> bool:
     """Whether one of these events is a duplicate of a stored one."""
     unjudged = events.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
     return events.height > 0 and bool(judge_duplicates(unjudged, _stored_copies(events, stored))["is_duplicate"].any())
-
-
-def _counts(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by("source", "partition", "outcome").agg(rows=pl.len())
 
 
 def _quarantine(lake: Lake, refused: pl.DataFrame, fence: int) -> None:

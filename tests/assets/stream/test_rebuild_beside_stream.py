@@ -18,6 +18,7 @@ from assets.tables import DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from resources.lake import Lake
 from resources.lake_table import LakeTable
 from resources.table_layout import TableLayout
+from tests.assets.silver.tasks_in_turn import TasksInTurn
 from tests.conftest import event
 from tests.lakes import rows, run
 from tests.resources.mock_kafka import MockKafka
@@ -56,10 +57,11 @@ def before_exchanges(patch: pytest.MonkeyPatch, module: ModuleType, times: int, 
 
 REBUILDS: list[tuple[ModuleType, Callable[[Lake], object]]] = [
     (silver, lambda lake: rebuild_silver(lake, [DAY])),
+    (silver, lambda lake: rebuild_silver(lake, [DAY], TasksInTurn())),
     (purchases, lambda lake: rebuild_purchases(lake, [DAY])),
     (gold, lambda lake: rebuild_gold(lake, DAILY, [DAY], 45)),
 ]
-NAMES = ["silver", "purchases", "gold"]
+NAMES = ["silver", "silver in tasks", "purchases", "gold"]
 
 
 @pytest.mark.parametrize(("module", "rebuild"), REBUILDS, ids=NAMES)

@@ -1,0 +1,167 @@
+"""Where bulk work runs beside this process: as tasks on the workers of an Apache Spark cluster.
+
+Spark only schedules. A task is one of our own functions with what it is to work on; a worker imports it from the same
+release, reads and writes the lake by itself, and answers with a small frame. So Spark needs no Delta Lake, there is no
+second dialect of SQL, and what a task does is what runs here. Spark may carry out a task twice, also at the same time:
+the function must bear that, and only the answers that `run` returns count.
+Add here: how tasks reach workers, and errors come back. Not here: what a task does, or what it answers (`assets`).
+"""
+
+import hashlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import polars as pl
+
+from resources.foreseen_error import ForeseenError
+from resources.lake_errors import ConcurrentCommitError
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+    from pyspark.sql import SparkSession
+
+HERE = "here"
+"""The setting for no engine."""
+
+_Item = TypeVar("_Item")
+
+_ANSWER = "task long, answer binary, conflict string"
+"""What a task gives back: a frame in Arrow's file format, or why the work has to begin again."""
+
+
+class EngineError(ForeseenError):
+    """The engine can't be used, or a task failed; the message says what to do."""
+
+
+class Engine(Protocol):
+    """Carries out tasks elsewhere."""
+
+    def run(self, work: Callable[[Sequence[_Item]], pl.DataFrame], items: Sequence[_Item]) -> list[pl.DataFrame]:
+        """`work` of each item alone, `work([item])`, in the order of the items.
+
+        `work` is a function of a module, or a `partial` of one. Raises ConcurrentCommitError if a task did, EngineError
+        if one failed again and again.
+        """
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """An Apache Spark cluster. `master` is `spark://HOST:PORT`, or `local-cluster[WORKERS,CORES,MB]` for tests."""
+
+    master: str
+
+    def run(self, work: Callable[[Sequence[_Item]], pl.DataFrame], items: Sequence[_Item]) -> list[pl.DataFrame]:
+        """As `Engine` says. Each call is an application of its own on the cluster."""
+        if not items:
+            return []
+        task = partial(_carried_out, work, list(items), _release(_package(work)))
+        with self._session() as session, self._failures_named("Look into its log on the worker, mend it"):
+            numbers = session.range(0, len(items), 1, len(items))
+            answers = {row["task"]: row for row in numbers.mapInArrow(task, _ANSWER).collect()}
+        conflicts = [row["conflict"] for row in answers.values() if row["conflict"] is not None]
+        if conflicts:
+            raise ConcurrentCommitError(conflicts[0])
+        return [pl.read_ipc(bytes(answers[number]["answer"])) for number in range(len(items))]
+
+    @contextmanager
+    def _session(self) -> Iterator["SparkSession"]:
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError as missing:
+            raise EngineError(
+                f"the engine {self.master} needs Apache Spark's Python: install salesinsights[spark]"
+            ) from missing
+        # Workers have the release where we have it, unless they are told of another place.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        with self._failures_named("Start the cluster, or name another one in SALESINSIGHTS_ENGINE"):
+            builder = SparkSession.builder.master(self.master).appName("salesinsights")
+            # Spark's own page would listen on all addresses; its bar is no log.
+            quiet = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
+            session = quiet.getOrCreate()
+        try:
+            session.sparkContext.setLogLevel("ERROR")
+            yield session
+        finally:
+            session.stop()
+
+    @contextmanager
+    def _failures_named(self, remedy: str) -> Iterator[None]:
+        """Raises EngineError for what Spark raises in the block: its cluster is away, or a task failed for good."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            yield
+        except (PySparkException, Py4JError) as error:
+            raise EngineError(
+                f"Spark at {self.master}: {_said(str(error))}. {remedy}, then run it again: nothing was committed"
+            ) from error
+
+
+def engine_of(name: str) -> Engine | None:
+    """The engine of a setting; None for `here`: all work is done in the process that wants it."""
+    return None if name == HERE else SparkEngine(name)
+
+
+def _said(text: str) -> str:
+    """What an error of Spark's says, in one line: the last error in a worker's traceback, else its first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    raised = [line.removeprefix(": ") for line in lines if re.match(r"(: )?[\w.]+(Error|Exception): ", line)]
+    return next(iter([*raised[-1:], *lines[:1]]), "it failed").rstrip(".")
+
+
+def _carried_out(
+    work: Callable[[Sequence[_Item]], pl.DataFrame],
+    items: Sequence[_Item],
+    release: str,
+    batches: Iterator["RecordBatch"],
+) -> Iterator["RecordBatch"]:
+    """On a worker: do the work of each number in `batches`. Any error but a conflict is Spark's, which tries again."""
+    from pyarrow import RecordBatch
+
+    if _release(_package(work)) != release:
+        raise EngineError("this worker has another release than the driver: install the same one on all machines")
+    for batch in batches:
+        for number in batch.column(0).to_pylist():
+            answer, conflict = _answered(work, items[number])
+            yield RecordBatch.from_pydict({"task": [number], "answer": [answer], "conflict": [conflict]}, _schema())
+
+
+def _answered(work: Callable[[Sequence[_Item]], pl.DataFrame], item: _Item) -> tuple[bytes, str | None]:
+    try:
+        answer = io.BytesIO()
+        work([item]).write_ipc(answer)
+    except ConcurrentCommitError as conflict:
+        return b"", str(conflict)
+    return answer.getvalue(), None
+
+
+def _schema() -> object:
+    import pyarrow as pa
+
+    return pa.schema({"task": pa.int64(), "answer": pa.binary(), "conflict": pa.string()})
+
+
+def _package(work: object) -> str:
+    """The top package of a function, or of what a `partial` calls."""
+    function = work.func if isinstance(work, partial) else work
+    return str(function.__module__).partition(".")[0]
+
+
+@cache
+def _release(package: str) -> str:
+    """A hash of the code of a package and of this one: workers with other code would compute other rows."""
+    digest = hashlib.sha256()
+    for name in sorted({package, __name__.partition(".")[0]}):
+        folder = Path(next(iter(sys.modules[name].__path__)))
+        for file in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".sql")):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()

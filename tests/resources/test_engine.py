@@ -1,0 +1,70 @@
+"""Tasks on Apache Spark: real executors in processes of their own, with Python beside each."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from resources import engine
+from resources.engine import EngineError, SparkEngine, engine_of
+from resources.lake_errors import ConcurrentCommitError
+from tests.resources import engine_tasks
+from tests.resources.spark import CLUSTER, spark_environment
+
+needs_spark = pytest.mark.skipif(not CLUSTER, reason="Apache Spark is missing: run `make spark` to install it")
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in spark_environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_without_a_setting_there_is_no_engine() -> None:
+    assert engine_of("here") is None
+    assert engine_of("spark://shop:7077") == SparkEngine("spark://shop:7077")
+
+
+def test_no_item_needs_no_cluster() -> None:
+    assert SparkEngine("spark://nobody:1").run(engine_tasks.squared, []) == []
+
+
+@needs_spark
+def test_each_item_is_a_task_whose_answer_comes_in_its_place_though_an_executor_dies(
+    environment: None, tmp_path: Path
+) -> None:
+    answers = SparkEngine(CLUSTER).run(partial(engine_tasks.dying_once, str(tmp_path)), [3, 1, 2])
+
+    assert (tmp_path / "died").exists()
+    assert [answer.select("number", "square").row(0) for answer in answers] == [(3, 9), (1, 1), (2, 4)]
+    assert os.getpid() not in {answer["pid"].item() for answer in answers}
+
+
+@needs_spark
+def test_what_stops_a_task_is_told_in_one_line(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks in a thread of Spark's, with Python beside: an executor of its own would change nothing."""
+    spark = SparkEngine("local[1]")
+    with pytest.raises(ConcurrentCommitError, match=r"\[1\] came too late"):
+        spark.run(engine_tasks.refused, [1])
+    with pytest.raises(
+        EngineError, match=r"^Spark at .*: OSError: the disk of a worker is full. Look into its log"
+    ) as failed:
+        spark.run(engine_tasks.failing, [1])
+    assert "\n" not in str(failed.value)
+
+    monkeypatch.setattr(engine, "_release", lambda package: "a release of last year")
+    with pytest.raises(EngineError, match="another release than the driver"):
+        spark.run(engine_tasks.squared, [1])
+
+
+def test_code_of_another_release_has_another_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, code in enumerate(["return 1", "return 2"]):
+        folder = tmp_path / str(number) / f"shop{number}"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(f"def work(items): {code}\n")
+        monkeypatch.syspath_prepend(folder.parent)
+        __import__(folder.name)
+
+    assert engine._release("shop0") == engine._release("shop0") != engine._release("shop1")
+    assert engine._release("tests") != engine._release("shop0")
