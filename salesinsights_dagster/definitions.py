@@ -26,6 +26,7 @@ from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
 from assets.visitors.user_features import user_features
 from assets.visitors.visitor_assets import abandoned_carts, cohort_retention, visitor_tables
+from resources.engine import engine_of
 from resources.lake import Lake
 from salesinsights_dagster.broker import find_kafka
 from salesinsights_dagster.settings import Settings, load_settings
@@ -86,6 +87,7 @@ def stream_of(settings: Settings) -> Stream:
         replicas=replicas_of(settings),
         life=life_of(settings),
         open_registry=lambda: registry_of(settings),
+        engine=engine_of(settings.engine),
     )
 
 

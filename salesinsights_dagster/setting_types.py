@@ -11,6 +11,8 @@ from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from resources.engine import HERE
+
 EARLIEST_DAY = date(2019, 1, 1)
 """The first day whose events the contract accepts."""
 
@@ -65,6 +67,12 @@ def _not_the_archive(topic: str) -> str:
 
 def _none_if_off(topic: str) -> str | None:
     return None if topic == "off" else topic
+
+
+def _engine(name: str) -> str:
+    if name != HERE and not name.startswith(("spark://", "local-cluster[")):
+        raise ValueError("is no engine: set spark://HOST:PORT of an Apache Spark cluster, or unset it")
+    return name
 
 
 def _web_address(url: str) -> str:
@@ -123,6 +131,7 @@ Folder = Annotated[Path, AfterValidator(lambda folder: folder.expanduser().absol
 LakeRoot = Annotated[str, AfterValidator(_readable)]
 Topic = Annotated[str, AfterValidator(_not_the_archive)]
 TopicOrOff = Annotated[str | None, BeforeValidator(_none_if_off)]
+EngineName = Annotated[str, AfterValidator(_engine)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Database = Annotated[str, AfterValidator(_database)]
 DagsterDatabase = Annotated[str, AfterValidator(_database_with_driver)]

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from assets.customers.options import ClvOptions
 from assets.visitors.cart_rule import CartRule
+from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster import setting_types as kinds
@@ -93,6 +94,12 @@ class Settings(BaseSettings):
         200_000,
         description="the most messages in one batch; bounds the memory of reading a backlog (about 1.2 GB at the "
         "default). A batch of large messages ends earlier, at 64 MB of keys and values, so it needs no more memory",
+    )
+    engine: kinds.EngineName = Field(
+        HERE,
+        description="where days of silver are rebuilt that are launched in the UI: `here`, or `spark://HOST:PORT`, an "
+        "Apache Spark cluster whose workers reach the lake's folder, with the extra `salesinsights[spark]`; see "
+        "[scale](scale.md)",
     )
     alert_webhook: kinds.WebAddress | None = Field(
         None,
@@ -272,6 +279,15 @@ class Settings(BaseSettings):
         wrong = wrong_store(self.lake, self.aws)
         if wrong:
             raise SettingsError(wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _engine_reaches_the_lake(self) -> Self:
+        if self.engine != HERE and "://" in self.lake:
+            raise SettingsError(
+                f"SALESINSIGHTS_ENGINE={self.engine} needs a lake in a folder that its workers reach, and "
+                "SALESINSIGHTS_LAKE is an object store: unset SALESINSIGHTS_ENGINE"
+            )
         return self
 
     @model_validator(mode="after")

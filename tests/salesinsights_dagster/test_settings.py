@@ -66,6 +66,7 @@ S3 = {
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"SALESINSIGHTS_ENGINE": "spark://shop:7077"}, "SALESINSIGHTS_LAKE is an object store: unset SALESINSIGHTS_E"),
         ({"SALESINSIGHTS_LAKE": "s3://"}, "names no bucket: set s3://bucket/prefix"),
         ({"AWS_ENDPOINT_URL": "minio:9000"}, "AWS_ENDPOINT_URL is not http:// or https://: set"),
         ({"AWS_ALLOW_HTTP": ""}, "AWS_ENDPOINT_URL is plain HTTP: set AWS_ALLOW_HTTP=true"),
@@ -110,6 +111,7 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_WINDOW_SECONDS": "7000"}, "does not divide a day evenly: choose"),
         ({"SALESINSIGHTS_FIRST_DAY": "2025-13-01"}, "SALESINSIGHTS_FIRST_DAY='2025-13-01' is not a day such as"),
         ({"SALESINSIGHTS_FIRST_DAY": "2018-12-31"}, "unset it to begin with the month of the oldest event"),
+        ({"SALESINSIGHTS_ENGINE": "spark"}, "set spark://HOST:PORT of an Apache Spark cluster, or unset it"),
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
         ({"SALESINSIGHTS_STREAM_MINUTES": "101"}, "is not a whole number from 0 to 100"),
         ({"SALESINSIGHTS_STREAM_MINUTES": "-1"}, "with 0 each run reads one backlog"),

@@ -1,6 +1,6 @@
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from assets.tables import BRONZE_ARCHIVE_MONTHS, PRODUCT_SALES, SILVER_BATCHES, 
 from assets.tables.asset_specs import DAYS, MONTHS, key_of
 from resources.lake import Lake
 from resources.lake_errors import ProgressMovedError
+from tests.assets.silver.tasks_in_turn import TasksInTurn
 from tests.assets.stream.dagster_runs import Recorder, execute, partitions
 from tests.conftest import event
 from tests.lakes import rows, run
@@ -151,14 +152,23 @@ def test_a_run_that_lost_the_race_does_nothing(
     assert partitions(result) == {}
 
 
+@pytest.mark.parametrize("engine", [None, TasksInTurn()], ids=["here", "in tasks"])
 def test_a_backfill_of_days_is_one_run_that_materializes_them_all(
-    lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
+    lake: Lake,
+    stream: Stream,
+    instance: dg.DagsterInstance,
+    mock_kafka: MockKafka,
+    topic: str,
+    engine: TasksInTurn | None,
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
     execute(lake, stream, instance)
     before = rows(lake, SILVER_EVENTS), rows(lake, PRODUCT_SALES)
 
-    result = execute(lake, stream, instance, tags=a_range("2019-10-01", "2019-10-03"))
+    spread = replace(stream, engine=engine)
+    result = execute(lake, spread, instance, tags=a_range("2019-10-01", "2019-10-03"))
+
+    assert engine is None or engine.done == [date(2019, 10, 1), date(2019, 10, 3)]
 
     days = ["2019-10-01", "2019-10-02", "2019-10-03"]
     assert partitions(result) == {layout.name: days for layout in DAYS_OF_STREAM}
