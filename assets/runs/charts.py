@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 TOP = 20
 
+_LONGEST_LABEL = 40
+"""Characters: a longer label leaves no room for its bar. A brand may be as long as a message."""
+
 
 def newest_day_of_sales(lake: Lake) -> date | None:
     """The last day with sales; None if there is none."""
@@ -70,8 +73,11 @@ def png_of(figure: "Figure") -> bytes:
 
 
 def _label(product_id: int, brand: str | None) -> str:
+    """One line, of characters that can be drawn."""
+    drawn = "".join(sign if sign.isprintable() else " " for sign in f"{product_id} {brand or ''}").strip()
+    short = drawn if len(drawn) <= _LONGEST_LABEL else f"{drawn[: _LONGEST_LABEL - 1]}…"
     # A dollar sign would start a formula in the label.
-    return f"{product_id} {brand or ''}".replace("$", r"\$").strip()
+    return short.replace("$", r"\$")
 
 
 def inline(picture: bytes, title: str) -> str:

@@ -3,6 +3,7 @@
 Add here: what several commands share. Not here: a command.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -35,7 +36,7 @@ def print_table(answer: "pl.DataFrame", width: int | None) -> None:
     """Print the first SHOWN_ROWS rows, each value in full.
 
     `width` is that of the terminal; into a pipe (None) each row is one line. A wider table is printed as a list:
-    a line for each value. A cell is shown as plain text, even if it looks like markup.
+    a line for each value. A cell is shown as plain text, even if it looks like markup or commands.
     """
     rows = answer.head(SHOWN_ROWS)
     console = Console(width=width or _UNLIMITED)
@@ -64,4 +65,9 @@ def _listed(rows: "pl.DataFrame") -> Table:
 
 
 def _cell(value: object) -> Text:
-    return Text("" if value is None else str(value))
+    return Text("" if value is None else _harmless(str(value)))
+
+
+def _harmless(text: str) -> str:
+    """The text with `\\x1b` and the like for characters that a terminal obeys, but for line ends and tabs."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from salesinsights_dagster.commands.terminal import SHOWN_ROWS, print_table
+from tests.hostile_texts import HOSTILE
 
 LONG = "26dd6e6e-4dac-4778-8d2c-92e149dab885 " * 3
 ROWS = pl.DataFrame({"product_id": [1, 2], "[b]session": [LONG, "[red]none"], "units": [None, 3]})
@@ -42,3 +43,12 @@ def test_the_rows_that_are_left_out_are_counted(capsys: pytest.CaptureFixture[st
     print_table(pl.DataFrame({"n": range(SHOWN_ROWS + 1)}), None)
 
     assert capsys.readouterr().err == f"{SHOWN_ROWS} of {SHOWN_ROWS + 1} rows\n"
+
+
+def test_a_terminal_obeys_no_text_of_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(pl.DataFrame({"brand": HOSTILE}), None)
+
+    shown = capsys.readouterr().out
+    assert set(shown) & set(map(chr, [*range(10), *range(11, 32), *range(127, 160)])) <= {"\t"}
+    assert r"\x1b]0;broken" in shown
+    assert "<script>window.broken=1</script>" in shown
