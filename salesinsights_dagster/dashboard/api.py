@@ -3,15 +3,17 @@
 Money is text, so that no digit is lost. Add here: the numbers of a chart. Not here: how they are computed (`figures`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, HTTPException, Path, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
 from assets.stream.checks import LATENCY_LIMIT
+from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import as_csv
 from salesinsights_dagster.dashboard.figures import Figures
@@ -20,6 +22,31 @@ from salesinsights_dagster.dashboard.stream_health import HealthWatch
 SpanName = Literal["hour", "today", "week", "month"]
 Format = Literal["json", "csv"]
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
+
+
+class Trouble(BaseModel):
+    """Why there are no numbers now, and what helps."""
+
+    detail: str
+
+
+_LATER: dict[int | str, dict[str, Any]] = {
+    503: {"model": Trouble, "description": "The dashboard has not looked yet, or can't read the lake"}
+}
+_ROWS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The rows, as JSON or as CSV with a line of names",
+        "content": {
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    },
+    **_LATER,
+}
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+"""What FastAPI can't see in a route that makes its own answer."""
 
 
 class Totals(BaseModel):
@@ -40,23 +67,29 @@ class Latency(BaseModel):
     figures: dict[str, float | int]
 
 
+def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> Sequence[APIRouter]:
+    """Every address of the API."""
+    of_board = (sales_routes(board), product_routes(board), customer_routes(board))
+    return [*of_board, health_routes(watch), metric_routes(metrics)]
+
+
 def sales_routes(board: Board) -> APIRouter:
     """The numbers of the Live page."""
     router = APIRouter(prefix="/api", tags=["sales"])
 
-    @router.get("/totals")
+    @router.get("/totals", responses=_LATER)
     def totals(span: SpanName = "hour") -> Totals:
         """Revenue, refunds, units, products, orders, buyers and average order value of a span."""
         figures = _figures(board, span)
         now, before = (_jsonable(row) for row in (figures.totals, figures.before))
         return Totals(span=span, start=figures.start, end=figures.end, totals=now, before=before)
 
-    @router.get("/top-products")
+    @router.get("/top-products", responses=_ROWS)
     def top_products(span: SpanName = "hour", format: Format = "json") -> Response:
         """The 20 products with the most revenue: product_id, brand, revenue, units."""
         return _rows(_figures(board, span).top, format)
 
-    @router.get("/over-time")
+    @router.get("/over-time", responses=_ROWS)
     def over_time(span: SpanName = "hour", format: Format = "json") -> Response:
         """Revenue and units per bucket of time: bucket_start, revenue, units."""
         return _rows(_figures(board, span).over_time, format)
@@ -73,27 +106,27 @@ def product_routes(board: Board) -> APIRouter:
     """The numbers of the Product page."""
     router = APIRouter(prefix="/api/products", tags=["products"])
 
-    @router.get("")
+    @router.get("", responses=_ROWS)
     def products(search: str = "", format: Format = "json") -> Response:
         """The top 20 by revenue of 30 days: products whose number starts with `search` or whose brand contains it."""
         return _rows(_asked(lambda: board.find_products(search)), format)
 
-    @router.get("/{product_id}/funnel")
+    @router.get("/{product_id}/funnel", responses=_ROWS)
     def funnel(product_id: ProductId, format: Format = "json") -> Response:
         """From view to purchase in 30 days: step, events, per_100_views."""
         return _rows(_asked(lambda: board.funnel(product_id).steps), format)
 
-    @router.get("/{product_id}/together")
+    @router.get("/{product_id}/together", responses=_ROWS)
     def together(product_id: ProductId, format: Format = "json") -> Response:
         """What is bought with a product: other_product_id, other_brand, orders_together, confidence, lift."""
         return _rows(_asked(lambda: board.company(product_id).others), format)
 
-    @router.get("/{product_id}/again")
+    @router.get("/{product_id}/again", responses=_ROWS)
     def again(product_id: ProductId, format: Format = "json") -> Response:
         """How soon customers bought a product again: the row of gold/repurchases, if anybody did."""
         return _rows(_asked(lambda: board.company(product_id).again), format)
 
-    @router.get("/{product_id}/{part}")
+    @router.get("/{product_id}/{part}", responses=_ROWS)
     def product(
         product_id: ProductId,
         part: Literal["days", "windows"],
@@ -109,7 +142,7 @@ def customer_routes(board: Board) -> APIRouter:
     """The numbers of the Customers page."""
     router = APIRouter(prefix="/api/customers", tags=["customers"])
 
-    @router.get("/{part}")
+    @router.get("/{part}", responses=_ROWS)
     def customers(
         part: Literal[
             "value_bands",
@@ -124,7 +157,7 @@ def customer_routes(board: Board) -> APIRouter:
     ) -> Response:
         """Customers by revenue, by segment, by month of the first order; and the top 20 by revenue, by expected value,
         by revenue of those who have likely left, and by value left in carts."""
-        return _rows(getattr(board.customers(), part), format)
+        return _rows(_asked(lambda: getattr(board.customers(), part)), format)
 
     return router
 
@@ -133,7 +166,7 @@ def health_routes(watch: HealthWatch) -> APIRouter:
     """The numbers of the Health page."""
     router = APIRouter(prefix="/api/health", tags=["health"])
 
-    @router.get("/{part}")
+    @router.get("/{part}", responses=_ROWS)
     def health(
         part: Literal["lag", "batches", "reasons", "sizes", "checks", "stages"], format: Format = "json"
     ) -> Response:
@@ -143,6 +176,18 @@ def health_routes(watch: HealthWatch) -> APIRouter:
         if found is None:
             raise HTTPException(503, "the dashboard has not looked at the stream yet: try again in a second")
         return _rows(getattr(found, part), format)
+
+    return router
+
+
+def metric_routes(metrics: CollectorRegistry) -> APIRouter:
+    """What Prometheus asks for."""
+    router = APIRouter(tags=["metrics"])
+
+    @router.get("/metrics", responses=_METRICS, response_class=Response)
+    def prometheus() -> Response:
+        """The metrics of this dashboard, as Prometheus reads them."""
+        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
@@ -157,7 +202,7 @@ def _figures(board: Board, span: SpanName) -> Figures:
 def _asked(ask: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     try:
         return ask()
-    except LookupError as error:
+    except (LookupError, LakeError) as error:
         raise HTTPException(503, str(error)) from error
 
 

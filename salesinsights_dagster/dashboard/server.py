@@ -8,9 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from fastapi import Response
 from nicegui import app, run, ui
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
@@ -63,11 +61,8 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     watch = HealthWatch(board.lake, open_reader, clock, history_reader(open_dagster))
     pager, memory = Pager.to(settings.alert_webhook), settings.home / MEMORY
     gold_watch = GoldWatch(board.lake, open_reader, open_dagster, clock, pager, memory)
-    metrics = registry_of(board, watch)
-    of_board = (api.sales_routes(board), api.product_routes(board), api.customer_routes(board))
-    for router in (*of_board, api.health_routes(watch)):
+    for router in api.all_routes(board, watch, registry_of(board, watch)):
         app.include_router(router)
-    app.add_api_route("/metrics", lambda: Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST))
 
     @ui.page("/")
     def live(span: str = "hour", theme: str | None = None) -> None:
