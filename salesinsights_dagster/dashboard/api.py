@@ -4,7 +4,7 @@ Money is text, so that no digit is lost. Add here: the numbers of a chart. Not h
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -17,7 +17,7 @@ from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import as_csv
 from salesinsights_dagster.dashboard.figures import Figures
-from salesinsights_dagster.dashboard.stream_health import HealthWatch
+from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 
 SpanName = Literal["hour", "today", "week", "month"]
 Format = Literal["json", "csv"]
@@ -59,6 +59,22 @@ class Totals(BaseModel):
     before: dict[str, str | int | None]
 
 
+class Clocks(BaseModel):
+    """Up to when the figures of a page hold; null where there is nothing yet.
+
+    `last_payment_at`: when Kafka got the newest payment. `customers_as_of`: the newest day with a purchase that
+    customers are computed up to, at `customers_computed_at`; `customers_behind`: newer purchases follow within minutes.
+    `history_loaded_at`: when a month was last loaded from its file.
+    """
+
+    last_payment_at: datetime | None
+    customers_as_of: date | None
+    customers_computed_at: datetime | None
+    customers_behind: bool
+    carts_computed_at: datetime | None
+    history_loaded_at: datetime | None
+
+
 class Latency(BaseModel):
     """Seconds from a payment's append to Kafka to this dashboard: the last hour, since the dashboard started."""
 
@@ -97,7 +113,20 @@ def sales_routes(board: Board) -> APIRouter:
     @router.get("/latency")
     def latency() -> Latency:
         """How long payments take to reach this dashboard."""
-        return Latency(last_sale_at=board.last_sale, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
+        return Latency(last_sale_at=board.last_payment, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
+
+    @router.get("/clocks")
+    def clocks() -> Clocks:
+        """Up to when payments, customers, carts and history are shown."""
+        found = board.customers()
+        return Clocks(
+            last_payment_at=board.last_payment,
+            customers_as_of=found.as_of,
+            customers_computed_at=found.customers_at,
+            customers_behind=found.is_behind,
+            carts_computed_at=found.carts_at,
+            history_loaded_at=history_loaded_at(board.lake),
+        )
 
     return router
 
@@ -168,10 +197,10 @@ def health_routes(watch: HealthWatch) -> APIRouter:
 
     @router.get("/{part}", responses=_ROWS)
     def health(
-        part: Literal["lag", "batches", "reasons", "sizes", "checks", "stages"], format: Format = "json"
+        part: Literal["lag", "batches", "reasons", "months", "sizes", "checks", "stages"], format: Format = "json"
     ) -> Response:
-        """Lag per Kafka partition, the newest batches, quarantine by reason, the sizes of the tables, Dagster's checks,
-        and the seconds of the last run's stages."""
+        """Lag per Kafka partition, the newest batches, quarantine by reason, the months of history, the sizes of the
+        tables, Dagster's checks, and the seconds of the last run's stages."""
         found = watch.newest
         if found is None:
             raise HTTPException(503, "the dashboard has not looked at the stream yet: try again in a second")

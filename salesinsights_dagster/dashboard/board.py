@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from assets.progress.batch_snapshot import DAYS, SALES, BatchSnapshot, batch_snapshot
-from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
+from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
 from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
@@ -50,7 +50,8 @@ class Board:
         self.latency = PaymentLatency()
         self.error: str | None = None
         self.looked_at: datetime | None = None
-        self.last_sale: datetime | None = None
+        self.last_payment: datetime | None = None
+        """When Kafka got the newest payment; None before the first. History from the archive is none."""
         self._loaded_at: datetime | None = None
         self._window_seconds = window_seconds
         self._live: BatchSnapshot | None = None
@@ -75,7 +76,7 @@ class Board:
                 waits = self.latency.follow(live, self.clock())
                 for tell in self._told:
                     tell(waits)
-                self.last_sale = _last_sale(live)
+                self.last_payment = _last_payment(live)
             with self._computing:
                 self._days, self._live = days, live
         except LakeError as error:
@@ -146,11 +147,8 @@ class Board:
         return self._live is not None
 
 
-def _last_sale(gold: BatchSnapshot) -> datetime | None:
-    """When the newest sale of the newest day was read from Kafka, by the statistics of gold's files."""
-    files = gold.table(PRODUCT_SALES).files()
-    if files.is_empty():
-        return None
-    newest = files.filter(pl.col("partition.event_date") == pl.col("partition.event_date").max())
-    found = newest["max.updated_at"].max()
+def _last_payment(gold: BatchSnapshot) -> datetime | None:
+    """By the statistics of the files of all days: a payment may say that it happened long ago."""
+    files, kept = gold.table(SILVER_PURCHASES).files(), "max.kafka_timestamp"
+    found = files[kept].max() if kept in files.columns else None
     return found.astimezone(UTC) if isinstance(found, datetime) else None

@@ -43,9 +43,9 @@ class _Newest:
     def collect(self) -> Iterator[Metric]:
         """One family after another; Prometheus formats them."""
         yield _gauge("lake_readable", "1 if the lake could be read at the last look", int(self._board.error is None))
-        if self._board.last_sale is not None:
-            moment = self._board.last_sale.timestamp()
-            yield _gauge("last_sale_timestamp_seconds", "When the newest sale was read from Kafka", moment)
+        if self._board.last_payment is not None:
+            moment = self._board.last_payment.timestamp()
+            yield _gauge("last_sale_timestamp_seconds", "When Kafka got the newest payment", moment)
         found = self._watch.newest
         if found is not None:
             yield from _of_kafka(found)

@@ -211,9 +211,9 @@ def _freshness(board: Board, now: datetime) -> tuple[str, str]:
     """What the pill says about the data's age, and whether that is good, warn or bad."""
     if board.error:
         return f"The lake could not be read for {spoken(now - (board.looked_at or now))}: {board.error[:120]}", "bad"
-    if board.last_sale is None:
+    if board.last_payment is None:
         return ("Nothing was sold yet" if board.is_ready else "Looking at the lake …"), "warn"
-    age = now - board.last_sale
+    age = now - board.last_payment
     if age > QUIET:
         return f"No sale for {spoken(age)}", "bad"
     return f"Live: the last sale came {spoken(age)} ago", "good"

@@ -5,7 +5,7 @@ Add here: a figure about the stream itself. Not here: sales (`figures`), how Dag
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 
 from assets.bronze.bronze import OffsetsLostError, next_offsets, read_offsets
 from assets.progress.batches import batch_of
-from assets.tables import BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
+from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE, TABLES
 from resources.duckdb_engine import duckdb_session, query
 from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMissingError, TopicState
 from resources.lake import Lake
@@ -34,7 +34,8 @@ class StreamHealth:
 
     `kafka_answers` is None if Kafka was not asked. `loss` names the offsets that Kafka deleted before they were read,
     and the remedy. `lag`: partition, committed, end, lag (what can still be read), lost. `batches`, `reasons`: as their
-    SQL says. `sizes`: table, rows, files, bytes.
+    SQL says. `months`: those of history, the last loaded first: month, file, lines, accepted, quarantined, duplicates,
+    ingested_at. `sizes`: table, rows, files, bytes.
     `checks`, `stages`: as `RunHistory` says.
     """
 
@@ -45,6 +46,7 @@ class StreamHealth:
     lag: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_LAG))
     batches: pl.DataFrame = field(default_factory=pl.DataFrame)
     reasons: pl.DataFrame = field(default_factory=pl.DataFrame)
+    months: pl.DataFrame = field(default_factory=pl.DataFrame)
     sizes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SIZES))
     history: RunHistory = field(default_factory=RunHistory)
 
@@ -88,17 +90,24 @@ class HealthWatch:
     def _ask(self, now: datetime) -> StreamHealth:
         history = self._read_history()
         try:
-            batches, reasons, sizes = _batches(self._lake), _reasons(self._lake, now), _sizes(self._lake)
+            seen = StreamHealth(
+                now,
+                batches=_batches(self._lake),
+                reasons=_reasons(self._lake, now),
+                months=loaded_months(self._lake),
+                sizes=_sizes(self._lake),
+                history=history,
+            )
         except LakeError as error:
             return StreamHealth(now, str(error), history=history)
         try:
             lag, loss = self._lag()
-            return StreamHealth(now, None, True, loss, lag, batches, reasons, sizes, history)
+            return replace(seen, kafka_answers=True, loss=loss, lag=lag)
         except (KafkaUnavailableError, TopicMissingError) as error:
             fault = str(error)
         except KafkaException as error:
             fault = f"Kafka refused: {error.args[0].str()}"
-        return StreamHealth(now, fault, False, batches=batches, reasons=reasons, sizes=sizes, history=history)
+        return replace(seen, error=fault, kafka_answers=False)
 
     def _lag(self) -> tuple[pl.DataFrame, str | None]:
         """The lag of each partition, and which offsets are lost, if any."""
@@ -126,10 +135,28 @@ def _batches(lake: Lake) -> pl.DataFrame:
 
 
 def _reasons(lake: Lake, now: datetime) -> pl.DataFrame:
-    since = (now - timedelta(days=QUARANTINE_DAYS)).date()
-    refused = lake.table(SILVER_QUARANTINE).read(f"arrival_date >= DATE '{since}'", ["reason", "ingested_at"])
+    """By when they were refused: a line of the archive lies under its month, which may be years ago."""
+    since = now - timedelta(days=QUARANTINE_DAYS)
+    refused = lake.table(SILVER_QUARANTINE).read(
+        f"ingested_at >= TIMESTAMP '{since:%FT%TZ}'", ["reason", "ingested_at"]
+    )
     with duckdb_session({"quarantine": refused}) as connection:
         return query(connection, dashboard_sql("quarantine_reasons"))
+
+
+_OF_MONTH = ["month", "file", "lines", "accepted", "quarantined", "duplicates", "ingested_at"]
+
+
+def loaded_months(lake: Lake) -> pl.DataFrame:
+    """The months of history, the last loaded first."""
+    months = lake.table(BRONZE_ARCHIVE_MONTHS).read("sha256 <> ''", _OF_MONTH)
+    return months.sort("ingested_at", "month", descending=True)
+
+
+def history_loaded_at(lake: Lake) -> datetime | None:
+    """When a month of history was last loaded (UTC)."""
+    months = loaded_months(lake)
+    return months.item(0, "ingested_at") if months.height else None
 
 
 def _sizes(lake: Lake) -> pl.DataFrame:

@@ -115,12 +115,15 @@ def _headline(found: Customers) -> str:
     if found.as_of is None:
         return "No customer yet"
     parts = [f"{found.count:,} customers, {found.active:,} of them active, as of {found.as_of}"]
+    if found.is_behind and found.customers_at:
+        parts.append(f"computed at {found.customers_at:%H:%M} UTC, newer purchases follow within minutes")
     if found.predicted is not None:
         parts.append(f"{found.predicted:,.2f} expected from them")
     elif found.why is not None:
         parts.append(f"expected from them: {found.why}")
     if ABANDONED_CARTS.name not in found.missing:
-        parts.append(f"{found.in_carts:,.2f} left in carts")
+        at = f" at {found.carts_at:%H:%M} UTC" if found.is_behind and found.carts_at else ""
+        parts.append(f"{found.in_carts:,.2f} left in carts{at}")
     return " · ".join(parts)
 
 

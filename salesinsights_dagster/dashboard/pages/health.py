@@ -20,6 +20,15 @@ _BATCHES = {
     "duplicates": "Duplicates",
 }
 _REASONS = {"reason": "Reason", "messages": "Messages", "last_at": "Last at (UTC)"}
+_MONTHS = {
+    "month": "Month",
+    "file": "File",
+    "lines": "Lines",
+    "accepted": "Accepted",
+    "quarantined": "Quarantined",
+    "duplicates": "Duplicates",
+    "ingested_at": "Loaded at (UTC)",
+}
 _CHECKS = {"check": "Check", "table": "Table", "state": "State", "checked_at": "Checked at (UTC)"}
 _STAGES = {"stage": "Stage", "seconds": "Seconds"}
 _SIZES = {"table": "Table", "rows": "Rows", "files": "Files", "bytes": "Bytes"}
@@ -44,6 +53,7 @@ class HealthPage:
                     self._tables = {
                         "lag": TableCard("Kafka, by partition", _LAG),
                         "reasons": TableCard(f"Quarantine of {QUARANTINE_DAYS} days, by reason", _REASONS),
+                        "months": TableCard("History, by month", _MONTHS),
                         "stages": TableCard("Last run, by stage", _STAGES),
                         "sizes": TableCard("Tables of the lake", _SIZES),
                     }

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -94,3 +94,24 @@ def test_where_nothing_is_predicted_the_page_says_why(lake: Lake) -> None:
     assert _headline(seen).startswith(
         f"2 customers, {seen.active} of them active, as of 2019-10-04 · expected from them: {why}"
     )
+
+
+def test_customers_that_are_behind_say_so_and_when_they_were_computed(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, [event()])
+    run(lake, stream)
+    refresh_customer_value(lake)
+    current = customers_now(lake)
+    mock_kafka.publish(topic, [event(user_id=2)])
+    run(lake, stream)
+
+    behind = customers_now(lake, current)
+
+    assert (current.is_behind, behind.is_behind, behind.count) == (False, True, 1)
+    assert behind.customers_at is not None
+    assert abs(datetime.now(UTC) - behind.customers_at) < timedelta(minutes=10)
+    assert "computed at" not in _headline(current)
+    assert f"computed at {behind.customers_at:%H:%M} UTC, newer purchases follow within minutes" in _headline(behind)
+    refresh_customer_value(lake)
+    assert customers_now(lake, behind).is_behind is False

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.spans import SPANS
+from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
@@ -94,13 +96,13 @@ def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
     board = Board(lake, lambda: next(moments), 45)
     assert board.figures("hour") is None
     board.look()
-    assert (board.is_ready, board.last_sale, board.latency.figures()) == (True, None, {"purchases": 0})
+    assert (board.is_ready, board.last_payment, board.latency.figures()) == (True, None, {"purchases": 0})
 
     mock_kafka.publish(topic, [event(event_time=datetime.now(UTC).isoformat()), event(event_type="view")])
     run(lake, stream)
     board.look()
 
-    assert board.last_sale is not None
+    assert board.last_payment is not None
     waited = board.latency.figures()
     assert waited["purchases"] == 1
     assert 15 < waited["max"] < 60
@@ -118,7 +120,29 @@ def test_a_board_sees_a_batch_of_the_same_moment(lake: Lake, stream: Stream, moc
 
     board.look()
 
-    assert (board.batch, board.last_sale is None) == (1, False)
+    assert (board.batch, board.last_payment is None) == (1, False)
+
+
+def test_the_last_payment_goes_by_kafka_and_history_is_none(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_path: Path
+) -> None:
+    board = Board(lake, lambda: datetime.now(UTC) + timedelta(minutes=1), 45)
+    put(tmp_path, [PURCHASE])
+    load(lake, tmp_path)
+    board.look()
+    assert (board.is_ready, board.last_payment) == (True, None)
+
+    mock_kafka.publish(topic, [event(event_time=datetime.now(UTC).isoformat())])
+    run(lake, stream)
+    board.look()
+    first = board.last_payment
+    assert first is not None
+    mock_kafka.publish(topic, [event(event_time="2019-10-02 00:00:00 UTC")])
+    run(lake, stream)
+    board.look()
+
+    assert board.last_payment is not None
+    assert board.last_payment > first
 
 
 def test_the_last_hour_does_not_wait_for_the_tables_by_day(

@@ -1,5 +1,6 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,7 +13,9 @@ from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
 from salesinsights_dagster.dashboard.metrics import registry_of
-from salesinsights_dagster.dashboard.stream_health import HealthWatch
+from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
+from tests.assets.archive.month_lines import NOW as LOADED_AT
+from tests.assets.archive.month_lines import OCTOBER, PURCHASE, load, put
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
@@ -46,6 +49,24 @@ def test_what_waits_what_came_and_what_was_refused(watch: HealthWatch) -> None:
     assert found.reasons.select("reason", "messages").rows() == [("not_json", 2), ("missing_field", 1)]
     sizes = {name: rows for name, rows, _, _ in found.sizes.iter_rows()}
     assert (sizes["bronze_events"], sizes["silver_events"], sizes["product_sales"]) == (6, 2, 1)
+
+
+def test_lines_of_history_count_as_refused_on_the_day_they_were_refused(
+    lake: Lake, stream: Stream, tmp_path: Path
+) -> None:
+    put(tmp_path, [PURCHASE, PURCHASE.replace("purchase", "gift")])
+    load(lake, tmp_path)
+    soon = HealthWatch(lake, stream.open_reader, lambda: LOADED_AT + timedelta(days=6))
+    later = HealthWatch(lake, stream.open_reader, lambda: LOADED_AT + timedelta(days=8))
+    soon.look()
+    later.look()
+
+    assert soon.newest is not None
+    assert later.newest is not None
+    assert soon.newest.reasons.select("reason", "messages").rows() == [("unknown_event_type", 1)]
+    assert later.newest.reasons.is_empty()
+    assert soon.newest.months.select("month", "file", "lines", "accepted").rows() == [(OCTOBER, "2019-Oct.csv", 2, 1)]
+    assert history_loaded_at(lake) == LOADED_AT
 
 
 def test_without_kafka_the_lake_is_still_shown(watched: Lake) -> None:
