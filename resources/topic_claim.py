@@ -2,7 +2,7 @@
 
 It is the metadata of an offset that a consumer group of the topic's name has committed: it needs no topic of its own.
 Kafka forgets it with the topic, or when it has not been renewed for the retention of offsets (a week by default).
-Add here: how a claim is kept. Not here: who may write (`assets.serving.sales_topic`), or the writing (`kafka_writer`).
+Add here: how a claim is kept. Not here: who may write (`assets.serving.table_topic`), or the writing (`kafka_writer`).
 """
 
 import time

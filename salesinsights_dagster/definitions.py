@@ -9,11 +9,13 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.archive.archive_asset import Archive, archive_months
+from assets.customers.audience_asset import audience_members
 from assets.customers.customer_assets import customer_value
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
 from assets.runs.clock import Clock
+from assets.serving.audience_topic import AudienceTopic
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
@@ -42,7 +44,7 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 MADE = (
     *(archive_months, micro_batch),
     *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value),
-    *(bought_together, repurchases, restatements, serving),
+    *(bought_together, repurchases, audience_members, restatements, serving),
     *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""
@@ -71,6 +73,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "pager": Pager.to(settings.alert_webhook),
             "clv_options": settings.clv,
             "cart_rule": settings.carts,
+            "audience_file": settings.audiences,
             "serving_file": ServingFile(settings.serving_file),
         },
         executor=dg.in_process_executor,
@@ -102,6 +105,8 @@ def replicas_of(settings: Settings) -> list[Replica]:
     found: list[Replica] = []
     if settings.sales_topic:
         found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings), platform.node()))
+    if settings.audience_topic:
+        found.append(AudienceTopic(settings.audience_topic, lambda: find_kafka(settings), platform.node()))
     if settings.postgres:
         found.append(PostgresReplica(settings.postgres))
     return found

@@ -14,6 +14,7 @@ from pydantic import AliasGenerator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from assets.customers.audience import AudienceFile
 from assets.customers.options import ClvOptions
 from assets.visitors.cart_rule import CartRule
 from resources.engine import HERE
@@ -112,6 +113,11 @@ class Settings(BaseSettings):
         "shop.product-sales",
         description="the topic to which changed rows of product_sales are published; `off` for none; see "
         "[serving](serving.md)",
+    )
+    audience_topic: kinds.TopicOrOff = Field(
+        "shop.audiences",
+        description="the topic to which is published who joins and who leaves an [audience](audiences.md); `off` "
+        "for none",
     )
     postgres: kinds.Database | None = Field(
         None,
@@ -215,6 +221,10 @@ class Settings(BaseSettings):
         return CartRule(self.cart_minutes, self.cart_days)
 
     @property
+    def audiences(self) -> AudienceFile:
+        return AudienceFile(self.home / "audiences.toml")
+
+    @property
     def input_folder(self) -> Path:
         return self.home / "input"
 
@@ -239,6 +249,10 @@ class Settings(BaseSettings):
         if self.sales_topic == self.topic:
             raise SettingsError(
                 f"SALESINSIGHTS_SALES_TOPIC={self.topic} is the topic of the shop's events: choose another name"
+            )
+        if self.audience_topic is not None and self.audience_topic in (self.topic, self.sales_topic):
+            raise SettingsError(
+                f"SALESINSIGHTS_AUDIENCE_TOPIC={self.audience_topic} is another topic of the shop: choose another name"
             )
         return self
 

@@ -64,5 +64,5 @@ customer_automation = dg.AutomationConditionSensorDefinition(
     minimum_interval_seconds=LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     run_tags={"salesinsights/kind": "customers"},
-    description="Runs what follows gold at its own pace: customers, visitor tables, restatements, the BI file.",
+    description="Runs what follows gold at its own pace: customers, audiences, visitors, products, restatements, BI.",
 )

@@ -1,6 +1,6 @@
 """What changed in a gold table since a replica was updated: rows that are new or different, and keys that are gone.
 
-Add here: how a change is found. Not here: where the replica is kept (`sales_topic`, `postgres_replica`).
+Add here: how a change is found. Not here: where the replica is kept (`table_topic`, `postgres_replica`).
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Replicas: copies of gold outside the lake, updated by the runs of the stream.
 
 Each replica knows which version of gold it shows, so a run after a failure or a kill just goes on.
-Add here: what holds for all replicas. Not here: one of them (`sales_topic`, `serving.postgres_replica`).
+Add here: what holds for all replicas. Not here: one of them (`serving.sales_topic`, `serving.postgres_replica`).
 """
 
 from collections.abc import Iterator, Sequence

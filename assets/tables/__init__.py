@@ -4,6 +4,7 @@ Add here: a table's name in SQL, or a set of tables. Not here: a table (the modu
 (the module of `assets` named like the table).
 """
 
+from assets.tables.audiences import AUDIENCE_MEMBERS
 from assets.tables.catalog import CATALOG
 from assets.tables.customers import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
 from assets.tables.events import (
@@ -34,6 +35,7 @@ __all__ = [
     "ABANDONED_CARTS",
     "AMOUNT",
     "ARCHIVE",
+    "AUDIENCE_MEMBERS",
     "BOUGHT_TOGETHER",
     "BRONZE_ARCHIVE_MONTHS",
     "BRONZE_EVENTS",
@@ -104,6 +106,7 @@ TABLES = {
         REPURCHASES,
         CATALOG,
         USER_FEATURES,
+        AUDIENCE_MEMBERS,
         SALES_TOPIC,
         PROOFS,
     )

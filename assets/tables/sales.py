@@ -140,13 +140,13 @@ SALES_TOPIC = Table(
         }
     ),
     (),
-    "One row: the version of product_sales that the topic of product sales shows, and what was sent last.",
+    "One row per topic of a table (product sales, audiences): the version that it shows, and what was sent last.",
     key=("topic",),
     cadence=Cadence.UPKEEP,
     columns={
         "topic": "the topic's name",
         "topic_id": "Kafka's id of the topic; a topic that was deleted and created again has a new one",
-        "version": "the version of product_sales that was published",
+        "version": "the version of the table that was published",
         "fingerprint": "a hash of the columns and files of the published version",
         "rows": "rows sent by the last publication",
         "tombstones": "keys deleted by the last publication",

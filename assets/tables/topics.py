@@ -16,6 +16,6 @@ def files_topic(name: str) -> Topic:
     return Topic(f"{name}.files", partitions=1, config={"cleanup.policy": "compact"})
 
 
-def sales_topic(name: str) -> Topic:
-    """Product sales, as gold has them: the newest message of each key is the row as it is."""
+def table_topic(name: str) -> Topic:
+    """A table as gold has it: the newest message of each key is the row as it is."""
     return Topic(name, partitions=3, config={"cleanup.policy": "compact"})

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 
+from assets.customers.audience import AudienceFile
+from assets.customers.audiences import audiences_are_behind, refresh_audiences
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
 from assets.customers.options import ClvOptions
@@ -18,6 +20,7 @@ from assets.products.bought_together import bought_together_is_behind, refresh_b
 from assets.products.repurchases import refresh_repurchases, repurchases_are_behind
 from assets.tables import (
     ABANDONED_CARTS,
+    AUDIENCE_MEMBERS,
     BOUGHT_TOGETHER,
     COHORT_RETENTION,
     CUSTOMER_DAYS,
@@ -43,6 +46,7 @@ class Choices:
     clv: ClvOptions
     carts: CartRule
     window_seconds: int
+    audiences: AudienceFile
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,12 @@ def _followers(choices: Choices, now: datetime | None) -> list[_Follower]:
         _Follower(BOUGHT_TOGETHER, SILVER_PURCHASES, bought_together_is_behind, refresh_bought_together),
         _Follower(REPURCHASES, SILVER_PURCHASES, repurchases_are_behind, refresh_repurchases),
         _Follower(CUSTOMER_VALUE, CUSTOMER_DAYS, customer_value_is_behind, lambda lake: _value(lake, choices, now)),
+        _Follower(
+            AUDIENCE_MEMBERS,
+            SILVER_EVENTS,
+            lambda lake: audiences_are_behind(lake, choices.audiences.read()),
+            lambda lake: now and refresh_audiences(lake, choices.audiences.read(), now),
+        ),
     ]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from salesinsights_dagster.commands.errors import Failure
+from salesinsights_dagster.commands.refresh import HOW, tables_behind
 from salesinsights_dagster.settings import load_settings
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ def _as_of(lake: "Lake", moment: datetime, label_days: int | None, out: Path) ->
     rows = make_features(lake, as_of)
     if rows.is_empty():
         raise Failure(f"nobody was seen until {as_of}: load events into silver first (salesinsights ingest, backfill)")
-    _write(rows, out / f"user_features_{as_of}.parquet")
+    _write(rows, out / f"user_features_{as_of}.parquet", _of_training())
     if labels is not None:
-        _write(labels, out / f"user_labels_{as_of}_{label_days}d.parquet")
+        _write(labels, out / f"user_labels_{as_of}_{label_days}d.parquet", _of_training())
 
 
 def _at_moments(lake: "Lake", file: Path, label_days: int | None, out: Path) -> None:
@@ -112,22 +113,55 @@ def _at_moments(lake: "Lake", file: Path, label_days: int | None, out: Path) -> 
         pass
     days = lake.table(USER_DAYS)
     labels = labels_at(days, wanted, label_days, utc_now()) if label_days else None
-    _write(features_at(days, wanted), out / f"{file.stem}_features.parquet")
+    _write(features_at(days, wanted), out / f"{file.stem}_features.parquet", _of_training())
     if labels is not None:
-        _write(labels, out / f"{file.stem}_labels_{label_days}d.parquet")
+        _write(labels, out / f"{file.stem}_labels_{label_days}d.parquet", _of_training())
 
 
-def _write(rows: "pl.DataFrame", path: Path) -> None:
+@export.command()
+@click.argument("name")
+@click.option("--out", type=FOLDER, required=True, help="The folder to write to.")
+def audience(name: str, out: Path) -> None:
+    """Write who is in the audience NAME now as `audience_NAME.csv` and `audience_NAME.parquet`.
+
+    `audiences.toml` in the home says which audiences there are. The members are found in customer_value,
+    abandoned_carts and the purchases as they are: `salesinsights refresh` brings them up to date.
+    """
+    from assets.customers.audiences import members_of
+    from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
+    from resources.lake import Lake
+
+    settings = load_settings()
+    known = settings.audiences.read()
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        raise Failure(f"there is no audience {name}: {settings.audiences.path} has {listed} (docs/audiences.md)")
+    lake = Lake(settings.lake)
+    for layout in tables_behind(lake, settings, [CUSTOMER_VALUE, ABANDONED_CARTS]):
+        click.echo(f"{layout.name} is not up to date: {HOW}", err=True)
+    members = members_of(lake, known[name])
+    descriptions = {column: CUSTOMER_VALUE.describe(column) for column in members.columns}
+    _write(members, out / f"audience_{name}.parquet", {**descriptions, "cart_value": "what lies in abandoned carts"})
+    _write(members, out / f"audience_{name}.csv", {})
+
+
+def _write(rows: "pl.DataFrame", path: Path, descriptions: Mapping[str, str]) -> None:
     from resources.described_parquet import write_described
+    from resources.whole_files import write_whole
+    from salesinsights_dagster.dashboard.csv_export import as_csv
 
     try:
-        write_described(rows, path, _descriptions())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".csv":
+            write_whole(path, as_csv(rows))
+        else:
+            write_described(rows, path, descriptions)
     except OSError as error:
         raise Failure(f"{path} can't be written: {error.strerror}") from error
     click.echo(f"{path}: {rows.height:,} rows, {rows.width} columns")
 
 
-def _descriptions() -> Mapping[str, str]:
+def _of_training() -> Mapping[str, str]:
     from assets.tables import USER_FEATURES
     from assets.visitors.user_labels import LABELS
 

@@ -86,6 +86,7 @@ def updated(copies: list[Copy]) -> None:
 
 def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> Iterator[Kept]:
     """What no command of ours removes, and how it is removed."""
+    from assets.tables import AUDIENCE_MEMBERS
     from assets.upkeep.user_files import files_about
 
     yield Kept(
@@ -94,6 +95,12 @@ def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> 
         "its messages stay until the topic's retention ends (retention.ms, or kafka-delete-records); read again, "
         "those of the user from before now are dropped",
     )
+    if settings.audience_topic and done.found.get(AUDIENCE_MEMBERS.sql_name):
+        yield Kept(
+            f"Kafka, topic {settings.audience_topic}",
+            None,
+            "the stream's next run publishes that the user has left; Kafka's compaction then deletes what was before",
+        )
     inbox = settings.input_folder
     folders = [settings.archive_folder, inbox, inbox / "archive", inbox / "rejected"]
     for path, lines in files_about(folders, user_id, now):

@@ -23,7 +23,7 @@ HOW = "`salesinsights refresh` brings it up to date at once; Dagster does within
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per table.")
 def refresh(as_json: bool) -> None:
-    """Bring customers, sessions, carts, funnel, cohorts and serving.duckdb up to date.
+    """Bring customers, sessions, carts, funnel, cohorts, products, audiences and serving.duckdb up to date.
 
     Dagster does this by itself, every few minutes. Without its daemon, run this after `ingest`. `backfill` ends with
     it. What is up to date costs little.
@@ -53,7 +53,7 @@ def refresh_all(settings: Settings, *, as_json: bool, err: bool = False) -> None
 def _choices(settings: Settings) -> "Choices":
     from assets.upkeep.followers import Choices
 
-    return Choices(settings.clv, settings.carts, settings.window_seconds)
+    return Choices(settings.clv, settings.carts, settings.window_seconds, settings.audiences)
 
 
 def say_what_is_not_computed(lake: "Lake", settings: Settings, statement: str) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from assets.serving.audience_topic import AudienceTopic
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
+from assets.serving.table_topic import TableTopic
 from assets.stream.replicas import Replica
 from resources import kafka_writer
 from resources.kafka_connection import KafkaConnection
@@ -34,11 +36,14 @@ def catch_up_and_die(standby: Standby, replica: Replica, lake: Lake, moment: str
     return standby.run(catch_up, *_made_of(replica), lake.root, moment).exit_code
 
 
-def _made_of(replica: Replica) -> tuple[str, str]:
+TOPICS = {kind.__name__: kind for kind in (SalesTopic, AudienceTopic)}
+
+
+def _made_of(replica: Replica) -> tuple[str, str, str]:
     if isinstance(replica, PostgresReplica):
-        return "", replica.url
-    assert isinstance(replica, SalesTopic)
-    return replica.name, replica.connect().bootstrap_servers
+        return "", "", replica.url
+    assert isinstance(replica, TableTopic)
+    return type(replica).__name__, replica.name, replica.connect().bootstrap_servers
 
 
 def arm_topic(moment: str) -> None:
@@ -113,11 +118,11 @@ def arm_postgres(moment: str) -> None:
     setattr(PostgresTables, "_do", counted)  # noqa: B010
 
 
-def catch_up(name: str, address: str, root: str, moment: str) -> None:
+def catch_up(kind: str, name: str, address: str, root: str, moment: str) -> None:
     replica: Replica
-    if name:
+    if kind:
         arm_topic(moment)
-        replica = SalesTopic(name, lambda: KafkaConnection(address))
+        replica = TOPICS[kind](name, lambda: KafkaConnection(address))
     else:
         arm_postgres(moment)
         replica = PostgresReplica(address)

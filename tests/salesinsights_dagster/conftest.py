@@ -33,6 +33,7 @@ def settings(
         "SALESINSIGHTS_HOME": str(home),
         "SALESINSIGHTS_TOPIC": topic,
         "SALESINSIGHTS_SALES_TOPIC": f"{topic}.sales",
+        "SALESINSIGHTS_AUDIENCE_TOPIC": f"{topic}.audiences",
     }
     return load_settings({**env, **of_module(request), "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
 
@@ -47,6 +48,7 @@ def dagster(
         **of_module(request),
         "SALESINSIGHTS_TOPIC": settings.topic,
         "SALESINSIGHTS_SALES_TOPIC": settings.sales_topic or "off",
+        "SALESINSIGHTS_AUDIENCE_TOPIC": settings.audience_topic or "off",
         "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
     }
     running = DagsterProcess.start(settings, free_port(0), env)

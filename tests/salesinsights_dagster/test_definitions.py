@@ -74,6 +74,7 @@ def test_nobody_can_materialize_what_others_write(tmp_path: Path) -> None:
         "archive/files",
         "silver/catalog",
         "kafka/product_sales",
+        "kafka/audiences",
         "serving/postgres",
     }
 

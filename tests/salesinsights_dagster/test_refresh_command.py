@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from assets.tables import (
     ABANDONED_CARTS,
+    AUDIENCE_MEMBERS,
     BOUGHT_TOGETHER,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
@@ -23,7 +24,8 @@ from tests.assets.archive.month_lines import PURCHASE, load, put
 
 OF_PRODUCTS = (BOUGHT_TOGETHER, REPURCHASES)
 FOLLOWING = [
-    layout.name for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, *OF_PRODUCTS, CUSTOMER_VALUE)
+    layout.name
+    for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, *OF_PRODUCTS, CUSTOMER_VALUE, AUDIENCE_MEMBERS)
 ]
 USER = PURCHASE.split(",")[7]
 
@@ -69,8 +71,11 @@ def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Pa
     first, again = (list(map(json.loads, told("refresh", "--json").stdout.splitlines())) for _ in range(2))
 
     assert [one["table"] for one in first] == FOLLOWING
-    assert ([one["refreshed"] for one in first], [one["refreshed"] for one in again]) == ([True] * 8, [False] * 8)
-    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1]
+    assert ([one["refreshed"] for one in first], [one["refreshed"] for one in again]) == (
+        [True] * 8 + [False],
+        [False] * 9,
+    )
+    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1, 0]
     assert (home / "serving.duckdb").exists()
     asked, buyer = told("sql", "SELECT orders FROM customer_value", "--format", "csv"), told("customer", USER)
     assert (asked.stdout, asked.stderr) == ("orders\n2\n", "")

@@ -125,6 +125,7 @@ def test_home_moves_everything() -> None:
             {"SALESINSIGHTS_POSTGRES": "mysql://shop:secret@db/x"},
             "SALESINSIGHTS_POSTGRES is not the URL of a PostgreSQL",
         ),
+        ({"SALESINSIGHTS_AUDIENCE_TOPIC": "shop.events"}, "AUDIENCE_TOPIC=shop.events is another topic of the shop"),
         ({"SALESINSIGHTS_SALES_TOPIC": "shop.events"}, "SALES_TOPIC=shop.events is the topic of the shop's events"),
         ({"SALESINSIGHTS_CLV_MODEL": "pareto"}, "'pareto' is unknown: set one of best, bg_nbd, mbg_nbd"),
         ({"SALESINSIGHTS_CLV_UNIT": "month"}, "set one of week, day"),

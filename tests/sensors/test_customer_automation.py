@@ -45,7 +45,8 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 CUSTOMERS = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
-VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts"}
+AUDIENCES = "gold/audience_members"
+VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts", AUDIENCES}
 COHORTS = key_of(COHORT_RETENTION).to_user_string()
 BI = "serving/duckdb"
 
@@ -57,7 +58,7 @@ def after(**passed: int) -> datetime:
 def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_in_the_same_run(daemon: Daemon) -> None:
     daemon.made(key_of(CUSTOMER_DAYS), "2019-10-01")
 
-    assert daemon.look(after(minutes=5)) == {*CUSTOMERS, BI}
+    assert daemon.look(after(minutes=5)) == {*CUSTOMERS, AUDIENCES, BI}
     assert daemon.look(after(minutes=10)) == set()
 
 
@@ -107,7 +108,7 @@ def test_what_is_said_of_products_follows_the_purchases_once_an_hour(daemon: Dae
     of_products = {"gold/bought_together", "gold/repurchases", "serving/duckdb"}
     assert daemon.look(after(hours=1)) >= of_products
     daemon.made(key_of(SILVER_PURCHASES), "2019-10-01")
-    assert daemon.look(after(hours=1, minutes=5)) == set()
+    assert daemon.look(after(hours=1, minutes=5)) == {AUDIENCES}
 
     assert daemon.look(after(hours=2)) == of_products
 

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterable
 
 from assets.serving.sales_topic import SalesTopic
+from assets.serving.table_topic import TableTopic
 from assets.tables import PRODUCT_SALES
 from resources.kafka_reader import KafkaReader
 from resources.lake import Lake
 
 
-def messages(topic: SalesTopic) -> list[tuple[bytes, bytes | None]]:
+def messages(topic: TableTopic) -> list[tuple[bytes, bytes | None]]:
     """Each committed message, in order within a partition."""
     reader = KafkaReader(topic.connect(), topic.name)
     while reader.undecided():

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
-from assets.serving import sales_topic
+from assets.serving import table_topic
 from assets.serving.sales_topic import SalesTopic
 from assets.stream.replicas import ReplicaError
 from assets.tables import PRODUCT_SALES
@@ -142,7 +142,7 @@ def test_a_cluster_that_is_away_is_an_error_and_the_topic_is_still_behind(
 ) -> None:
     away = SalesTopic("shop.away", lambda: KafkaConnection("127.0.0.1:1"))
     GoldStates(lake, seed=8).move()
-    monkeypatch.setattr(sales_topic, "ensure_topic", partial(ensure_topic, timeout=1))
+    monkeypatch.setattr(table_topic, "ensure_topic", partial(ensure_topic, timeout=1))
 
     with pytest.raises(ReplicaError, match=r"topic shop\.away is behind gold"):
         away.catch_up(lake, NOW)
