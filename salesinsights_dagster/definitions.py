@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.audience_asset import audience_members
-from assets.customers.customer_assets import customer_value
+from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
@@ -22,8 +22,8 @@ from assets.serving.sales_topic import SalesTopic
 from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
-from assets.tables import CATALOG
-from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, spec_of, with_calendar
+from assets.tables import ABANDONED_CARTS, CATALOG
+from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, key_of, spec_of, with_calendar
 from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
 from assets.visitors.user_features import user_features
@@ -56,7 +56,9 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
         assets=[
             *(SHOP_EVENTS, ARCHIVE_FILES, spec_of(CATALOG)),
             *(
-                made.map_asset_specs(lambda spec: with_calendar(with_cadence(spec), settings.first_day))
+                made.map_asset_specs(
+                    lambda spec: with_calendar(with_cadence(_with_settings(spec, settings)), settings.first_day)
+                )
                 for made in MADE
             ),
             *(replica.spec for replica in replicas_of(settings)),
@@ -78,6 +80,15 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
         },
         executor=dg.in_process_executor,
     )
+
+
+def _with_settings(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    """The spec with the settings that its rows depend on as its code version: a changed one makes it due."""
+    if spec.key == key_of(ABANDONED_CARTS):
+        return spec.replace_attributes(code_version=str(settings.carts))
+    if spec.key in map(key_of, CUSTOMER_ASSETS):
+        return spec.replace_attributes(code_version=str(settings.clv))
+    return spec
 
 
 def stream_of(settings: Settings) -> Stream:

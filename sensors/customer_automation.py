@@ -16,23 +16,25 @@ from assets.tables.table import Cadence
 LOOK_SECONDS = 300
 """How often the conditions are evaluated, and so the shortest time between two runs."""
 
-_CHANGED = dg.AutomationCondition.any_deps_updated()
+_CHANGED = dg.AutomationCondition.any_deps_updated() | dg.AutomationCondition.code_version_changed()
 
 DUE = (_CHANGED | dg.AutomationCondition.initial_evaluation()).since(
     dg.AutomationCondition.newly_requested() & ~_CHANGED
 )
-"""A source was materialized since the last request.
+"""A source was materialized since the last request, or a setting of the asset changed: its code version holds them.
 
 Dagster's own `since_last_handled` forgets what was materialized between a request and the next evaluation: the last
 sales before a quiet night would wait for the morning. The first evaluation does not know what was materialized before
 it, so everything is due; an asset that is not behind costs little.
 """
 
-FOLLOW = (DUE & ~dg.AutomationCondition.in_progress()).with_label("a source was materialized since")
+FOLLOW = (DUE & ~dg.AutomationCondition.in_progress()).with_label(
+    "a source was materialized, or a setting changed, since"
+)
 
 _HOUR = dg.AutomationCondition.cron_tick_passed("23 * * * *").since(dg.AutomationCondition.newly_requested())
 
-HOURLY = (_HOUR & DUE).with_label("once an hour, if a source was materialized since")
+HOURLY = (_HOUR & DUE).with_label("once an hour, if a source was materialized, or a setting changed, since")
 
 SERVE = (FOLLOW | (_HOUR & ~dg.AutomationCondition.in_progress())).with_label(
     "a source was materialized since, and once an hour"

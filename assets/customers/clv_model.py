@@ -16,7 +16,7 @@ from assets.customers.bg_nbd import BgNbd
 from assets.customers.gamma_gamma import NAMES as VALUE_NAMES
 from assets.customers.gamma_gamma import GammaGamma
 from assets.customers.histories import READ, histories_in
-from assets.customers.holdout import hold_out
+from assets.customers.holdout import Holdout, hold_out
 from assets.customers.lifetime_model import LifetimeFit, LifetimeModel, fit_lifetime, histories
 from assets.customers.likelihood import Fit
 from assets.customers.options import ClvOptions
@@ -83,6 +83,12 @@ def reason_to_fit(known: KnownModel, buyers: pl.DataFrame, as_of: date | None, o
     return "drift" if _has_drifted(known, buyers) else None
 
 
+def has_other_options(models: LakeTable, options: ClvOptions) -> bool:
+    """Whether the newest fit is by other settings than these."""
+    known = newest_model(models)
+    return known.version is not None and known.model.options != options
+
+
 def _has_drifted(known: KnownModel, buyers: pl.DataFrame) -> bool:
     if abs(buyers.height - known.row["customers"]) > DRIFTED_CUSTOMERS * known.row["customers"]:
         return True
@@ -91,6 +97,23 @@ def _has_drifted(known: KnownModel, buyers: pl.DataFrame) -> bool:
     before = known.row["purchases_log_likelihood"] / known.row["customers"]
     now = known.model.purchases.log_likelihood(histories(buyers, known.model.options)) / buyers.height
     return bool(abs(now - before) > DRIFTED_FIT * abs(before))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Both models, how well they predict the last third of the history (None if it is too short), and who chose."""
+
+    fit: LifetimeFit
+    report: Holdout | None
+    chosen_by: str
+
+
+def fit_models(buyers: pl.DataFrame, days: pl.DataFrame, options: ClvOptions) -> Fitted:
+    """Fit the models to histories (`histories_in`); `days` are the rows of customer_days that they are from."""
+    report = hold_out(days, options)
+    chosen = report.modified if report and report.tells else None
+    by = BY_SETTING if options.modified is not None else BY_LIKELIHOOD if chosen is None else BY_HOLDOUT
+    return Fitted(fit_lifetime(buyers, options, chosen), report, by)
 
 
 def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = False) -> int | None:
@@ -107,17 +130,13 @@ def refit(lake: Lake, options: ClvOptions, now: datetime, *, is_asked: bool = Fa
         reason = due or ("asked" if is_asked and history.height else None)
         if reason is None:
             return None
-        days = sold.read(columns=READ)
-        version = (table.progress(MODEL) or 0) + 1
-        report = hold_out(days, options)
+        fitted = fit_models(buyers, sold.read(columns=READ), options)
+        version, report = (table.progress(MODEL) or 0) + 1, fitted.report
         rows = report.rows if report else pl.DataFrame(schema=CLV_HOLDOUT.schema)
         numbered = rows.with_columns(pl.lit(version, pl.Int64).alias(MODEL))
         held_out.replace(numbered, f"{MODEL} = {version}", {})
-        facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": as_of}
-        chosen = report.modified if report and report.tells else None
-        by = BY_SETTING if options.modified is not None else BY_LIKELIHOOD if chosen is None else BY_HOLDOUT
-        described = _described(fit_lifetime(buyers, options, chosen))
-        row = {**facts, "chosen_by": by, **described, **(report.figures if report else {})}
+        facts = {MODEL: version, "fitted_at": now, "reason": reason, "as_of": as_of, "chosen_by": fitted.chosen_by}
+        row = {**facts, **_described(fitted.fit), **(report.figures if report else {})}
         table.append(pl.DataFrame([row], schema=CLV_MODEL.schema), {MODEL: version})
         return version
 

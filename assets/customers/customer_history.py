@@ -1,4 +1,4 @@
-"""What a customer was thought to be worth on an earlier day.
+"""What a customer was worth on an earlier day.
 
 Add here: a question about the past of one customer. Not here: how days are recorded (`customer_value`).
 """
@@ -10,24 +10,29 @@ from typing import Any, Literal
 
 import polars as pl
 
+from assets.customers.clv_model import fit_models
 from assets.customers.customer_value import scored
-from assets.customers.lifetime_model import fit_lifetime
+from assets.customers.histories import READ, histories_in
 from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
-from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE
+from resources.foreseen_error import ForeseenError
 from resources.lake import Lake
-from resources.lake_table import LakeTable
 
-Basis = Literal["current", "recorded", "computed"]
+Basis = Literal["current", "computed"]
+
+
+class BeforeAllPurchasesError(ForeseenError):
+    """Nobody had bought anything by the end of the day that was asked for."""
 
 
 @dataclass(frozen=True)
 class Worth:
     """A customer's row (None for one who had not bought yet), and the newest day with purchases that it includes.
 
-    `basis`: `current`, from customer_value; `recorded` at the end of that day; or, if nothing was recorded then,
-    `computed` now from the purchases up to that day, with a model fitted to them alone.
+    `basis`: `current`, from customer_value; or `computed` now from the purchases up to that day, as the lake holds them
+    now, with models fitted to them alone.
     """
 
     row: Mapping[str, Any] | None
@@ -38,27 +43,27 @@ class Worth:
 def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) -> Worth:
     """What a customer was worth at the end of a day (UTC), or is now (None).
 
-    Days without purchases change nothing: the answer is that of the last day on which anybody bought.
+    Days without purchases change nothing: the answer is that of the last day on which anybody bought. Answers of
+    several days agree: each purchase counts from its day on, also one that came to light later.
+    Raises BeforeAllPurchasesError for a day before the first purchase.
     """
     table = lake.table(CUSTOMER_VALUE)
     newest: date | None = table.files()["max.as_of"].max() if table.rows else None  # type: ignore[assignment]
     if day is None or (newest is not None and day >= newest):
         return Worth(_row(table.read(f"user_id = {user_id}"), user_id), newest, "current")
-    bought = [one for one in _days_with_orders(lake.table(CUSTOMER_DAYS)) if one <= day]
-    if not bought:
-        return Worth(None, None, "computed")
-    as_of = max(bought)
-    recorded = lake.table(CUSTOMER_VALUE_DAYS).read(CUSTOMER_VALUE_DAYS.on_days([as_of]))
-    if recorded.height:
-        return Worth(_row(recorded, user_id), as_of, "recorded")
-    past = past_value(purchase_history(lake, lake.table(CUSTOMER_DAYS), as_of))
-    return Worth(_row(scored(past, fit_lifetime(past, options).model, None), user_id), as_of, "computed")
+    sold = lake.table(CUSTOMER_DAYS)
+    history = purchase_history(lake, sold, day)
+    past = past_value(history)
+    if past.is_empty():
+        raise BeforeAllPurchasesError(_nothing_before(day, sold.files().select(pl.col(CUSTOMER_DAYS.file_day).min())))
+    read = sold.read(f"{CUSTOMER_DAYS.partition_by[0]} <= DATE '{day}'", READ)
+    model = fit_models(histories_in(history), read, options).fit.model
+    return Worth(_row(scored(past, model, None), user_id), past.item(0, "as_of"), "computed")
 
 
-def _days_with_orders(days: LakeTable) -> list[date]:
-    """The days on which somebody bought, and not only returned."""
-    files = days.files()
-    return [] if files.is_empty() else files.filter(pl.col("max.orders") > 0)[CUSTOMER_DAYS.file_day].unique().to_list()
+def _nothing_before(day: date, first: pl.DataFrame) -> str:
+    since = f"the first is of {first.item()}" if first.height and first.item() else "the lake holds no purchase"
+    return f"nobody had bought anything by the end of {day}: {since}. Load earlier months (salesinsights backfill)"
 
 
 def _row(rows: pl.DataFrame, user_id: int) -> dict[str, Any] | None:

@@ -12,8 +12,9 @@ from datetime import date
 
 import polars as pl
 
-from assets.customers.clv_model import MODEL, KnownModel, newest_model
+from assets.customers.clv_model import MODEL, KnownModel, has_other_options, newest_model
 from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
+from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
 from assets.customers.segments import segmented
@@ -132,7 +133,14 @@ def _reached(history: pl.DataFrame) -> int:
     return newest.toordinal() if isinstance(newest, date) else 0
 
 
-def customer_value_is_behind(lake: Lake) -> bool:
-    """Whether customer_days or the model has changed since customer_value was last computed."""
-    table, model = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL).progress(MODEL) or 0
-    return (table.progress(MODEL) or 0) != model or has_changed(table, lake.table(CUSTOMER_DAYS))
+def customer_value_is_behind(lake: Lake, options: ClvOptions | None = None) -> bool:
+    """Whether customer_days or the model has changed since customer_value was last computed.
+
+    With `options` also whether the newest fit is by other ones.
+    """
+    table, models = lake.table(CUSTOMER_VALUE), lake.table(CLV_MODEL)
+    if (table.progress(MODEL) or 0) != (models.progress(MODEL) or 0):
+        return True
+    if options is not None and has_other_options(models, options):
+        return True
+    return has_changed(table, lake.table(CUSTOMER_DAYS))

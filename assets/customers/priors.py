@@ -6,10 +6,10 @@ grows without end as a and b do, though a / (a + b) is known well. A prior on wh
 CDNOW's 2,357 customers no parameter of BG/NBD moves by more than 1.3 %.
 
 BG/NBD: a prior can speak of the mean chance to leave and of its concentration, a / (a + b) and a + b (A. Gelman et al.,
-"Bayesian Data Analysis", 3rd edition, 5.3; the defaults of pymc-marketing do so too), and of the shape r of the rates
-and their mean r / alpha. All are normal on the logarithmic scale (logit for the chance), with a spread of a factor of
-4.5: a chance is then nearly uniform. A density that vanishes at the bounds keeps the optimum off them (Y. Chung et al.,
-"A nondegenerate penalized likelihood estimator for variance parameters in multilevel models", Psychometrika 78, 2013).
+"Bayesian Data Analysis", 3rd edition, 5.3), and of the shape r of the rates and their mean r / alpha. All are normal on
+the logarithmic scale (logit for the chance), with a spread of a factor of 4.5: a chance is then nearly uniform. A
+density that vanishes at the bounds keeps the optimum off them (Y. Chung et al., "A nondegenerate penalized likelihood
+estimator for variance parameters in multilevel models", Psychometrika 78, 2013).
 
 Add here: a prior. Not here: how an optimum is found (`likelihood`).
 """

@@ -100,7 +100,12 @@ def _followers(choices: Choices, now: datetime | None) -> list[_Follower]:
         _Follower(COHORT_RETENTION, USER_DAYS, cohorts_are_behind, refresh_cohorts),
         _Follower(BOUGHT_TOGETHER, SILVER_PURCHASES, bought_together_is_behind, refresh_bought_together),
         _Follower(REPURCHASES, SILVER_PURCHASES, repurchases_are_behind, refresh_repurchases),
-        _Follower(CUSTOMER_VALUE, CUSTOMER_DAYS, customer_value_is_behind, lambda lake: _value(lake, choices, now)),
+        _Follower(
+            CUSTOMER_VALUE,
+            CUSTOMER_DAYS,
+            lambda lake: customer_value_is_behind(lake, choices.clv),
+            lambda lake: _value(lake, choices, now),
+        ),
         _Follower(
             AUDIENCE_MEMBERS,
             SILVER_EVENTS,

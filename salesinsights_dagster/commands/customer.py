@@ -9,10 +9,9 @@ from datetime import datetime
 import click
 
 from salesinsights_dagster.commands.errors import Failure
+from salesinsights_dagster.commands.past_day import DAY, past_day
 from salesinsights_dagster.commands.refresh import HOW, tables_behind
 from salesinsights_dagster.settings import load_settings
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
@@ -22,16 +21,17 @@ DAY = click.DateTime(["%Y-%m-%d"])
 def customer(user_id: int, day: datetime | None, as_json: bool) -> None:
     """Show what USER_ID was worth, and what the models said they would be worth.
 
-    For an earlier day, show what was recorded at its end. If nothing was recorded then, as for months that were loaded
-    later, compute it from the purchases up to that day, with a model fitted only to them.
+    An earlier day is computed from the purchases up to its end, as the lake holds them now, with models fitted only to
+    them. What was thought then, before later corrections, is in customer_value_days.
     """
     from assets.customers.customer_history import worth_on
     from assets.tables import CUSTOMER_VALUE
     from resources.lake import Lake
+    from salesinsights_dagster.topic import utc_now
 
     settings = load_settings()
     lake = Lake(settings.lake)
-    worth = worth_on(lake, user_id, day.date() if day else None, settings.clv)
+    worth = worth_on(lake, user_id, past_day(day, utc_now()) if day else None, settings.clv)
     if worth.row is None and worth.basis == "current" and tables_behind(lake, settings, [CUSTOMER_VALUE]):
         raise Failure(f"user {user_id} is not in customer_value, which does not show all purchases yet: {HOW}")
     if worth.row is None:

@@ -47,7 +47,7 @@ def ingest(as_json: bool) -> None:
         except ProgressMovedError as other:
             click.echo(f"{other}; stopped here", err=True)
         compact(tables)
-        if customer_value_is_behind(lake):
+        if customer_value_is_behind(lake, settings.clv):
             refit(lake, settings.clv, utc_now())
             refresh_customer_value(lake)
     days = sorted(day.isoformat() for day in summary.days)

@@ -117,6 +117,9 @@ def test_a_customer_is_shown_as_they_are_and_as_they_were(tmp_path: Path) -> Non
     assert (now["revenue"], now["basis"], now["as_of"]) == ("7.50", "current", "2019-10-10")
     assert (then["revenue"], then["basis"], then["as_of"]) == ("3.00", "computed", "2019-10-01")
     assert (nobody.exit_code, "user 8 has bought nothing" in nobody.stderr) == (2, True)
+    before, to_come = (salesinsights(tmp_path, "customer", "7", "--as-of", day) for day in ("2019-09-30", "2999-01-01"))
+    assert (before.exit_code, "the first is of 2019-10-01" in before.stderr) == (2, True)
+    assert (to_come.exit_code, "2999-01-01 is a day to come" in to_come.stderr) == (2, True)
     assert "revenue " in salesinsights(tmp_path, "customer", "7").stdout
 
 

@@ -10,6 +10,7 @@ from assets.tables import (
     ABANDONED_CARTS,
     AUDIENCE_MEMBERS,
     BOUGHT_TOGETHER,
+    CLV_MODEL,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     REPURCHASES,
@@ -98,3 +99,15 @@ def test_in_an_empty_home_nothing_waits_to_be_computed(home: Path) -> None:
     assert (asked.stdout, asked.stderr) == ("n\n0\n", "")
     assert told("refresh").exit_code == 0
     assert _headline(customers_now(Lake(str(home / "lake")))) == "No customer yet"
+
+
+def test_refresh_takes_up_a_changed_setting_though_nobody_buys(
+    home: Path, loaded: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told("refresh")
+    monkeypatch.setenv("SALESINSIGHTS_CLV_DAYS", "200")
+
+    done = [json.loads(line) for line in told("refresh", "--json").stdout.splitlines()]
+
+    assert [one["table"] for one in done if one["refreshed"]] == ["gold/customer_value"]
+    assert sorted(loaded.table(CLV_MODEL).read()["far_days"]) == [200, 365]

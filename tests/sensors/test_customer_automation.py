@@ -20,11 +20,15 @@ class Daemon:
     """What the daemon does at each tick of the sensor, without its clock."""
 
     def __init__(self, instance: dg.DagsterInstance, home: Path, looked: bool = True) -> None:
-        self.instance = instance
+        self.instance, self._home = instance, home
         self._defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(home)}))
         self._cursor = None
         if looked:
             self.look(NOW)
+
+    def restarted(self, **settings: str) -> None:
+        """With other settings; the sensor's cursor is kept."""
+        self._defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(self._home), **settings}))
 
     def look(self, now: datetime) -> set[str]:
         """The assets that a tick requests."""
@@ -59,6 +63,17 @@ def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_
     daemon.made(key_of(CUSTOMER_DAYS), "2019-10-01")
 
     assert daemon.look(after(minutes=5)) == {*CUSTOMERS, AUDIENCES, BI}
+    assert daemon.look(after(minutes=10)) == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "due"),
+    [("SALESINSIGHTS_CLV_DAYS", {*CUSTOMERS, "serving/duckdb"}), ("SALESINSIGHTS_CART_DAYS", {"gold/abandoned_carts"})],
+)
+def test_a_changed_setting_is_followed_though_nothing_was_sold(daemon: Daemon, setting: str, due: set[str]) -> None:
+    daemon.restarted(**{setting: "200"})
+
+    assert daemon.look(after(minutes=5)) == due
     assert daemon.look(after(minutes=10)) == set()
 
 

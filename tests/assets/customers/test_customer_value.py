@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from assets.customers import customer_value
 from assets.customers.clv_checks import holdout_calibrated, model_trusted, predictions_possible, revenue_conserved
 from assets.customers.clv_model import newest_model, refit
-from assets.customers.customer_history import worth_on
+from assets.customers.customer_history import BeforeAllPurchasesError, worth_on
 from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
 from assets.customers.histories import purchase_histories
 from assets.customers.options import ClvOptions
@@ -117,6 +117,16 @@ def test_other_settings_are_a_new_fit_and_new_predictions(sold: Lake) -> None:
     days = newest_model(sold.table(CLV_MODEL)).row
     assert (days["reason"], days["unit_days"], done.predicted) == ("settings", 1, 1_500)
     assert days["alpha"] == pytest.approx(7 * weeks["alpha"], rel=1e-3)
+
+
+def test_other_settings_make_the_table_stale_though_nobody_buys(sold: Lake) -> None:
+    other = replace(OPTIONS, far_days=100)
+    assert customer_value_is_behind(sold, other)
+    assert not customer_value_is_behind(sold, OPTIONS)
+
+    follow(sold, other)
+
+    assert not customer_value_is_behind(sold, other)
 
 
 def test_a_fit_that_is_asked_for_is_made(sold: Lake) -> None:
@@ -267,24 +277,38 @@ def test_checks_see_money_that_was_lost_and_predictions_that_can_not_be(sold: La
     assert predictions_possible(sold).figures["impossible"] == 1
 
 
-def test_what_was_thought_on_an_earlier_day_is_remembered(lake: Lake) -> None:
+def test_what_was_thought_on_an_earlier_day_is_kept_in_its_table(lake: Lake) -> None:
     sell(lake, until(99))
     follow(lake)
     thought = rows(lake, CUSTOMER_VALUE).row(by_predicate=pl.col("user_id") == 1, named=True)
-    late: Bought = {1: [(98, "500.00")]}
-    later: Bought = {user: [one for one in bought if one[0] > 99] for user, bought in SHOP.items()}
-    sell(lake, later)
+    sell(lake, {user: [one for one in bought if one[0] > 99] for user, bought in SHOP.items()})
     done = follow(lake)
-    sell(lake, late)
+    sell(lake, {1: [(98, "500.00")]})
     follow(lake)
 
-    then, now = worth_on(lake, 1, FIRST + timedelta(days=99), OPTIONS), worth_on(lake, 1, None, OPTIONS)
-    assert (then.basis, now.basis) == ("recorded", "current")
-    assert done.recorded == then.as_of == FIRST + timedelta(days=99)
-    assert then.row is not None
-    assert now.row is not None
-    assert {name: thought[name] for name in CUSTOMER_VALUE_DAYS.schema} == then.row
-    assert now.row["revenue"] > then.row["revenue"] + 499
+    assert done.recorded == FIRST + timedelta(days=99)
+    kept = rows(lake, CUSTOMER_VALUE_DAYS).row(by_predicate=pl.col("user_id") == 1, named=True)
+    assert {name: thought[name] for name in CUSTOMER_VALUE_DAYS.schema} == kept
+
+
+def test_after_a_correction_the_answers_of_all_days_agree_and_hold_all_columns(lake: Lake) -> None:
+    """Day 99 was recorded before it came to light that 1 had bought on day 98. Day 98 was not recorded."""
+    sell(lake, until(99))
+    follow(lake)
+    sell(lake, {user: [one for one in bought if one[0] > 99] for user, bought in SHOP.items()})
+    follow(lake)
+    sell(lake, {1: [(98, "500.00")]})
+    follow(lake)
+
+    found = [worth_on(lake, 1, FIRST + timedelta(days=day), OPTIONS) for day in (97, 98, 99, 119)]
+
+    assert [one.basis for one in found] == ["computed", "computed", "computed", "current"]
+    told = [one.row for one in found if one.row is not None]
+    assert [list(row) for row in told] == [CUSTOMER_VALUE.schema.names()] * 4
+    revenue = [row["revenue"] for row in told]
+    assert revenue[1] == revenue[0] + 500
+    assert revenue == sorted(revenue)
+    assert [row["orders"] for row in told] == sorted(row["orders"] for row in told)
 
 
 def test_a_day_of_returns_alone_changes_nothing_of_what_was_recorded_before_it(lake: Lake) -> None:
@@ -295,7 +319,7 @@ def test_a_day_of_returns_alone_changes_nothing_of_what_was_recorded_before_it(l
 
     then = worth_on(lake, 1, FIRST + timedelta(days=2), OPTIONS)
 
-    assert (then.basis, then.as_of) == ("recorded", FIRST)
+    assert (then.basis, then.as_of) == ("computed", FIRST)
 
 
 def test_a_day_is_recorded_with_its_last_minutes_which_no_look_has_seen(lake: Lake) -> None:
@@ -310,9 +334,7 @@ def test_a_day_is_recorded_with_its_last_minutes_which_no_look_has_seen(lake: La
     assert follow(lake).recorded is None
 
 
-def test_of_days_long_ago_the_last_one_of_a_month_is_kept_and_another_one_is_computed(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_days_long_ago_the_last_one_of_a_month_is_kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(customer_value, "DAILY_DAYS", 20)
     days = [0, 1, 30, 31, 50, 52, 70, 71]
     for day in days:
@@ -321,14 +343,6 @@ def test_of_days_long_ago_the_last_one_of_a_month_is_kept_and_another_one_is_com
 
     kept = sorted(set(rows(lake, CUSTOMER_VALUE_DAYS)["as_of"]))
     assert [(day - FIRST).days for day in kept] == [30, 52, 70]
-    asked = {day: worth_on(lake, 1, FIRST + timedelta(days=day), OPTIONS) for day in (1, 30, 31, 70)}
-    told = {day: (worth.basis, worth.row["revenue"]) for day, worth in asked.items() if worth.row is not None}
-    assert told == {
-        1: ("computed", Decimal("4.00")),
-        30: ("recorded", Decimal("6.00")),
-        31: ("computed", Decimal("8.00")),
-        70: ("recorded", Decimal("14.00")),
-    }
 
 
 def test_a_clock_that_runs_ahead_ends_no_day(lake: Lake) -> None:
@@ -362,5 +376,6 @@ def test_a_day_that_nobody_recorded_is_computed_from_what_was_bought_until_then(
     assert computed.row is not None
     expected = rows(then, CUSTOMER_VALUE).row(by_predicate=pl.col("user_id") == 1, named=True)
     assert {**expected, "model_version": None} == computed.row
-    assert worth_on(sold, 1, FIRST - timedelta(days=1), OPTIONS).row is None
+    with pytest.raises(BeforeAllPurchasesError, match="by the end of 2019-09-30: the first is of 2019-10-01"):
+        worth_on(sold, 1, FIRST - timedelta(days=1), OPTIONS)
     assert worth_on(sold, 999_999, date(2030, 1, 1), OPTIONS).row is None
