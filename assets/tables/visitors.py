@@ -85,7 +85,7 @@ USER_DAYS = Table(
     cadence=Cadence.MINUTES,
     engine="duckdb",
     columns={
-        "sessions": "distinct visits of the day",
+        "sessions": "distinct visits (user_session) of the day; sessions, cut after 30 minutes, are in silver/sessions",
         "first_event_at": "event_time of the first event of the day",
         "last_event_at": "event_time of the last event of the day",
     },
@@ -189,7 +189,7 @@ COHORT_RETENTION = Table(
         "cohort_users": "users whose first activity was in the cohort's month",
         "users": "users of the cohort who were active in this month",
         "retention": "users divided by cohort_users, from 0 to 1",
-        "revenue": "what the cohort's users bought in this month, net of refunds",
+        "revenue": "what the cohort's users bought in this month, active in it or not, net of refunds",
     },
 )
 
@@ -213,7 +213,7 @@ _SUMMED = {
     "removals": "items taken out of the cart",
     "purchases": "purchase rows without returns",
     "returns": "purchase rows with a negative price",
-    "sessions": "visits, summed over the days",
+    "sessions": "sessions that began",
     "revenue": "sum of purchase prices, net of refunds",
     "active_days": "days with an event",
 }
@@ -235,7 +235,7 @@ USER_FEATURES = Table(
     ("as_of",),
     "What each user had done by the end of a day, and nothing from after it: training data.",
     key=("as_of", "user_id"),
-    made_from=("gold/user_days",),
+    made_from=("gold/user_days", "silver/sessions"),
     lineage={
         **{f"{name}_{days}d": (name,) for name in _FEATURE_KINDS for days in FEATURE_DAYS},
         **dict.fromkeys(_ACTIVE, ("event_date",)),

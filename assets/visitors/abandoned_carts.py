@@ -36,7 +36,8 @@ _READ = ("event_time", "event_type", "product_id", "brand", "price", "user_id", 
 
 def abandoned(events: pl.DataFrame, now: datetime, rule: CartRule) -> pl.DataFrame:
     """The abandoned items among these carts, removals and purchases; rows as in gold/abandoned_carts."""
-    layout, variables = ABANDONED_CARTS, {"minutes": rule.minutes, "now": int(now.timestamp() * 1_000_000)}
+    layout, moment = ABANDONED_CARTS, int(now.timestamp() * 1_000_000)
+    variables = {"minutes": rule.minutes, "days": rule.days, "now": moment}
     with duckdb_session({"events": events}, variables, macros=macros()) as connection:
         return query(connection, sql_of(layout)).select(layout.schema.names()).cast(layout.schema)
 
@@ -81,7 +82,7 @@ def _abandoned_in(lake: Lake, silver: LakeTable, rule: CartRule) -> Iterator[pl.
     now = newest_moment(silver)
     if now is None:
         return
-    days = sorted(day for day in day_rows(silver) if day > now.date() - timedelta(days=rule.days))
+    days = sorted(day for day in day_rows(silver) if day >= (now - timedelta(days=rule.days)).date())
     parts = [_counting(lake, silver, "newest", days[-OPEN_DAYS:])]
     if closed := days[:-OPEN_DAYS]:
         parts.append(_counting(lake, silver, "closed", closed))

@@ -1,8 +1,10 @@
--- Abandoned items: put in a cart at least getvariable('minutes') ago, and neither removed nor bought since. "Now" is
--- getvariable('now') in microseconds since 1970. What takes an item out counts in the same second as later than the cart.
+-- Abandoned items: put in a cart at least getvariable('minutes') and less than getvariable('days') ago, and neither
+-- removed nor bought since. "Now" is getvariable('now') in microseconds since 1970. What takes an item out counts in the
+-- same second as later than the cart.
 WITH emptied AS (
     SELECT *, max(event_time) FILTER (takes_out(event_type, price)) OVER (PARTITION BY user_id, product_id) AS emptied_at
     FROM events
+    WHERE event_time > make_timestamptz(getvariable('now')) - to_days(getvariable('days'))
 )
 SELECT
     user_id,

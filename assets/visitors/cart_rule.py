@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CartRule:
-    """An item is abandoned after `minutes` in a cart; events older than `days` days are ignored."""
+    """An item is abandoned after `minutes` in a cart, and given up after `days` times 24 hours, to the second."""
 
     minutes: int = 60
     days: int = 30

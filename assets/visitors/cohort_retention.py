@@ -14,8 +14,9 @@ import polars as pl
 
 from assets.gold.measures import gold_queries
 from assets.progress.kept_parts import kept_part
-from assets.progress.source_fingerprints import day_rows, has_changed, has_moved, seen
+from assets.progress.source_fingerprints import day_rows, fingerprint, has_changed, has_moved, seen
 from assets.tables import COHORT_RETENTION, USER_DAYS
+from assets.tables.queries import definition_of
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from resources.lake_errors import again_on_conflict
@@ -24,13 +25,17 @@ from resources.lake_table import LakeTable
 OPEN_DAYS = 2
 """How many of the newest days each refresh reads."""
 
+QUERY = "query"
+"""The progress that holds a fingerprint of the queries."""
+
 _READ = ("user_id", "views", "carts", "purchases", "revenue", "event_date")
 _MONTHS = Path(__file__).with_name("user_months.sql")
 
 
 def cohorts_are_behind(lake: Lake) -> bool:
-    """Whether user_days has changed since the table was computed."""
-    return has_changed(lake.table(COHORT_RETENTION), lake.table(USER_DAYS))
+    """Whether user_days or the query has changed since the table was computed."""
+    table = lake.table(COHORT_RETENTION)
+    return _has_other_query(table) or has_changed(table, lake.table(USER_DAYS))
 
 
 def refresh_cohorts(lake: Lake) -> int:
@@ -38,9 +43,9 @@ def refresh_cohorts(lake: Lake) -> int:
 
     def refresh() -> int:
         table, days = lake.table(COHORT_RETENTION), lake.table(USER_DAYS)
-        if has_moved(table, days):
+        if _has_other_query(table) or has_moved(table, days):
             with gold_queries({"user_months": pl.concat(_user_months(lake, days))}, window_seconds=1) as compute:
-                table.replace(compute(COHORT_RETENTION), None, seen(days))
+                table.replace(compute(COHORT_RETENTION), None, {**seen(days), QUERY: _query()})
         return table.rows
 
     return again_on_conflict(refresh)
@@ -55,9 +60,17 @@ def _user_months(lake: Lake, days: LakeTable) -> Iterator[pl.DataFrame]:
 
 
 def user_months(days: pl.DataFrame) -> pl.DataFrame:
-    """The revenue per activity, user and month, from rows of user_days."""
+    """What each user did in each month, from rows of user_days."""
     with duckdb_session({"user_days": days}) as connection:
         return query(connection, _MONTHS.read_text())
+
+
+def _has_other_query(table: LakeTable) -> bool:
+    return table.rows > 0 and table.progress(QUERY) != _query()
+
+
+def _query() -> int:
+    return fingerprint(f"{definition_of(COHORT_RETENTION)} {_MONTHS.read_text()}")
 
 
 def _month(day: date) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 
 from assets.events.contract import UTC_MICROSECONDS
-from assets.tables import FEATURE_SUMS, USER_FEATURES
-from assets.visitors.user_features import features
+from assets.tables import USER_FEATURES
+from assets.visitors.user_features import DAY_SUMS, features
 from assets.visitors.user_labels import LABELS, READ, check_label_days, labels
 from resources.foreseen_error import ForeseenError
 from resources.lake_table import LakeTable
@@ -27,13 +27,15 @@ class MomentsError(ForeseenError):
     """A file is no list of users and moments; the message says what is wrong with it."""
 
 
-def features_at(table: LakeTable, moments: pl.DataFrame) -> pl.DataFrame:
+def features_at(days: LakeTable, sessions: LakeTable, moments: pl.DataFrame) -> pl.DataFrame:
     """The rows of `moments` (MOMENTS), in their order, with the features of the day before each.
 
-    `table` is user_days. Features are null, but for as_of, where the user had not been seen by then.
+    `days` is user_days. Features are null, but for as_of, where the user had not been seen by then.
     """
     columns = {name: kind for name, kind in USER_FEATURES.schema.items() if name not in ("user_id", "as_of")}
-    return _joined(table, moments, ("user_id", "event_date", *FEATURE_SUMS), columns, features)
+    begun = sessions.read(None, ("user_id", "event_date")).join(moments, on="user_id", how="semi")
+    read = ("user_id", "event_date", *DAY_SUMS)
+    return _joined(days, moments, read, columns, lambda theirs, as_of: features(theirs, begun, as_of))
 
 
 def labels_at(table: LakeTable, moments: pl.DataFrame, span: int, now: datetime) -> pl.DataFrame:

@@ -10,27 +10,29 @@ import polars as pl
 
 from assets.runs.clock import Clock
 from assets.runs.process_priority import yield_to_stream
-from assets.tables import FEATURE_DAYS, FEATURE_SUMS, USER_DAYS, USER_FEATURES
+from assets.tables import FEATURE_DAYS, FEATURE_SUMS, SESSIONS, USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS_OF_BACKFILL, spec_of
 from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
 from resources.lake_errors import again_on_conflict
 
+DAY_SUMS = tuple(name for name in FEATURE_SUMS if name != "sessions")
+"""What is summed up from user_days. Sessions may cross midnight, so they are counted in silver/sessions."""
 
-def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The features of every user seen until `as_of`, from rows of user_days; later rows change nothing.
+
+def features(days: pl.DataFrame, sessions: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The features of every user seen until `as_of`, from rows of user_days and sessions; later rows change nothing.
 
     Counts and sums over the last 7, 30 and 90 days, which end with `as_of`, and over all days; days since the first and
-    the last event, and since the last purchase; frequency and recency as in customer_value.
+    the last event, and since the last purchase; frequency and recency as in customer_value. A session belongs to the
+    day on which it began: what comes later only prolongs it.
     """
-    known = days.filter(pl.col("event_date") <= as_of).with_columns(
-        age=(pl.lit(as_of) - pl.col("event_date")).dt.total_days()
-    )
+    known, begun = _aged(days, as_of), _aged(sessions, as_of)
     bought = pl.col("age").filter(pl.col("purchases") > 0)
     sums = [
         pl.col(name).filter(pl.col("age") < window).sum().alias(f"{name}_{window}d")
         for window in FEATURE_DAYS
-        for name in FEATURE_SUMS
+        for name in DAY_SUMS
     ]
     active = [(pl.col("age") < window).sum().alias(f"active_days_{window}d") for window in FEATURE_DAYS]
     found = known.group_by("user_id").agg(
@@ -40,20 +42,38 @@ def features(days: pl.DataFrame, as_of: date) -> pl.DataFrame:
         (bought.max() - bought.min()).alias("recency"),
         pl.when(bought.len() > 0).then(bought.len().cast(pl.Int64) - 1).alias("frequency"),
         pl.len().alias("active_days"),
-        *(pl.col(name).sum() for name in FEATURE_SUMS),
+        *(pl.col(name).sum() for name in DAY_SUMS),
         *sums,
         *active,
     )
-    return found.with_columns(as_of=pl.lit(as_of)).select(USER_FEATURES.schema.names()).cast(USER_FEATURES.schema)
+    counted = begun.group_by("user_id").agg(
+        pl.len().alias("sessions"),
+        *((pl.col("age") < window).sum().alias(f"sessions_{window}d") for window in FEATURE_DAYS),
+    )
+    counts = [name for name in counted.columns if name != "user_id"]
+    joined = found.join(counted, on="user_id", how="left").with_columns(pl.col(counts).fill_null(0))
+    return joined.with_columns(as_of=pl.lit(as_of)).select(USER_FEATURES.schema.names()).cast(USER_FEATURES.schema)
+
+
+def _aged(rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    age = (pl.lit(as_of) - pl.col("event_date")).dt.total_days()
+    return rows.filter(pl.col("event_date") <= as_of).with_columns(age=age)
+
+
+def refresh_sources(lake: Lake) -> None:
+    """Bring the tables up to date that features are computed from."""
+    for layout in (USER_DAYS, SESSIONS):
+        for _ in refresh_days(lake, layout):
+            pass
 
 
 def make_features(lake: Lake, as_of: date) -> pl.DataFrame:
     """Compute the features of a day and replace the table's rows of it; return them, by user. Idempotent."""
 
     def make() -> pl.DataFrame:
-        table = lake.table(USER_FEATURES)
-        read = ("user_id", "event_date", *FEATURE_SUMS)
-        rows = features(lake.table(USER_DAYS).read(f"event_date <= DATE '{as_of}'", read), as_of).sort("user_id")
+        table, until = lake.table(USER_FEATURES), f"event_date <= DATE '{as_of}'"
+        days = lake.table(USER_DAYS).read(until, ("user_id", "event_date", *DAY_SUMS))
+        rows = features(days, lake.table(SESSIONS).read(until, ("user_id", "event_date")), as_of).sort("user_id")
         table.replace(rows, USER_FEATURES.on_days([as_of]), {})
         return rows
 
@@ -69,8 +89,7 @@ def user_features(
     A day that has not begun gets no rows.
     """
     yield_to_stream(context)
-    for _ in refresh_days(lake, USER_DAYS):
-        pass
+    refresh_sources(lake)
     today = clock.now().date()
     for day in map(date.fromisoformat, context.partition_keys):
         rows = make_features(lake, day).height if day <= today else 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from salesinsights_dagster.commands.errors import Failure
+from salesinsights_dagster.commands.past_day import DAY, past_day
 from salesinsights_dagster.commands.refresh import HOW, tables_behind
 from salesinsights_dagster.settings import load_settings
 
@@ -56,7 +57,7 @@ def measures(database: str, out: Path) -> None:
 
 
 @export.command()
-@click.option("--as-of", "day", type=click.DateTime(["%Y-%m-%d"]), help="The last day (UTC) to include.")
+@click.option("--as-of", "day", type=DAY, help="The last day (UTC) to include.")
 @click.option("--at", "moments", type=FILE, help="A CSV or Parquet file with the columns user_id and at (UTC).")
 @click.option("--label-days", type=click.IntRange(1, 3_650), help="Also write what users did in so many days after.")
 @click.option("--out", type=FOLDER, required=True, help="The folder to write to.")
@@ -69,7 +70,8 @@ def features(day: datetime | None, moments: Path | None, label_days: int | None,
     With --at FILE.csv: `FILE_features.parquet`, a row per row of the file, with what the user had done by the end of
     the day before `at`; and `FILE_labels_Nd.parquet`, the N days after the day of `at`.
 
-    Refreshes user_days first. Features and labels are never in one file. Files of earlier calls are replaced.
+    Refreshes user_days and sessions first. Features and labels are never in one file. Files of earlier calls are
+    replaced.
     """
     from resources.lake import Lake
 
@@ -84,14 +86,12 @@ def features(day: datetime | None, moments: Path | None, label_days: int | None,
 
 def _as_of(lake: "Lake", moment: datetime, label_days: int | None, out: Path) -> None:
     from assets.tables import USER_DAYS
-    from assets.visitors.daily_tables import refresh_days
-    from assets.visitors.user_features import make_features
+    from assets.visitors.user_features import make_features, refresh_sources
     from assets.visitors.user_labels import labels_after
     from salesinsights_dagster.topic import utc_now
 
-    as_of = moment.date()
-    for _ in refresh_days(lake, USER_DAYS):
-        pass
+    as_of = past_day(moment, utc_now())
+    refresh_sources(lake)
     # First, since they may be refused: then nothing is written.
     labels = labels_after(lake.table(USER_DAYS), as_of, label_days, utc_now()) if label_days else None
     rows = make_features(lake, as_of)
@@ -103,17 +103,16 @@ def _as_of(lake: "Lake", moment: datetime, label_days: int | None, out: Path) ->
 
 
 def _at_moments(lake: "Lake", file: Path, label_days: int | None, out: Path) -> None:
-    from assets.tables import USER_DAYS
-    from assets.visitors.daily_tables import refresh_days
+    from assets.tables import SESSIONS, USER_DAYS
     from assets.visitors.moments import features_at, labels_at, read_moments
+    from assets.visitors.user_features import refresh_sources
     from salesinsights_dagster.topic import utc_now
 
     wanted = read_moments(file)
-    for _ in refresh_days(lake, USER_DAYS):
-        pass
+    refresh_sources(lake)
     days = lake.table(USER_DAYS)
     labels = labels_at(days, wanted, label_days, utc_now()) if label_days else None
-    _write(features_at(days, wanted), out / f"{file.stem}_features.parquet", _of_training())
+    _write(features_at(days, lake.table(SESSIONS), wanted), out / f"{file.stem}_features.parquet", _of_training())
     if labels is not None:
         _write(labels, out / f"{file.stem}_labels_{label_days}d.parquet", _of_training())
 

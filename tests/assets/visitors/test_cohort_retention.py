@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 
@@ -6,7 +7,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.tables import COHORT_RETENTION, USER_DAYS
+from assets.tables import AMOUNT, COHORT_RETENTION, USER_DAYS
+from assets.visitors import cohort_retention
 from assets.visitors.cohort_retention import cohorts_are_behind, refresh_cohorts
 from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
@@ -53,7 +55,33 @@ def test_who_came_back_is_counted_by_the_month_of_the_first_time(visited: Lake) 
         (OCT, DEC, 2, 1, 1, 1.0, "2.50"),
         (NOV, NOV, 0, 1, 1, 1.0, "5.00"),
     ]
-    assert [row[:2] for row in of(visited, "cart")] == [(OCT, OCT), (DEC, DEC)]
+    assert [row[:2] for row in of(visited, "cart")] == [(OCT, OCT), (OCT, NOV), (DEC, DEC)]
+
+
+def test_the_revenue_of_viewers_and_carters_is_all_that_they_bought_since(visited: Lake) -> None:
+    """On other days and in other months too; but not before they were of the cohort: 1 and 2 view in October first."""
+    visited.table(USER_DAYS).append(days((1, date(2019, 9, 1), "p"), (1, date(2019, 10, 9), "ppp")), {})
+    refresh_cohorts(visited)
+
+    assert of(visited, "view") == [
+        (OCT, OCT, 0, 2, 2, 1.0, "12.50"),
+        (OCT, NOV, 1, 2, 0, 0.0, "5.00"),
+        (OCT, DEC, 2, 2, 0, 0.0, "2.50"),
+    ]
+    assert of(visited, "cart")[:2] == [(OCT, OCT, 0, 1, 1, 1.0, "0.00"), (OCT, NOV, 1, 1, 0, 0.0, "5.00")]
+    bought = sum((Decimal(str(row[-1])) for row in of(visited, "any")), Decimal())
+    assert bought == rows(visited, USER_DAYS)["revenue"].sum()
+
+
+def test_a_table_of_an_older_query_is_computed_again(visited: Lake) -> None:
+    table = visited.table(COHORT_RETENTION)
+    table.replace(table.read().with_columns(revenue=pl.lit(Decimal("0.00"), AMOUNT)), None, {cohort_retention.QUERY: 7})
+    assert cohorts_are_behind(visited)
+
+    refresh_cohorts(visited)
+
+    assert of(visited, "any")[0][-1] == "5.00"
+    assert not cohorts_are_behind(visited)
 
 
 def test_a_months_users_are_distinct_users(visited: Lake) -> None:
@@ -72,7 +100,7 @@ def test_the_table_follows_user_days(visited: Lake) -> None:
     visited.table(USER_DAYS).append(days((9, date(2019, 11, 5), "v")), {})
     assert cohorts_are_behind(visited)
 
-    assert refresh_cohorts(visited) == 12
+    assert refresh_cohorts(visited) == 15
 
     assert of(visited, "view")[-1] == (NOV, NOV, 0, 1, 1, 1.0, "0.00")
 

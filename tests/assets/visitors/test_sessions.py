@@ -237,6 +237,18 @@ def test_old_carts_are_given_up_and_the_rule_is_a_setting(lake: Lake, publish: P
         assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == users
 
 
+@pytest.mark.parametrize(("put_in", "users"), [("11:59:59", []), ("12:00:00", []), ("12:00:01", [1])])
+def test_a_cart_is_given_up_after_thirty_days_to_the_second(
+    lake: Lake, publish: Publish, put_in: str, users: list[int]
+) -> None:
+    publish([event_of(event_type="cart", event_time=f"2019-12-01 {put_in} UTC", user_id=1)])
+    publish([event_of(event_time="2019-12-31 12:00:00 UTC", user_id=3)])
+
+    follow(lake)
+
+    assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == users
+
+
 def test_nothing_is_abandoned_in_an_empty_lake(lake: Lake) -> None:
     assert not carts_are_behind(lake, RULE)
     assert refresh_carts(lake, RULE) == 0

@@ -13,25 +13,27 @@ from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 
 from assets.runs.clock import Clock
-from assets.tables import USER_DAYS, USER_FEATURES
+from assets.tables import SESSIONS, USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS
-from assets.visitors.user_features import features, make_features, user_features
+from assets.visitors.user_features import features, make_features, refresh_sources, user_features
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.assets.customers.shoppers import FIRST, regular_shop
-from tests.assets.visitors.user_days import days
+from tests.assets.visitors.user_days import days, sessions
 from tests.lakes import rows
 
 AS_OF = date(2019, 12, 31)
+NAMELESS = ",".join([*PURCHASE.split(",")[:7], "999", ""])
 LIVED = days(
     (1, date(2019, 9, 1), "vvp"),
     (1, date(2019, 12, 1), "vcp"),
     (1, date(2019, 12, 25), "v"),
     (2, date(2019, 12, 31), "c"),
 )
+BEGUN = sessions((1, date(2019, 9, 1)), (1, date(2019, 12, 1)), (1, date(2019, 12, 25)), (1, date(2019, 12, 25)))
 LATER = days((1, date(2020, 1, 1), "vp"), (3, date(2020, 1, 1), "p"))
 
 
@@ -40,30 +42,48 @@ def of(user: int, frame: pl.DataFrame) -> dict[str, object]:
 
 
 def test_features_are_counted_over_spans_that_end_with_the_day() -> None:
-    found = of(1, features(LIVED, AS_OF))
+    found = of(1, features(LIVED, BEGUN, AS_OF))
 
     assert [found[f"views{span}"] for span in ("_7d", "_30d", "_90d", "")] == [1, 1, 2, 4]
     assert [found[f"active_days{span}"] for span in ("_7d", "_30d", "_90d", "")] == [1, 1, 2, 3]
+    assert [found[f"sessions{span}"] for span in ("_7d", "_30d", "_90d", "")] == [2, 2, 3, 4]
     assert (found["revenue"], found["revenue_90d"]) == (Decimal("5.00"), Decimal("2.50"))
     names = ("days_since_first_event", "days_since_last_event", "days_since_purchase", "recency", "frequency")
     assert [found[name] for name in names] == [121, 6, 30, 91, 1]
 
 
 def test_who_has_not_bought_has_no_purchase_to_look_back_to() -> None:
-    found = of(2, features(LIVED, AS_OF))
+    found = of(2, features(LIVED, BEGUN, AS_OF))
 
     assert [found[name] for name in ("days_since_purchase", "recency", "frequency")] == [None, None, None]
-    assert (found["carts_7d"], found["purchases"]) == (1, 0)
+    assert (found["carts_7d"], found["purchases"], found["sessions"]) == (1, 0, 0)
+
+
+def test_sessions_are_those_of_the_sessions_table(lake: Lake, tmp_path: Path) -> None:
+    """One visit with a pause, over midnight, and events without a visit: two sessions and one, not one visit a day."""
+    times = ("09:00:00", "09:10:00", "12:00:00", "23:50:00")
+    lines = [PURCHASE.replace("2019-10-01 00:00:00", f"2019-10-01 {at}") for at in times]
+    lines += [PURCHASE.replace("2019-10-01 00:00:00", "2019-10-02 00:10:00"), NAMELESS]
+    put(tmp_path, lines)
+    load(lake, tmp_path)
+    refresh_sources(lake)
+
+    found = make_features(lake, date(2019, 10, 2))
+
+    held = rows(lake, SESSIONS).group_by("user_id").len().sort("user_id")
+    assert found["sessions"].to_list() == held["len"].to_list() == [1, 3]
 
 
 def test_later_events_change_nothing(lake: Lake) -> None:
-    table = lake.table(USER_DAYS)
+    table, begun = lake.table(USER_DAYS), lake.table(SESSIONS)
     table.append(LIVED, {})
+    begun.append(BEGUN, {})
     before = make_features(lake, AS_OF)
     table.append(LATER, {})
+    begun.append(sessions((1, date(2020, 1, 1))), {})
 
     assert_frame_equal(make_features(lake, AS_OF), before)
-    assert_frame_equal(features(pl.concat([LIVED, LATER]), AS_OF).sort("user_id"), before)
+    assert_frame_equal(features(pl.concat([LIVED, LATER]), BEGUN, AS_OF).sort("user_id"), before)
 
 
 def test_a_day_is_recomputed_beside_others(lake: Lake) -> None:
@@ -116,7 +136,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for user, all_of in regular_shop(400, 120).items()
         for day, _ in all_of
     ]
-    monkeypatch.setattr("assets.visitors.daily_tables.refresh_days", lambda lake, layout: iter(()))
+    monkeypatch.setattr("assets.visitors.user_features.refresh_days", lambda lake, layout: iter(()))
     Lake(load_settings().lake).table(USER_DAYS).append(days(*lived), {})
     return tmp_path
 
@@ -133,6 +153,19 @@ def test_the_export_is_what_the_docs_train_on(shop: Path) -> None:
     users = Lake(load_settings().lake).table(USER_FEATURES).read(USER_FEATURES.on_days([first]))
     assert f"{users.height} users, {users.width} columns, revenue {users['revenue'].sum()}" in shown
     assert float(shown.split("ROC curve: ")[1]) > 0.6
+
+
+def test_a_day_to_come_is_refused_and_today_is_said_to_be_unfinished(shop: Path) -> None:
+    today = datetime.now(UTC).date()
+
+    to_come, now = (
+        CliRunner().invoke(main, ["export", "features", "--as-of", str(day), "--out", str(shop / "out")])
+        for day in (today + timedelta(days=2), today)
+    )
+
+    assert to_come.exit_code == 2
+    assert "is a day to come" in to_come.output
+    assert (now.exit_code, "is not over" in now.stderr) == (0, True)
 
 
 def test_a_day_before_anybody_was_seen_is_refused(shop: Path) -> None:

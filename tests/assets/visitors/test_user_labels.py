@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 
-from assets.tables import USER_DAYS
+from assets.tables import SESSIONS, USER_DAYS
 from assets.visitors.moments import MOMENTS, MomentsError, features_at, labels_at, read_moments
 from assets.visitors.user_features import features
 from assets.visitors.user_labels import LabelDaysError, labels, labels_after
@@ -18,7 +18,7 @@ from resources.described_parquet import COLUMNS
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.settings import load_settings
-from tests.assets.visitors.user_days import days
+from tests.assets.visitors.user_days import days, sessions
 
 AS_OF, NEXT = date(2019, 12, 10), date(2019, 12, 11)
 NOW = datetime(2019, 12, 21, 12, tzinfo=UTC)
@@ -33,6 +33,7 @@ LIVED = days(
     (3, date(2019, 12, 20), "p"),
     (4, date(2019, 12, 11), "p"),
 )
+BEGUN = sessions((1, date(2019, 12, 1)), (1, AS_OF), (1, NEXT), (2, date(2019, 12, 9)))
 
 
 def told(frame: pl.DataFrame) -> dict[int, tuple[object, ...]]:
@@ -51,7 +52,7 @@ def test_labels_are_of_the_days_after_and_of_those_who_were_seen_before() -> Non
     assert found.select("as_of", "first_label_day", "last_label_day").unique().rows() == [
         (AS_OF, NEXT, date(2019, 12, 17))
     ]
-    assert set(found["user_id"]) == set(features(LIVED, AS_OF)["user_id"])
+    assert set(found["user_id"]) == set(features(LIVED, BEGUN, AS_OF)["user_id"])
 
 
 @pytest.mark.parametrize(("span", "is_known"), [(10, True), (11, False)])
@@ -72,20 +73,22 @@ def test_days_that_are_not_over_give_no_label(lake: Lake, span: int, *, is_known
 
 
 def test_a_list_of_moments_gets_the_features_of_the_day_before_and_the_labels_of_the_days_after(lake: Lake) -> None:
-    table = lake.table(USER_DAYS)
+    table, visits = lake.table(USER_DAYS), lake.table(SESSIONS)
     table.append(LIVED, {})
+    visits.append(BEGUN, {})
     asked = [(1, 11, 23), (4, 11, 0), (1, 11, 0), (2, 12, 8), (9, 12, 8)]
     moments = pl.DataFrame(
         [(user, datetime(2019, 12, day, hour, tzinfo=UTC)) for user, day, hour in asked], schema=MOMENTS, orient="row"
     )
 
-    joined, labelled = features_at(table, moments), labels_at(table, moments, 6, NOW)
+    joined, labelled = features_at(table, visits, moments), labels_at(table, moments, 6, NOW)
 
     assert joined.select("user_id", "at").equals(moments)
     assert joined["purchases"].to_list() == [1, None, 1, 1, None]
+    assert joined["sessions"].to_list() == [2, None, 2, 1, None]
     assert joined["days_since_purchase"].to_list() == [9, None, 9, 2, None]
     assert set(joined["as_of"]) == {AS_OF, NEXT}
-    known = features(LIVED, AS_OF).filter(user_id=1).drop("as_of")
+    known = features(LIVED, BEGUN, AS_OF).filter(user_id=1).drop("as_of")
     assert_frame_equal(joined.head(1).select(known.columns), known)
     # What was bought on the day of the moment is in neither.
     assert labelled["purchases"].to_list() == [1, None, 1, 0, None]
@@ -123,7 +126,7 @@ def test_what_is_no_list_of_moments_is_refused_with_an_example(tmp_path: Path, t
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SALESINSIGHTS_HOME", str(tmp_path))
-    monkeypatch.setattr("assets.visitors.daily_tables.refresh_days", lambda lake, layout: iter(()))
+    monkeypatch.setattr("assets.visitors.user_features.refresh_days", lambda lake, layout: iter(()))
     Lake(load_settings().lake).table(USER_DAYS).append(LIVED, {})
     return tmp_path
 
