@@ -22,6 +22,7 @@ _TYPES = {
     pl.Date: "date",
     pl.Datetime: "timestamptz",
     pl.Float64: "double precision",
+    pl.Boolean: "boolean",
 }
 
 _NO_NUL = pl.col(pl.String).str.replace_all("\0", "\ufffd", literal=True)

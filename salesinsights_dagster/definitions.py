@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.audience_asset import audience_members
-from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value
+from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value, segments
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
@@ -22,7 +22,7 @@ from assets.serving.sales_topic import SalesTopic
 from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
-from assets.tables import ABANDONED_CARTS, CATALOG
+from assets.tables import ABANDONED_CARTS, CATALOG, SEGMENT_MOVES, SEGMENTS
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, key_of, spec_of, with_calendar
 from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
@@ -43,7 +43,7 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (
     *(archive_months, micro_batch),
-    *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value),
+    *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value, segments),
     *(bought_together, repurchases, audience_members, restatements, serving),
     *(lake_files, run_history, proof),
 )
@@ -74,6 +74,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "archive": archive or archive_of(settings),
             "pager": Pager.to(settings.alert_webhook),
             "clv_options": settings.clv,
+            "segment_rules": settings.segment_rules,
             "cart_rule": settings.carts,
             "audience_file": settings.audiences,
             "serving_file": ServingFile(settings.serving_file),
@@ -86,8 +87,8 @@ def _with_settings(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """The spec with the settings that its rows depend on as its code version: a changed one makes it due."""
     if spec.key == key_of(ABANDONED_CARTS):
         return spec.replace_attributes(code_version=str(settings.carts))
-    if spec.key in map(key_of, CUSTOMER_ASSETS):
-        return spec.replace_attributes(code_version=str(settings.clv))
+    if spec.key in map(key_of, (*CUSTOMER_ASSETS, SEGMENTS, SEGMENT_MOVES)):
+        return spec.replace_attributes(code_version=f"{settings.clv} {settings.segment_rules.fingerprint:x}")
     return spec
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from assets.customers.audience import AudienceFile
 from assets.customers.options import ClvOptions
+from assets.customers.segment_rules import SegmentRules, SegmentsError, built_in, read_rules
 from assets.visitors.cart_rule import CartRule
 from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
@@ -145,6 +146,11 @@ class Settings(BaseSettings):
     clv_discount: kinds.YearlyRate = Field(
         ClvOptions.discount_rate, description="the yearly discount rate of later purchases"
     )
+    segments: kinds.Folder | None = Field(
+        None,
+        description="the file of the rules of segments: who is active, cut points, names and suggested actions; see "
+        "[customers](customers.md#segments). With none, `segments.toml` in the home, or else the built-in rules",
+    )
     cart_minutes: kinds.Count = Field(
         CartRule.minutes, description="minutes after which an item in a cart is abandoned"
     )
@@ -217,6 +223,12 @@ class Settings(BaseSettings):
         return ClvOptions(modified, unit_days, self.clv_near_days, self.clv_days, self.clv_discount)
 
     @property
+    def segment_rules(self) -> SegmentRules:
+        """The rules of segments as their file is now. Raises SegmentsError."""
+        own = self.segments or self.home / "segments.toml"
+        return read_rules(own) if self.segments or own.exists() else built_in()
+
+    @property
     def carts(self) -> CartRule:
         return CartRule(self.cart_minutes, self.cart_days)
 
@@ -264,6 +276,14 @@ class Settings(BaseSettings):
                 f"SALESINSIGHTS_CLV_NEAR_DAYS={near} and SALESINSIGHTS_CLV_DAYS={far}: set the shorter horizon to at "
                 f"most the longer one, and both to at most {LONGEST_HORIZON} days"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _segments_can_be_read(self) -> Self:
+        try:
+            _ = self.segment_rules
+        except SegmentsError as error:
+            raise SettingsError(str(error)) from error
         return self
 
     @model_validator(mode="after")

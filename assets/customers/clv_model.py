@@ -60,6 +60,16 @@ def newest_model(table: LakeTable, until: date | None = None) -> KnownModel:
     return KnownModel(_model_of(row), row[MODEL], row)
 
 
+def model_of_day(table: LakeTable, day: date | None) -> KnownModel:
+    """The last fit to data up to the day; if that day had none, as in months loaded later, the first fit of all."""
+    known = newest_model(table, day)
+    rows = table.read()
+    if known.version is not None or rows.is_empty():
+        return known
+    row = rows.sort(MODEL).row(0, named=True)
+    return KnownModel(_model_of(row), row[MODEL], row)
+
+
 def _model_of(row: Mapping[str, Any]) -> LifetimeModel:
     modified = row["model"] == MBG_NBD
     r, alpha, a, b = (row[name] for name in PURCHASE_NAMES)

@@ -14,11 +14,13 @@ from assets.customers.clv_model import MODEL, newest_model, refit
 from assets.customers.clv_pictures import draw_holdout
 from assets.customers.customer_value import Refreshed, refresh_customer_value
 from assets.customers.options import ClvOptions
+from assets.customers.segment_months import refresh_segments
+from assets.customers.segment_rules import SegmentRules
 from assets.runs.charts import inline
 from assets.runs.clock import Clock
 from assets.runs.launched_by_hand import is_by_hand
 from assets.runs.process_priority import yield_to_stream
-from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, SEGMENT_MOVES, SEGMENTS
 from assets.tables.asset_specs import key_of, spec_of
 from resources.lake import Lake
 
@@ -41,6 +43,7 @@ def customer_value(
     lake: dg.ResourceParam[Lake],
     clock: dg.ResourceParam[Clock],
     clv_options: dg.ResourceParam[ClvOptions],
+    segment_rules: dg.ResourceParam[SegmentRules],
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult | dg.AssetCheckEvaluation]:
     """Fit the models if that is due, and refresh every buyer's value.
 
@@ -53,7 +56,7 @@ def customer_value(
     if version is not None:
         yield from _fitted(lake, version)
     if context.selected_asset_keys & VALUES:
-        yield from _valued(context, lake, refresh_customer_value(lake))
+        yield from _valued(context, lake, refresh_customer_value(lake, segment_rules))
     yield from _checked(context, lake)
 
 
@@ -96,3 +99,14 @@ def _fitted(lake: Lake, version: int) -> Iterator[dg.AssetMaterialization]:
     report = lake.table(CLV_HOLDOUT).read(f"{MODEL} = {version}")
     picture = {} if report.is_empty() else {"holdout": dg.MetadataValue.md(inline(draw_holdout(report), "holdout"))}
     yield dg.AssetMaterialization(key_of(CLV_HOLDOUT), metadata={"dagster/row_count": report.height, **picture})
+
+
+@dg.multi_asset(name="segments", specs=[spec_of(SEGMENTS), spec_of(SEGMENT_MOVES)])
+def segments(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], segment_rules: dg.ResourceParam[SegmentRules]
+) -> Iterator[dg.MaterializeResult]:
+    """Count the segments by month, and who moved from one to another."""
+    yield_to_stream(context)
+    refresh_segments(lake, segment_rules)
+    for layout in (SEGMENTS, SEGMENT_MOVES):
+        yield dg.MaterializeResult(key_of(layout), metadata={"dagster/row_count": lake.table(layout).rows})

@@ -16,6 +16,7 @@ from assets.customers.histories import READ, histories_in
 from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
+from assets.customers.segment_rules import SegmentRules, built_in
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE
 from resources.foreseen_error import ForeseenError
 from resources.lake import Lake
@@ -40,7 +41,9 @@ class Worth:
     basis: Basis
 
 
-def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) -> Worth:
+def worth_on(
+    lake: Lake, user_id: int, day: date | None, options: ClvOptions, rules: SegmentRules | None = None
+) -> Worth:
     """What a customer was worth at the end of a day (UTC), or is now (None).
 
     Days without purchases change nothing: the answer is that of the last day on which anybody bought. Answers of
@@ -58,7 +61,7 @@ def worth_on(lake: Lake, user_id: int, day: date | None, options: ClvOptions) ->
         raise BeforeAllPurchasesError(_nothing_before(day, sold.files().select(pl.col(CUSTOMER_DAYS.file_day).min())))
     read = sold.read(f"{CUSTOMER_DAYS.partition_by[0]} <= DATE '{day}'", READ)
     model = fit_models(histories_in(history), read, options).fit.model
-    return Worth(_row(scored(past, model, None), user_id), past.item(0, "as_of"), "computed")
+    return Worth(_row(scored(past, model, None, rules or built_in()), user_id), past.item(0, "as_of"), "computed")
 
 
 def _nothing_before(day: date, first: pl.DataFrame) -> str:

@@ -21,29 +21,14 @@ WITH newest AS (SELECT max(last_day) AS as_of FROM history),
          FROM history
          GROUP BY user_id
          HAVING sum(days) > 0
-     ),
-     buyers AS (
-         SELECT
-             user_id, orders, units, revenue, refunds, first_order_at, last_order_at,
-             average(revenue, orders)                             AS average_order_value,
-             as_of - first_day                                    AS tenure_days,
-             last_day - first_day                                 AS recency,
-             days - 1                                             AS frequency,
-             average(revenue - first_revenue, days - 1)           AS monetary_value,
-             date_trunc('month', first_day)                       AS cohort,
-             as_of
-         FROM whole, newest
-     ),
-     -- RFM: fifths of all buyers, 5 is best. Equal buyers have equal scores, so a score may hold more or less than a
-     -- fifth of them. Ties in recency get the higher score, since whoever bought on the newest day is recent, however
-     -- many others did; ties in the rest get the lower score.
-     scored AS (
-         SELECT
-             *,
-             (5 * count(*) OVER (ORDER BY recency - tenure_days) + count(*) OVER () - 1) // count(*) OVER ()
-                                                                                                   AS recency_score,
-             least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY frequency)))::BIGINT             AS frequency_score,
-             least(5, 1 + floor(5 * percent_rank() OVER (ORDER BY revenue)))::BIGINT               AS monetary_score
-         FROM buyers
      )
-SELECT * FROM scored
+SELECT
+    user_id, orders, units, revenue, refunds, first_order_at, last_order_at,
+    average(revenue, orders)                                      AS average_order_value,
+    as_of - first_day                                             AS tenure_days,
+    last_day - first_day                                          AS recency,
+    days - 1                                                      AS frequency,
+    average(revenue - first_revenue, days - 1)                    AS monetary_value,
+    date_trunc('month', first_day)                                AS cohort,
+    as_of
+FROM whole, newest

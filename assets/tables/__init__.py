@@ -6,7 +6,16 @@ Add here: a table's name in SQL, or a set of tables. Not here: a table (the modu
 
 from assets.tables.audiences import AUDIENCE_MEMBERS
 from assets.tables.catalog import CATALOG
-from assets.tables.customers import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, PREDICTED
+from assets.tables.customers import (
+    CLV_HOLDOUT,
+    CLV_MODEL,
+    CUSTOMER_VALUE,
+    CUSTOMER_VALUE_DAYS,
+    PREDICTED,
+    SEGMENT_MOVES,
+    SEGMENTED,
+    SEGMENTS,
+)
 from assets.tables.events import (
     ARCHIVE,
     BRONZE_ARCHIVE_MONTHS,
@@ -59,6 +68,9 @@ __all__ = [
     "REPURCHASES",
     "RESTATEMENTS",
     "SALES_TOPIC",
+    "SEGMENTED",
+    "SEGMENTS",
+    "SEGMENT_MOVES",
     "SESSIONS",
     "SILVER_BATCHES",
     "SILVER_EVENTS",
@@ -96,6 +108,8 @@ TABLES = {
         CLV_HOLDOUT,
         CUSTOMER_VALUE_DAYS,
         CUSTOMER_VALUE,
+        SEGMENT_MOVES,
+        SEGMENTS,
         RESTATEMENTS,
         FUNNEL_DAILY,
         USER_DAYS,

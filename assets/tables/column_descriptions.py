@@ -42,7 +42,9 @@ SHARED = {
     "tenure_days": "days from the first purchase to as_of",
     "recency": "days from the first purchase to the last",
     "frequency": "days with a purchase, not counting the first",
-    "segment": "a name for activity, recency and frequency; active, unless can't lose, at risk or hibernating",
+    "segment": "the first segment of the shop's rules that fits: by activity and the scores",
+    "is_active": "whether the chance that the customer still buys is at least half (a setting) of what it was right "
+    "after the last purchase; where the model can't tell, whether recency_score is 3 or more",
     "predicted_purchases": "days with a purchase that are expected within the model's longer horizon",
     "probability_alive": "the chance that the customer still buys, from 0 to 1; null where the model can't tell",
     "expected_order_value": "what a day with a purchase is expected to bring",

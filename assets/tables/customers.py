@@ -20,6 +20,15 @@ PREDICTED = {
 }
 """What the models of lifetime value say of a customer."""
 
+SEGMENTED = {
+    "recency_score": pl.Int64(),
+    "frequency_score": pl.Int64(),
+    "monetary_score": pl.Int64(),
+    "segment": pl.String(),
+    "is_active": pl.Boolean(),
+}
+"""What the shop's rules make of a customer."""
+
 _PURCHASES, _VALUE = ("r", "alpha", "a", "b"), ("p", "q", "gamma")
 """The parameters of both models."""
 
@@ -27,9 +36,10 @@ _SCORED = {**PREDICTED, "model_version": pl.Int64()}
 
 _FROM_DAYS = {
     **dict.fromkeys(
-        ("tenure_days", "recency", "frequency", "cohort", "recency_score", "frequency_score", "segment", "as_of"),
+        ("tenure_days", "recency", "frequency", "cohort", "recency_score", "frequency_score", "is_active", "as_of"),
         ("event_date",),
     ),
+    "segment": ("event_date", "revenue"),
     "average_order_value": ("revenue", "orders"),
     "monetary_value": ("revenue", "event_date"),
     "monetary_score": ("revenue",),
@@ -54,11 +64,9 @@ CUSTOMER_VALUE = Table(
             "as_of": pl.Date(),
             "refunds": AMOUNT,
             "cohort": pl.Date(),
-            "recency_score": pl.Int64(),
-            "frequency_score": pl.Int64(),
-            "monetary_score": pl.Int64(),
-            "segment": pl.String(),
+            **{name: kind for name, kind in SEGMENTED.items() if name != "is_active"},
             **_SCORED,
+            "is_active": SEGMENTED["is_active"],
         }
     ),
     (),
@@ -73,9 +81,9 @@ CUSTOMER_VALUE = Table(
         "average_order_value": "revenue per order",
         "monetary_value": "revenue per repeat day (a day with a purchase after the first); null without one",
         "cohort": "the month of the first purchase, as its first day",
-        "recency_score": "1 to 5, the fifth of all buyers by the day of the last purchase; 5 for the latest",
-        "frequency_score": "1 to 5, the fifth by frequency; 5 for the most repeat days, 1 for all with a single day",
-        "monetary_score": "1 to 5, the fifth by revenue; 5 for the most",
+        "recency_score": "1 to 5, by the days since the last purchase and the cut points of the file of segments",
+        "frequency_score": "1 to 5, by the days with a purchase and the cut points of the file of segments",
+        "monetary_score": "1 to 5, by revenue and the cut points of the file of segments",
     },
 )
 
@@ -92,6 +100,7 @@ CUSTOMER_VALUE_DAYS = Table(
             "segment": pl.String(),
             **_SCORED,
             "as_of": pl.Date(),
+            "is_active": SEGMENTED["is_active"],
         }
     ),
     ("as_of",),
@@ -213,5 +222,77 @@ CLV_HOLDOUT = Table(
         "bucket": "the number of repeat purchases, 7 for 7 and more; or the number of the week",
         "actual": "days with a purchase in the holdout",
         "predicted": "the predicted number of days with a purchase",
+    },
+)
+
+SEGMENTS = Table(
+    "gold/segments",
+    pl.Schema(
+        {
+            "month": pl.Date(),
+            "as_of": pl.Date(),
+            "position": pl.Int64(),
+            "segment": pl.String(),
+            "is_active": pl.Boolean(),
+            "definition": pl.String(),
+            "action": pl.String(),
+            "customers": pl.Int64(),
+            "share": pl.Float64(),
+            "revenue": AMOUNT,
+            "revenue_share": pl.Float64(),
+            "expected_value": AMOUNT,
+        }
+    ),
+    (),
+    "The segments of customers at the end of each month, and now: what they mean, how many customers are in each, and "
+    "what they are worth.",
+    key=("month", "segment"),
+    made_from=("gold/customer_value", "gold/customer_days"),
+    lineage={
+        "month": ("as_of",),
+        "customers": ("user_id",),
+        "share": ("user_id",),
+        "revenue_share": ("revenue",),
+        "expected_value": ("near_predicted_value",),
+    },
+    cadence=Cadence.HOURLY,
+    columns={
+        "month": "the month at whose end the row holds, as its first day; the running month's rows hold now",
+        "position": "the segment's place in the file of segments: a customer is in the first one that fits",
+        "segment": "the segment's name",
+        "is_active": "whether the segment is of active customers",
+        "definition": "who is in the segment, unless an earlier one fits too",
+        "action": "what the shop means to do about these customers",
+        "customers": "customers in the segment",
+        "share": "their share of all customers, from 0 to 1",
+        "revenue": "what they have bought so far, net of refunds",
+        "revenue_share": "their share of all customers' revenue",
+        "expected_value": "what the shorter horizon is expected to bring from them; null where nothing is predicted",
+    },
+)
+
+SEGMENT_MOVES = Table(
+    "gold/segment_moves",
+    pl.Schema(
+        {
+            "month": pl.Date(),
+            "from_segment": pl.String(),
+            "to_segment": pl.String(),
+            "customers": pl.Int64(),
+            "revenue": AMOUNT,
+        }
+    ),
+    (),
+    "Who became what: customers by their segment at the end of the month before, and at the end of the month.",
+    key=("month", "from_segment", "to_segment"),
+    made_from=("gold/customer_value", "gold/customer_days"),
+    lineage={"month": ("as_of",), "from_segment": ("segment",), "to_segment": ("segment",), "customers": ("user_id",)},
+    cadence=Cadence.HOURLY,
+    columns={
+        "month": "the month, as its first day; of the running month the moves so far",
+        "from_segment": "the segment at the end of the month before, or `no customer yet`",
+        "to_segment": "the segment at the end of the month, or now",
+        "customers": "how many customers moved so, or stayed",
+        "revenue": "what they have bought so far, net of refunds",
     },
 )

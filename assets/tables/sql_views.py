@@ -19,6 +19,7 @@ from resources.table_files import files_by_lacking
 from resources.table_layout import TableLayout
 
 _SQL_TYPES = {
+    "Boolean": "BOOLEAN",
     "Int32": "INTEGER",
     "Int64": "BIGINT",
     "Float64": "DOUBLE",

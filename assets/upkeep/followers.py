@@ -14,6 +14,8 @@ from assets.customers.audiences import audiences_are_behind, refresh_audiences
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
 from assets.customers.options import ClvOptions
+from assets.customers.segment_months import refresh_segments, segments_are_behind
+from assets.customers.segment_rules import SegmentRules
 from assets.gold.recounted_days import is_recount_due, mark_recounted
 from assets.gold.unfinished_days import finish_days
 from assets.products.bought_together import bought_together_is_behind, refresh_bought_together
@@ -26,6 +28,7 @@ from assets.tables import (
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
     REPURCHASES,
+    SEGMENTS,
     SILVER_EVENTS,
     SILVER_PURCHASES,
     USER_DAYS,
@@ -44,6 +47,7 @@ class Choices:
     """What the settings say about the tables that follow."""
 
     clv: ClvOptions
+    segments: SegmentRules
     carts: CartRule
     window_seconds: int
     audiences: AudienceFile
@@ -103,8 +107,14 @@ def _followers(choices: Choices, now: datetime | None) -> list[_Follower]:
         _Follower(
             CUSTOMER_VALUE,
             CUSTOMER_DAYS,
-            lambda lake: customer_value_is_behind(lake, choices.clv),
+            lambda lake: customer_value_is_behind(lake, choices.clv, choices.segments),
             lambda lake: _value(lake, choices, now),
+        ),
+        _Follower(
+            SEGMENTS,
+            CUSTOMER_VALUE,
+            lambda lake: segments_are_behind(lake, choices.segments),
+            lambda lake: refresh_segments(lake, choices.segments),
         ),
         _Follower(
             AUDIENCE_MEMBERS,
@@ -124,4 +134,4 @@ def _daily(layout: TableLayout) -> _Follower:
 def _value(lake: Lake, choices: Choices, now: datetime | None) -> None:
     if now is not None:
         refit(lake, choices.clv, now)
-    refresh_customer_value(lake)
+    refresh_customer_value(lake, choices.segments)

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from assets.customers.customer_value import refresh_customer_value
+from assets.customers.segment_months import clear_segments
 from assets.gold.gold import rebuild_gold
 from assets.products.bought_together import refresh_bought_together
 from assets.products.repurchases import refresh_repurchases
@@ -23,6 +24,8 @@ from assets.tables import (
     DAILY,
     PROOFS,
     REPURCHASES,
+    SEGMENT_MOVES,
+    SEGMENTS,
     SILVER_EVENTS,
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
@@ -73,17 +76,19 @@ _FROM_BRONZE = (SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
 
 _RECOMPUTED: Mapping[str, Callable[[Lake], object]] = {
     CUSTOMER_VALUE.sql_name: refresh_customer_value,
+    SEGMENTS.sql_name: clear_segments,
+    SEGMENT_MOVES.sql_name: clear_segments,
     COHORT_RETENTION.sql_name: refresh_cohorts,
     BOUGHT_TOGETHER.sql_name: refresh_bought_together,
     REPURCHASES.sql_name: refresh_repurchases,
 }
-"""What is computed as a whole from other tables."""
+"""Tables that are computed from other tables. Cleared ones are by their next refresh."""
 
-_RESTORED = (
-    *(table.sql_name for table in (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, PROOFS)),
+_RESTORED = {
     *_RECOMPUTED,
-)
-"""The next nights prove the days again that `upkeep/proofs` has lost."""
+    *(table.sql_name for table in (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, PROOFS)),
+}
+"""Tables whose rows are not lost with their files; a day without a proof is proven again."""
 
 
 def _restore(lake: Lake, plan: Mapping[str, Damage], window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
@@ -97,10 +102,10 @@ def _restore(lake: Lake, plan: Mapping[str, Damage], window_seconds: int, open_r
     for table in VISITOR_TABLES:
         if table.sql_name in plan:
             list(refresh_days(lake, table, plan[table.sql_name].days))
-    for name, refresh in _RECOMPUTED.items():
+    for name, recompute in _RECOMPUTED.items():
         if name in plan:
-            refresh(lake)
-    for name in plan.keys() - {*_RESTORED}:
+            recompute(lake)
+    for name in plan.keys() - _RESTORED:
         yield Finding(name, LOST, "its rows can't be computed again: restore this table from a backup")
 
 

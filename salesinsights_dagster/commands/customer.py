@@ -31,12 +31,13 @@ def customer(user_id: int, day: datetime | None, as_json: bool) -> None:
 
     settings = load_settings()
     lake = Lake(settings.lake)
-    worth = worth_on(lake, user_id, past_day(day, utc_now()) if day else None, settings.clv)
+    until = past_day(day, utc_now()) if day else None
+    worth = worth_on(lake, user_id, until, settings.clv, settings.segment_rules)
     if worth.row is None and worth.basis == "current" and tables_behind(lake, settings, [CUSTOMER_VALUE]):
         raise Failure(f"user {user_id} is not in customer_value, which does not show all purchases yet: {HOW}")
     if worth.row is None:
-        until = f" until {worth.as_of}" if worth.as_of else ""
-        raise Failure(f"user {user_id} has bought nothing{until}: salesinsights sql can look for them in silver_events")
+        since = f" until {worth.as_of}" if worth.as_of else ""
+        raise Failure(f"user {user_id} has bought nothing{since}: salesinsights sql can look for them in silver_events")
     facts = {**worth.row, "as_of": worth.as_of, "basis": worth.basis}
     shown = {name: value for name, value in facts.items() if value is not None}
     if as_json:

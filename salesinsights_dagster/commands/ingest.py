@@ -47,9 +47,9 @@ def ingest(as_json: bool) -> None:
         except ProgressMovedError as other:
             click.echo(f"{other}; stopped here", err=True)
         compact(tables)
-        if customer_value_is_behind(lake, settings.clv):
+        if customer_value_is_behind(lake, settings.clv, settings.segment_rules):
             refit(lake, settings.clv, utc_now())
-            refresh_customer_value(lake)
+            refresh_customer_value(lake, settings.segment_rules)
     days = sorted(day.isoformat() for day in summary.days)
     figures = summary.figures()
     click.echo(json.dumps({**figures, "days": days}) if as_json else _text(figures, days))

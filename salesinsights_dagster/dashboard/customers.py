@@ -10,7 +10,6 @@ from decimal import Decimal
 import polars as pl
 
 from assets.customers.lifetime_model import BY_MODEL
-from assets.customers.segments import LOST
 from assets.progress.source_fingerprints import has_changed, is_not_computed
 from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE, SILVER_EVENTS
 from assets.tables.queries import macros
@@ -21,7 +20,7 @@ from salesinsights_dagster.dashboard.figures import dashboard_sql
 
 _COLUMNS = [
     "user_id", "orders", "revenue", "average_order_value", "last_order_at", "frequency", "cohort", "segment", "as_of",
-    "predicted_value", "predicted_purchases", "probability_alive", "prediction",
+    "predicted_value", "predicted_purchases", "probability_alive", "prediction", "is_active",
 ]  # fmt: skip
 
 PARTS = (
@@ -38,7 +37,7 @@ class Customers:
     `missing` names the tables that nobody has computed yet, though there is something to compute.
     `as_of` is the day up to which values are computed, None while nobody has bought anything; `customers_at` and
     `carts_at` say when both were computed (UTC), and `is_behind` whether the customers lack newer purchases; `active`
-    is how many customers are, by their segments; `predicted` is what the models expect from all of them within the
+    is how many customers are; `predicted` is what the models expect from all of them within the
     longer horizon, None if they can't tell, and `why` says why; `in_carts` is the value of left carts.
     """
 
@@ -74,14 +73,13 @@ def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
     if known is not None and (known.versions, known.missing, known.is_behind) == (versions, missing, is_behind):
         return known
     rows, carts = tables[0].read(columns=_COLUMNS), tables[1].read(columns=["user_id", "cart_value", "carted_at"])
-    lost = pl.DataFrame({"segment": LOST})
-    with duckdb_session({"customers": rows, "carts": carts, "lost": lost}, macros=macros()) as connection:
+    with duckdb_session({"customers": rows, "carts": carts}, macros=macros()) as connection:
         frames = {name: query(connection, dashboard_sql(name)) for name in PARTS}
     as_of = rows.item(0, "as_of") if rows.height else None
     foretold = rows.filter(pl.col("prediction") == BY_MODEL)
     predicted = _sum(foretold["predicted_value"]) if foretold.height else None
     why = rows.item(0, "prediction") if rows.height and predicted is None else None
-    active = rows.filter(~pl.col("segment").is_in(LOST)).height
+    active = rows.filter("is_active").height
     return Customers(
         versions=versions,
         missing=missing,

@@ -2,6 +2,6 @@
 SELECT user_id, predicted_value, round(predicted_purchases, 2) AS predicted_purchases,
        round(probability_alive, 2) AS probability_alive, revenue, segment
 FROM customers
-WHERE predicted_value IS NOT NULL AND segment NOT IN (SELECT segment FROM lost)
+WHERE predicted_value IS NOT NULL AND is_active
 ORDER BY predicted_value DESC, user_id
 LIMIT 20

@@ -1,6 +1,6 @@
--- The best customers who are not active any more, by their segments: the most revenue first.
+-- The best customers who are not active any more: the most revenue first.
 SELECT user_id, revenue, round(probability_alive, 2) AS probability_alive, last_order_at, segment
 FROM customers
-WHERE segment IN (SELECT segment FROM lost)
+WHERE NOT is_active
 ORDER BY revenue DESC, user_id
 LIMIT 20

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from assets.customers.segment_rules import BUILT_IN
 from assets.tables import (
     ABANDONED_CARTS,
     AUDIENCE_MEMBERS,
@@ -14,6 +15,7 @@ from assets.tables import (
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     REPURCHASES,
+    SEGMENTS,
     VISITOR_TABLES,
 )
 from resources.lake import Lake
@@ -23,10 +25,9 @@ from salesinsights_dagster.dashboard.pages.customers import _empty, _headline
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED
 from tests.assets.archive.month_lines import PURCHASE, load, put
 
-OF_PRODUCTS = (BOUGHT_TOGETHER, REPURCHASES)
+OF_PRODUCTS, OF_CUSTOMERS = (BOUGHT_TOGETHER, REPURCHASES), (CUSTOMER_VALUE, SEGMENTS, AUDIENCE_MEMBERS)
 FOLLOWING = [
-    layout.name
-    for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, *OF_PRODUCTS, CUSTOMER_VALUE, AUDIENCE_MEMBERS)
+    layout.name for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, *OF_PRODUCTS, *OF_CUSTOMERS)
 ]
 USER = PURCHASE.split(",")[7]
 
@@ -73,10 +74,10 @@ def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Pa
 
     assert [one["table"] for one in first] == FOLLOWING
     assert ([one["refreshed"] for one in first], [one["refreshed"] for one in again]) == (
-        [True] * 8 + [False],
-        [False] * 9,
+        [True] * 9 + [False],
+        [False] * 10,
     )
-    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1, 0]
+    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1, 10, 0]
     assert (home / "serving.duckdb").exists()
     asked, buyer = told("sql", "SELECT orders FROM customer_value", "--format", "csv"), told("customer", USER)
     assert (asked.stdout, asked.stderr) == ("orders\n2\n", "")
@@ -109,5 +110,16 @@ def test_refresh_takes_up_a_changed_setting_though_nobody_buys(
 
     done = [json.loads(line) for line in told("refresh", "--json").stdout.splitlines()]
 
-    assert [one["table"] for one in done if one["refreshed"]] == ["gold/customer_value"]
+    assert [one["table"] for one in done if one["refreshed"]] == ["gold/customer_value", "gold/segments"]
     assert sorted(loaded.table(CLV_MODEL).read()["far_days"]) == [200, 365]
+
+
+def test_refresh_takes_up_a_changed_file_of_segments(home: Path, loaded: Lake) -> None:
+    told("refresh")
+    (home / "segments.toml").write_text(BUILT_IN.read_text().replace('name = "new"', 'name = "fresh"'))
+
+    done = [json.loads(line) for line in told("refresh", "--json").stdout.splitlines()]
+
+    assert [one["table"] for one in done if one["refreshed"]] == ["gold/customer_value", "gold/segments"]
+    assert "fresh" in loaded.table(SEGMENTS).read()["segment"].to_list()
+    assert not any(json.loads(line)["refreshed"] for line in told("refresh", "--json").stdout.splitlines())

@@ -4,6 +4,7 @@ from traceback import format_exception
 import pytest
 
 from assets.customers.options import ClvOptions
+from assets.customers.segment_rules import BUILT_IN
 from salesinsights_dagster.settings import CHECKOUT, Settings, SettingsError, load_settings
 
 PAGE = CHECKOUT / "docs" / "settings.md"
@@ -223,3 +224,19 @@ def test_no_secret_is_shown_and_each_reaches_its_client_as_text() -> None:
         "basic.auth.user.info": "shop:20251126",
     }
     assert "20251126" not in repr(settings) + str(settings)
+
+
+def test_the_rules_of_segments_are_those_of_the_home_or_of_the_file_that_is_named(tmp_path: Path) -> None:
+    usual = {"SALESINSIGHTS_HOME": str(tmp_path)}
+    other = BUILT_IN.read_text().replace("active = 0.5", "active = 0.9")
+    assert load_settings(usual).segment_rules.active == 0.5
+
+    (tmp_path / "segments.toml").write_text(other)
+    named = {**usual, "SALESINSIGHTS_SEGMENTS": str(BUILT_IN)}
+    assert [load_settings(env).segment_rules.active for env in (usual, named)] == [0.9, 0.5]
+
+    (tmp_path / "segments.toml").write_text(other.replace('name = "loyal"', "name = 7"))
+    with pytest.raises(SettingsError, match="segments 2 name: Input should be a valid string"):
+        load_settings(usual)
+    with pytest.raises(SettingsError, match="can't be read: No such file"):
+        load_settings({**usual, "SALESINSIGHTS_SEGMENTS": str(tmp_path / "none.toml")})

@@ -51,6 +51,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 CUSTOMERS = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
 AUDIENCES = "gold/audience_members"
 VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts", AUDIENCES}
+SEGMENT_TABLES = {"gold/segments", "gold/segment_moves"}
 COHORTS = key_of(COHORT_RETENTION).to_user_string()
 BI = "serving/duckdb"
 
@@ -100,11 +101,12 @@ def test_what_was_made_before_the_first_look_is_followed(tmp_path: Path) -> None
         assert daemon.look(after(minutes=5)) == set()
 
 
-def test_cohorts_follow_once_an_hour(daemon: Daemon) -> None:
+def test_cohorts_and_segments_follow_once_an_hour(daemon: Daemon) -> None:
     daemon.made(key_of(USER_DAYS))
     assert daemon.look(after(minutes=5)) == set()
 
-    assert daemon.look(after(hours=1)) >= {COHORTS, BI}
+    # The first look makes everything due.
+    assert daemon.look(after(hours=1)) >= {COHORTS, *SEGMENT_TABLES, BI}
     daemon.made(key_of(USER_DAYS))
     assert daemon.look(after(hours=1, minutes=5)) == set()
 

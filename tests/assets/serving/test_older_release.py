@@ -54,7 +54,7 @@ LATER: Sequence[tuple[Table, Sequence[str]]] = [
     (PRODUCT_SALES, ("refunds", "buyers")),
     (PRODUCT_SALES_DAILY, ("refunds",)),
     (CUSTOMER_DAYS, ("units",)),
-    (CUSTOMER_VALUE, tuple(PREDICTED)),
+    (CUSTOMER_VALUE, (*PREDICTED, "is_active")),
 ]
 """Columns that the older release did not know."""
 
