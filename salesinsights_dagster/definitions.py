@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.audience_asset import audience_members
-from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value, segments
+from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value, sales_outlook, segments
 from assets.gold.restatements_asset import restatements
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
@@ -22,7 +22,7 @@ from assets.serving.sales_topic import SalesTopic
 from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
-from assets.tables import ABANDONED_CARTS, CATALOG, SEGMENT_MOVES, SEGMENTS
+from assets.tables import ABANDONED_CARTS, CATALOG, EXPECTED_SALES, SALES_BACKTEST, SEGMENT_MOVES, SEGMENTS
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, key_of, spec_of, with_calendar
 from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
@@ -43,8 +43,9 @@ from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (
     *(archive_months, micro_batch),
-    *(visitor_tables, abandoned_carts, cohort_retention, user_features, customer_value, segments),
-    *(bought_together, repurchases, audience_members, restatements, serving),
+    *(visitor_tables, abandoned_carts, cohort_retention, user_features),
+    *(customer_value, segments, sales_outlook, audience_members),
+    *(bought_together, repurchases, restatements, serving),
     *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""
@@ -87,7 +88,7 @@ def _with_settings(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """The spec with the settings that its rows depend on as its code version: a changed one makes it due."""
     if spec.key == key_of(ABANDONED_CARTS):
         return spec.replace_attributes(code_version=str(settings.carts))
-    if spec.key in map(key_of, (*CUSTOMER_ASSETS, SEGMENTS, SEGMENT_MOVES)):
+    if spec.key in map(key_of, (*CUSTOMER_ASSETS, SEGMENTS, SEGMENT_MOVES, EXPECTED_SALES, SALES_BACKTEST)):
         return spec.replace_attributes(code_version=f"{settings.clv} {settings.segment_rules.fingerprint:x}")
     return spec
 

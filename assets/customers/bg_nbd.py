@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.customers.likelihood import Fit, Floats, LogLikelihood, maximise
+from assets.customers.likelihood import Fit, Floats, LogLikelihood, covariance, maximise
 
 NAMES = ("r", "alpha", "a", "b")
 
@@ -169,3 +169,11 @@ def fit_bg_nbd(history: Histories, *, modified: bool = False, prior: LogLikeliho
     model = BgNbd(**in_units, modified=modified)
     fit_warning = fit.fit_warning or (None if (history.frequency > 0).any() else "nobody has bought twice")
     return model, Fit(in_units, errors, model.log_likelihood(history), fit_warning)
+
+
+def purchases_covariance(model: BgNbd, history: Histories, prior: LogLikelihood) -> Floats:
+    """The covariance of the logarithms of r, alpha, a and b, for a model that was fitted to this history."""
+    unit = max(float(history.age.max()), 1e-9)
+    scaled = Histories(history.frequency, history.recency / unit, history.age / unit, history.customers)
+    at = np.array([model.r, model.alpha / unit, model.a, model.b])
+    return covariance(lambda p: BgNbd(p[0], p[1], p[2], p[3], model.modified)._likelihood(scaled), at, prior)

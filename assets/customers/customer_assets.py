@@ -11,16 +11,26 @@ import dagster as dg
 
 from assets.customers.clv_checks import CHECKS
 from assets.customers.clv_model import MODEL, newest_model, refit
-from assets.customers.clv_pictures import draw_holdout
+from assets.customers.clv_pictures import draw_backtest, draw_holdout
 from assets.customers.customer_value import Refreshed, refresh_customer_value
 from assets.customers.options import ClvOptions
+from assets.customers.sales_outlook import refresh_backtest, refresh_expected_sales
 from assets.customers.segment_months import refresh_segments
 from assets.customers.segment_rules import SegmentRules
 from assets.runs.charts import inline
 from assets.runs.clock import Clock
 from assets.runs.launched_by_hand import is_by_hand
 from assets.runs.process_priority import yield_to_stream
-from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, SEGMENT_MOVES, SEGMENTS
+from assets.tables import (
+    CLV_HOLDOUT,
+    CLV_MODEL,
+    CUSTOMER_VALUE,
+    CUSTOMER_VALUE_DAYS,
+    EXPECTED_SALES,
+    SALES_BACKTEST,
+    SEGMENT_MOVES,
+    SEGMENTS,
+)
 from assets.tables.asset_specs import key_of, spec_of
 from resources.lake import Lake
 
@@ -110,3 +120,26 @@ def segments(
     refresh_segments(lake, segment_rules)
     for layout in (SEGMENTS, SEGMENT_MOVES):
         yield dg.MaterializeResult(key_of(layout), metadata={"dagster/row_count": lake.table(layout).rows})
+
+
+@dg.multi_asset(
+    name="sales_outlook", specs=[spec_of(layout) for layout in (EXPECTED_SALES, SALES_BACKTEST)], can_subset=True
+)
+def sales_outlook(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clv_options: dg.ResourceParam[ClvOptions]
+) -> Iterator[dg.MaterializeResult]:
+    """Say what the shop is expected to sell, and compare past months with what was expected of them."""
+    yield_to_stream(context)
+    wanted, by_hand = context.selected_asset_keys, is_by_hand(context)
+    if key_of(EXPECTED_SALES) in wanted and (refresh_expected_sales(lake) or by_hand):
+        yield dg.MaterializeResult(
+            key_of(EXPECTED_SALES), metadata={"dagster/row_count": lake.table(EXPECTED_SALES).rows}
+        )
+    if key_of(SALES_BACKTEST) in wanted and (refresh_backtest(lake, clv_options) or by_hand):
+        rows = lake.table(SALES_BACKTEST).read()
+        told = rows.filter(rows["is_within"].is_not_null())
+        picture = {"backtest": dg.MetadataValue.md(inline(draw_backtest(rows), "backtest"))} if told.height else {}
+        held = {"months": told.height, "within the interval": int(told["is_within"].sum())}
+        yield dg.MaterializeResult(
+            key_of(SALES_BACKTEST), metadata={"dagster/row_count": rows.height, **held, **picture}
+        )

@@ -13,7 +13,7 @@ from datetime import date
 import polars as pl
 
 from assets.customers.clv_model import MODEL, KnownModel, has_other_options, newest_model
-from assets.customers.lifetime_model import HISTORY, LifetimeModel, predict
+from assets.customers.lifetime_model import BY_MODEL, HISTORY, LifetimeModel, predict
 from assets.customers.options import ClvOptions
 from assets.customers.past_value import past_value
 from assets.customers.purchase_history import purchase_history
@@ -99,7 +99,8 @@ class _Predictions:
 def _carried(past: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The rows of `past` whose inputs equal those of their known predictions, with these predictions."""
     same = [pl.col(name).eq_missing(pl.col(f"{name}_known")) for name in _INPUTS]
-    joined = past.join(known, on="user_id", suffix="_known").filter(same)
+    of_older_release = (pl.col("prediction") == BY_MODEL) & pl.col("predicted_value_high").is_null()
+    joined = past.join(known, on="user_id", suffix="_known").filter(*same, ~of_older_release)
     return joined.select(*past.columns, *PREDICTED)
 
 

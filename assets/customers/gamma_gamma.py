@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.customers.likelihood import Fit, Floats, LogLikelihood, maximise
+from assets.customers.likelihood import Fit, Floats, LogLikelihood, covariance, maximise
 
 NAMES = ("p", "q", "gamma")
 
@@ -71,3 +71,12 @@ def fit_gamma_gamma(frequency: Floats, value: Floats, prior: LogLikelihood | Non
     model = GammaGamma(**in_units)
     fit_warning = fit.fit_warning or ("the mean of all customers is not finite (q <= 1)" if model.q <= 1 else None)
     return model, Fit(in_units, errors, model.log_likelihood(x, seen), fit_warning)
+
+
+def values_covariance(model: GammaGamma, frequency: Floats, value: Floats, prior: LogLikelihood) -> Floats:
+    """The covariance of the logarithms of p, q - 1 and gamma, for a model that was fitted to these customers."""
+    telling = (frequency > 0) & (value > 0)
+    x, seen = frequency[telling].astype(float), value[telling].astype(float)
+    unit = float(seen.mean())
+    at = np.array([model.p, model.q - 1, model.gamma / unit])
+    return covariance(lambda p: GammaGamma(p[0], p[1] + 1, p[2])._likelihood(x, seen / unit), at, prior)

@@ -14,10 +14,11 @@ import polars as pl
 
 from assets.customers.bg_nbd import BgNbd, Histories, fit_bg_nbd
 from assets.customers.gamma_gamma import GammaGamma, fit_gamma_gamma
+from assets.customers.intervals import spreads
 from assets.customers.likelihood import Fit, Floats
 from assets.customers.options import ClvOptions
 from assets.customers.priors import of_purchases, of_values
-from assets.tables import AMOUNT, PREDICTED
+from assets.tables import AMOUNT, INTERVALS, PREDICTED
 
 STEP_DAYS = 30
 """Purchases are discounted in steps of this length, each as of its middle."""
@@ -109,19 +110,21 @@ def predict(buyers: pl.DataFrame, model: LifetimeModel) -> pl.DataFrame:
         return _shaped(buyers.with_columns(prediction=pl.lit(f"none: {model.doubt}")))
     counted = buyers.select(HISTORY).unique()
     alive = _alive(counted, model, "tenure_days").alias("probability_alive")
-    scored = pl.concat([counted, _purchases(counted, model.purchases, model.options)], how="horizontal")
-    scored = scored.with_columns(alive)
+    expected, ends = (found(counted, model.purchases, model) for found in (_purchases, _intervals))
+    scored = pl.concat([counted, expected, ends], how="horizontal").with_columns(alive)
     joined = buyers.join(scored, on=HISTORY, how="left", maintain_order="left")
     if model.value is None:
         return _shaped(joined.with_columns(prediction=pl.lit(f"purchases alone: {model.doubt}")))
-    seen = np.maximum(_floats(joined, "monetary_value"), 0.0)
-    each = pl.Series(model.value.expected_value(_floats(joined, "frequency"), seen))
+    frequency, seen = _floats(joined, "frequency"), np.maximum(_floats(joined, "monetary_value"), 0.0)
+    each = pl.Series(model.value.expected_value(frequency, seen))
+    scale = pl.Series(model.value.gamma + frequency * seen)
     return _shaped(
         joined.with_columns(
             expected_order_value=each,
             predicted_value=each * pl.col("far_discounted"),
             near_predicted_value=each * pl.col("near_discounted"),
             prediction=pl.lit(BY_MODEL),
+            **{name: scale * pl.col(f"_{name}") for name in INTERVALS if "value" in name},
         )
     )
 
@@ -149,9 +152,24 @@ def _alive(counted: pl.DataFrame, model: LifetimeModel, until: str) -> pl.Series
     return pl.select(pl.when(knows).then(chance)).to_series()
 
 
-def _purchases(counted: pl.DataFrame, model: BgNbd, options: ClvOptions) -> pl.DataFrame:
+def _intervals(counted: pl.DataFrame, purchases: BgNbd, model: LifetimeModel) -> pl.DataFrame:
+    """The ends of the intervals: of purchases, and of values (named with a `_`), discounted, per unit of the scale."""
     frequency, recency, age = (_floats(counted, name) for name in HISTORY)
-    unit = options.unit_days
+    unit, found = model.options.unit_days, dict[str, Floats]()
+    expected = _purchases(counted, purchases, model)
+    for near, days in (("", model.options.far_days), ("near_", model.options.near_days)):
+        spread = spreads(purchases, model.value, frequency, recency / unit, age / unit, days / unit)
+        discounted = expected[f"{near or 'far_'}discounted"].to_numpy()
+        shares = discounted / np.maximum(expected[f"{near}predicted_purchases"].to_numpy(), 1e-300)
+        for end, name in enumerate(("low", "high")):
+            found[f"{near}predicted_purchases_{name}"] = spread.purchases[:, end]
+            found[f"_{near}predicted_value_{name}"] = spread.value[:, end] * np.minimum(shares, 1.0)
+    return pl.DataFrame(found)
+
+
+def _purchases(counted: pl.DataFrame, model: BgNbd, of: LifetimeModel) -> pl.DataFrame:
+    frequency, recency, age = (_floats(counted, name) for name in HISTORY)
+    options, unit = of.options, of.options.unit_days
     near, far = _steps(options.near_days), _steps(options.far_days)
     ahead = [day / unit for day in (*near, *far)]
     expected = model.expected_purchases(frequency, recency / unit, age / unit, ahead)
@@ -184,7 +202,8 @@ def _floats(frame: pl.DataFrame, name: str) -> Floats:
 def _shaped(scored: pl.DataFrame) -> pl.DataFrame:
     kinds = PREDICTED.items()
     rounded = {name: _rounded(name, kind) if name in scored.columns else pl.lit(None, kind) for name, kind in kinds}
-    return scored.with_columns(**rounded).drop("near_discounted", "far_discounted", strict=False)
+    of_scale = [f"_{name}" for name in INTERVALS if "value" in name]
+    return scored.with_columns(**rounded).drop("near_discounted", "far_discounted", *of_scale, strict=False)
 
 
 def _rounded(name: str, kind: pl.DataType) -> pl.Expr:

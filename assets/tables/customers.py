@@ -9,6 +9,14 @@ from assets.events.contract import UTC_MICROSECONDS
 from assets.tables.sales import AMOUNT
 from assets.tables.table import Cadence, Table
 
+INTERVALS = {
+    f"{near}predicted_{what}_{end}": kind
+    for near in ("", "near_")
+    for what, kind in (("purchases", pl.Float64()), ("value", AMOUNT))
+    for end in ("low", "high")
+}
+"""The ends of the intervals of what comes."""
+
 PREDICTED = {
     "predicted_purchases": pl.Float64(),
     "probability_alive": pl.Float64(),
@@ -17,6 +25,7 @@ PREDICTED = {
     "near_predicted_purchases": pl.Float64(),
     "near_predicted_value": AMOUNT,
     "prediction": pl.String(),
+    **INTERVALS,
 }
 """What the models of lifetime value say of a customer."""
 
@@ -32,7 +41,10 @@ SEGMENTED = {
 _PURCHASES, _VALUE = ("r", "alpha", "a", "b"), ("p", "q", "gamma")
 """The parameters of both models."""
 
-_SCORED = {**PREDICTED, "model_version": pl.Int64()}
+_SCORED = {
+    **{name: kind for name, kind in PREDICTED.items() if name not in INTERVALS},
+    "model_version": pl.Int64(),
+}
 
 _FROM_DAYS = {
     **dict.fromkeys(
@@ -67,6 +79,7 @@ CUSTOMER_VALUE = Table(
             **{name: kind for name, kind in SEGMENTED.items() if name != "is_active"},
             **_SCORED,
             "is_active": SEGMENTED["is_active"],
+            **INTERVALS,
         }
     ),
     (),
@@ -294,5 +307,81 @@ SEGMENT_MOVES = Table(
         "to_segment": "the segment at the end of the month, or now",
         "customers": "how many customers moved so, or stayed",
         "revenue": "what they have bought so far, net of refunds",
+    },
+)
+
+_ENDS = {"": "", "_low": ", lower end of the 90 % interval", "_high": ", upper end of the 90 % interval"}
+
+EXPECTED_SALES = Table(
+    "gold/expected_sales",
+    pl.Schema(
+        {
+            "as_of": pl.Date(),
+            "horizon_days": pl.Int64(),
+            "part": pl.String(),
+            "name": pl.String(),
+            "customers": pl.Float64(),
+            **{f"purchases{end}": pl.Float64() for end in _ENDS},
+            **{f"revenue{end}": AMOUNT for end in _ENDS},
+            "prediction": pl.String(),
+            "model_version": pl.Int64(),
+        }
+    ),
+    (),
+    "What the shop is expected to sell within the shorter and the longer horizon, with intervals: to its customers, by "
+    "segment and cohort, and to customers yet to come. Not discounted, so that it can be compared with what came.",
+    key=("horizon_days", "part", "name"),
+    made_from=("gold/customer_value", "gold/clv_model"),
+    lineage={
+        "customers": ("user_id",),
+        **{f"purchases{end}": ("predicted_purchases",) for end in _ENDS},
+        **{f"revenue{end}": ("predicted_value",) for end in _ENDS},
+    },
+    cadence=Cadence.DAILY,
+    columns={
+        "horizon_days": "the days after as_of",
+        "part": "shop, customers so far, customers to come, segment or cohort",
+        "name": "the segment, the month of the first purchase, or the part again",
+        "customers": "customers; of those to come how many are expected",
+        **{f"purchases{end}": f"days with a purchase that are expected{words}" for end, words in _ENDS.items()},
+        **{f"revenue{end}": f"revenue that is expected, not discounted{words}" for end, words in _ENDS.items()},
+    },
+)
+
+_OF_MONTH = {"expected": "of all", "expected_known": "of the customers so far", "expected_to_come": "of new customers"}
+
+SALES_BACKTEST = Table(
+    "gold/sales_backtest",
+    pl.Schema(
+        {
+            "month": pl.Date(),
+            "customers": pl.Int64(),
+            **{f"{name}{end}": AMOUNT for name in _OF_MONTH for end in _ENDS},
+            "actual": AMOUNT,
+            "actual_known": AMOUNT,
+            "actual_to_come": AMOUNT,
+            "is_within": pl.Boolean(),
+            "prediction": pl.String(),
+        }
+    ),
+    (),
+    "What would have been expected of each of the last 12 months when it began, with models fitted to what was known "
+    "then, beside what came.",
+    key=("month",),
+    made_from=("gold/customer_days",),
+    lineage={"month": ("event_date",), "customers": ("user_id",), "actual": ("revenue",)},
+    cadence=Cadence.DAILY,
+    columns={
+        "month": "the month, as its first day",
+        "customers": "customers when it began",
+        **{
+            f"{name}{end}": f"expected revenue {of} in the month{words}"
+            for name, of in _OF_MONTH.items()
+            for end, words in _ENDS.items()
+        },
+        "actual": "the month's revenue",
+        "actual_known": "the month's revenue from customers who had bought before it",
+        "actual_to_come": "the month's revenue from customers who first bought in it",
+        "is_within": "whether `actual` is within the interval",
     },
 )

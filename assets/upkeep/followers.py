@@ -14,6 +14,12 @@ from assets.customers.audiences import audiences_are_behind, refresh_audiences
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import customer_value_is_behind, refresh_customer_value
 from assets.customers.options import ClvOptions
+from assets.customers.sales_outlook import (
+    backtest_is_behind,
+    expected_sales_is_behind,
+    refresh_backtest,
+    refresh_expected_sales,
+)
 from assets.customers.segment_months import refresh_segments, segments_are_behind
 from assets.customers.segment_rules import SegmentRules
 from assets.gold.recounted_days import is_recount_due, mark_recounted
@@ -27,7 +33,9 @@ from assets.tables import (
     COHORT_RETENTION,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
+    EXPECTED_SALES,
     REPURCHASES,
+    SALES_BACKTEST,
     SEGMENTS,
     SILVER_EVENTS,
     SILVER_PURCHASES,
@@ -115,6 +123,13 @@ def _followers(choices: Choices, now: datetime | None) -> list[_Follower]:
             CUSTOMER_VALUE,
             lambda lake: segments_are_behind(lake, choices.segments),
             lambda lake: refresh_segments(lake, choices.segments),
+        ),
+        _Follower(EXPECTED_SALES, CUSTOMER_VALUE, expected_sales_is_behind, refresh_expected_sales),
+        _Follower(
+            SALES_BACKTEST,
+            CUSTOMER_DAYS,
+            lambda lake: backtest_is_behind(lake, choices.clv),
+            lambda lake: refresh_backtest(lake, choices.clv),
         ),
         _Follower(
             AUDIENCE_MEMBERS,

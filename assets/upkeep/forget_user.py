@@ -15,6 +15,7 @@ import polars as pl
 from assets.bronze.fences import FROM_BRONZE, fence_off
 from assets.bronze.forgotten_users import user_hash
 from assets.customers.customer_value import refresh_customer_value
+from assets.customers.sales_outlook import clear_outlook
 from assets.customers.segment_months import clear_segments
 from assets.gold.gold import rebuild_gold
 from assets.gold.restatements import FORGOTTEN, record_restatements
@@ -124,6 +125,7 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         refresh_bought_together(lake)
         refresh_repurchases(lake)
         clear_segments(lake)
+        clear_outlook(lake)
     for layout in (*KEPT, CUSTOMER_VALUE):
         _remove_kept(lake, layout, user_id)
     restate_batches(lake, [batch for batch in trace.batches if batch > 0])

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from assets.customers.customer_value import refresh_customer_value
+from assets.customers.sales_outlook import clear_outlook
 from assets.customers.segment_months import clear_segments
 from assets.gold.gold import rebuild_gold
 from assets.products.bought_together import refresh_bought_together
@@ -22,8 +23,10 @@ from assets.tables import (
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     DAILY,
+    EXPECTED_SALES,
     PROOFS,
     REPURCHASES,
+    SALES_BACKTEST,
     SEGMENT_MOVES,
     SEGMENTS,
     SILVER_EVENTS,
@@ -78,6 +81,8 @@ _RECOMPUTED: Mapping[str, Callable[[Lake], object]] = {
     CUSTOMER_VALUE.sql_name: refresh_customer_value,
     SEGMENTS.sql_name: clear_segments,
     SEGMENT_MOVES.sql_name: clear_segments,
+    EXPECTED_SALES.sql_name: clear_outlook,
+    SALES_BACKTEST.sql_name: clear_outlook,
     COHORT_RETENTION.sql_name: refresh_cohorts,
     BOUGHT_TOGETHER.sql_name: refresh_bought_together,
     REPURCHASES.sql_name: refresh_repurchases,

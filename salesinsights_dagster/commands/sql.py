@@ -30,7 +30,7 @@ def sql(statement: str | None, form: str) -> None:
     silver_batches, forgotten_users; product_sales, product_sales_daily, customer_days, restatements; funnel_daily,
     user_days, silver_sessions, abandoned_carts, cohort_retention, user_features; catalog,
     bought_together, repurchases; customer_value, customer_value_days, segments, segment_moves, audience_members,
-    clv_model, clv_holdout; sales_topic, proofs.
+    expected_sales, sales_backtest, clv_model, clv_holdout; sales_topic, proofs.
     """
     from resources.lake import Lake
 

@@ -14,7 +14,9 @@ from assets.tables import (
     CLV_MODEL,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
+    EXPECTED_SALES,
     REPURCHASES,
+    SALES_BACKTEST,
     SEGMENTS,
     VISITOR_TABLES,
 )
@@ -25,10 +27,10 @@ from salesinsights_dagster.dashboard.pages.customers import _empty, _headline
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED
 from tests.assets.archive.month_lines import PURCHASE, load, put
 
-OF_PRODUCTS, OF_CUSTOMERS = (BOUGHT_TOGETHER, REPURCHASES), (CUSTOMER_VALUE, SEGMENTS, AUDIENCE_MEMBERS)
-FOLLOWING = [
-    layout.name for layout in (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION, *OF_PRODUCTS, *OF_CUSTOMERS)
-]
+OF_VISITORS, OF_PRODUCTS = (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION), (BOUGHT_TOGETHER, REPURCHASES)
+OF_CUSTOMERS = (CUSTOMER_VALUE, SEGMENTS, EXPECTED_SALES, SALES_BACKTEST, AUDIENCE_MEMBERS)
+FOLLOWING = [layout.name for layout in (*OF_VISITORS, *OF_PRODUCTS, *OF_CUSTOMERS)]
+AFTER_SETTINGS = ["gold/customer_value", "gold/segments", "gold/expected_sales"]
 USER = PURCHASE.split(",")[7]
 
 
@@ -73,11 +75,10 @@ def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Pa
     first, again = (list(map(json.loads, told("refresh", "--json").stdout.splitlines())) for _ in range(2))
 
     assert [one["table"] for one in first] == FOLLOWING
-    assert ([one["refreshed"] for one in first], [one["refreshed"] for one in again]) == (
-        [True] * 9 + [False],
-        [False] * 10,
-    )
-    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1, 10, 0]
+    # Two days are too short for a backtest, and nobody has named an audience.
+    assert [one["refreshed"] for one in first] == [True] * 10 + [False] * 2
+    assert not any(one["refreshed"] for one in again)
+    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1, 10, 2, 0, 0]
     assert (home / "serving.duckdb").exists()
     asked, buyer = told("sql", "SELECT orders FROM customer_value", "--format", "csv"), told("customer", USER)
     assert (asked.stdout, asked.stderr) == ("orders\n2\n", "")
@@ -110,7 +111,7 @@ def test_refresh_takes_up_a_changed_setting_though_nobody_buys(
 
     done = [json.loads(line) for line in told("refresh", "--json").stdout.splitlines()]
 
-    assert [one["table"] for one in done if one["refreshed"]] == ["gold/customer_value", "gold/segments"]
+    assert [one["table"] for one in done if one["refreshed"]] == AFTER_SETTINGS
     assert sorted(loaded.table(CLV_MODEL).read()["far_days"]) == [200, 365]
 
 
@@ -120,6 +121,6 @@ def test_refresh_takes_up_a_changed_file_of_segments(home: Path, loaded: Lake) -
 
     done = [json.loads(line) for line in told("refresh", "--json").stdout.splitlines()]
 
-    assert [one["table"] for one in done if one["refreshed"]] == ["gold/customer_value", "gold/segments"]
+    assert [one["table"] for one in done if one["refreshed"]] == AFTER_SETTINGS
     assert "fresh" in loaded.table(SEGMENTS).read()["segment"].to_list()
     assert not any(json.loads(line)["refreshed"] for line in told("refresh", "--json").stdout.splitlines())

@@ -48,7 +48,10 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         yield Daemon(instance, tmp_path)
 
 
-CUSTOMERS = {f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")}
+CUSTOMERS = {
+    *(f"gold/{name}" for name in ("clv_model", "clv_holdout", "customer_value", "customer_value_days")),
+    *("gold/expected_sales", "gold/sales_backtest"),
+}
 AUDIENCES = "gold/audience_members"
 VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts", AUDIENCES}
 SEGMENT_TABLES = {"gold/segments", "gold/segment_moves"}

@@ -10,6 +10,8 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
+from assets.customers.bg_nbd import BgNbd
+from assets.customers.gamma_gamma import GammaGamma
 from assets.tables import CUSTOMER_DAYS
 
 FIRST = date(2019, 10, 1)
@@ -46,3 +48,41 @@ def regular_shop(customers: int, days: int, seed: int = 1) -> Bought:
             at += max(1, round(chance.exponential(1 / rate)))
         found[user] = list(bought.items())
     return found
+
+
+def modelled_shop(purchases: BgNbd, values: GammaGamma, customers: int, days: int, seed: int) -> pl.DataFrame:
+    """Rows of customer_days of a shop that behaves exactly as the models say; times in days.
+
+    Customers come evenly over all days, buy at gamma distributed rates, leave with beta distributed chances after a
+    purchase, and spend gamma distributed amounts.
+    """
+    chance = np.random.default_rng(seed)
+    first = chance.uniform(0, days, customers)
+    rate = chance.gamma(purchases.r, 1 / purchases.alpha, customers)
+    leaving = chance.beta(purchases.a, purchases.b, customers)
+    scale = chance.gamma(values.q, 1 / values.gamma, customers)
+    found = []
+    users, at = np.arange(customers), first
+    is_first = True
+    while len(users):
+        spent = chance.gamma(values.p, 1 / scale[users]).clip(0.01, 1e9)
+        found.append(pl.DataFrame({"user_id": users, "day": at.astype(int), "revenue": spent}))
+        may_leave = purchases.modified or not is_first
+        stays = chance.random(len(users)) >= leaving[users] * may_leave
+        later = at + chance.exponential(1 / np.maximum(rate[users], 1e-12))
+        going_on = stays & (later < days)
+        users, at, is_first = users[going_on], later[going_on], False
+    bought = pl.concat(found).group_by("user_id", "day").agg(pl.col("revenue").sum().round(2)).sort("user_id", "day")
+    day = pl.lit(FIRST) + pl.duration(days=pl.col("day"))
+    moment = day.cast(pl.Datetime("us", "UTC"))
+    return bought.select(
+        "user_id",
+        pl.lit(1).alias("orders"),
+        pl.lit(1).alias("units"),
+        "revenue",
+        pl.lit(0).alias("refunds"),
+        moment.alias("first_order_at"),
+        moment.alias("last_order_at"),
+        moment.alias("updated_at"),
+        day.alias("event_date"),
+    ).cast(CUSTOMER_DAYS.schema)
