@@ -127,6 +127,10 @@ def _headline(found: Customers) -> str:
     return " · ".join(parts)
 
 
+_NARROW = {"width": 36, "overflow": "break", "fontSize": 10, "lineHeight": 13}
+"""Labels of several lines: seven of them have room on a phone."""
+
+
 def _bars() -> dict:
     return {
         "grid": {"left": 8, "right": 16, "top": 24, "bottom": 4, "containLabel": True},
@@ -134,7 +138,7 @@ def _bars() -> dict:
         "xAxis": {
             "type": "category",
             "data": [],
-            "axisLabel": {"color": GREY, "interval": 0},
+            "axisLabel": {"color": GREY, "interval": 0, **_NARROW},
             "axisTick": {"show": False},
         },
         "yAxis": {"type": "value", "show": False},
