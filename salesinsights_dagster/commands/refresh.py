@@ -53,9 +53,7 @@ def refresh_all(settings: Settings, *, as_json: bool, err: bool = False) -> None
 def _choices(settings: Settings) -> "Choices":
     from assets.upkeep.followers import Choices
 
-    return Choices(
-        settings.clv, settings.segment_rules, settings.carts, settings.window_seconds, settings.audiences
-    )
+    return Choices(settings.clv, settings.segment_rules, settings.carts, settings.window_seconds, settings.audiences)
 
 
 def say_what_is_not_computed(lake: "Lake", settings: Settings, statement: str) -> None:
