@@ -17,9 +17,11 @@ from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import as_csv
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 
 SpanName = Literal["hour", "today", "week", "month"]
+CompareName = Literal["before", "day", "week", "year"]
 Format = Literal["json", "csv"]
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
@@ -50,13 +52,23 @@ _METRICS: dict[int | str, dict[str, Any]] = {
 
 
 class Totals(BaseModel):
-    """The totals of a span and of the span before it; empty if nothing was sold."""
+    """The totals of a span, and of the time that it is compared with; empty if nothing was sold.
+
+    `change` is in per cent, null where it can't be said; `incomparable` says why nothing can be compared. `forecast` is
+    the revenue that is expected of today, or null.
+    """
 
     span: str
     start: datetime
     end: datetime
+    compare: str
+    before_start: datetime
+    before_end: datetime
     totals: dict[str, str | int | None]
     before: dict[str, str | int | None]
+    change: dict[str, str | None]
+    incomparable: str | None
+    forecast: str | None
 
 
 class Clocks(BaseModel):
@@ -94,11 +106,18 @@ def sales_routes(board: Board) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["sales"])
 
     @router.get("/totals", responses=_LATER)
-    def totals(span: SpanName = "hour") -> Totals:
-        """Revenue, refunds, units, products, orders, buyers and average order value of a span."""
-        figures = _figures(board, span)
+    def totals(span: SpanName = "hour", compare: CompareName = "before") -> Totals:
+        """Revenue, refunds, units, products, orders, buyers and average order value, and how they changed."""
+        figures = _figures(board, span, compare)
         now, before = (_jsonable(row) for row in (figures.totals, figures.before))
-        return Totals(span=span, start=figures.start, end=figures.end, totals=now, before=before)
+        change = {name: figures.change(name) for name in before}
+        expected = figures.forecast.total
+        return Totals(
+            span=span, start=figures.start, end=figures.end,
+            compare=compare, before_start=figures.other_start, before_end=figures.other_end,
+            totals=now, before=before, change={name: None if by is None else str(by) for name, by in change.items()},
+            incomparable=figures.incomparable, forecast=None if expected is None else str(expected),
+        )  # fmt: skip
 
     @router.get("/top-products", responses=_ROWS)
     def top_products(span: SpanName = "hour", format: Format = "json") -> Response:
@@ -106,9 +125,9 @@ def sales_routes(board: Board) -> APIRouter:
         return _rows(_figures(board, span).top, format)
 
     @router.get("/over-time", responses=_ROWS)
-    def over_time(span: SpanName = "hour", format: Format = "json") -> Response:
-        """Revenue and units per bucket of time: bucket_start, revenue, units."""
-        return _rows(_figures(board, span).over_time, format)
+    def over_time(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Response:
+        """By bucket of time: bucket_start, revenue, units, orders, buyers, other_revenue (then), and forecast."""
+        return _rows(_figures(board, span, compare).over_time, format)
 
     @router.get("/latency")
     def latency() -> Latency:
@@ -221,8 +240,11 @@ def metric_routes(metrics: CollectorRegistry) -> APIRouter:
     return router
 
 
-def _figures(board: Board, span: SpanName) -> Figures:
-    figures = board.figures(span)
+def _figures(board: Board, span: SpanName, compare: CompareName = "before") -> Figures:
+    if SPANS[span].comparison(compare) is None:
+        offered = ", ".join(known.name for known in SPANS[span].comparisons)
+        raise HTTPException(422, f"{span} can't be compared with {compare}: choose one of {offered}")
+    figures = board.figures(span, compare)
     if figures is None:
         raise HTTPException(503, board.error or "the dashboard has not looked at the lake yet: try again in a second")
     return figures

@@ -16,7 +16,7 @@ from resources.lake import Lake
 from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
-from salesinsights_dagster.dashboard.figures import Figures, sales_figures
+from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
 from salesinsights_dagster.dashboard.products import (
     ProductCompany,
@@ -56,7 +56,8 @@ class Board:
         self._window_seconds = window_seconds
         self._live: BatchSnapshot | None = None
         self._days: BatchSnapshot | None = None
-        self._figures: dict[str, tuple[BatchSnapshot, Figures]] = {}
+        self._figures: dict[tuple[str, str], tuple[BatchSnapshot, Figures]] = {}
+        self._kept = Kept()
         self._computing = threading.Lock()
         self._customers: Customers | None = None
         self._told: list[Callable[[pl.Series], object]] = []
@@ -96,17 +97,21 @@ class Board:
         found = batch_snapshot(self.lake, layouts)
         return seen if seen is not None and found.versions == seen.versions else found
 
-    def figures(self, name: str) -> Figures | None:
-        """The figures of the span of this name, recomputed if they are old; None before the first look."""
+    def figures(self, name: str, compare: str | None = None) -> Figures | None:
+        """The figures of the span of this name, recomputed if they are old; None before the first look.
+
+        They are beside the comparison of the name `compare`, or the span's first where it has no such.
+        """
         with self._computing:
             span, now = SPANS[name], self.clock()
             gold = self._days if span.days else self._live
             if gold is None:
                 return None
-            shown, figures = self._figures.get(name, (None, None))
+            comparison = span.comparison(compare) or span.comparisons[0]
+            shown, figures = self._figures.get((name, comparison.name), (None, None))
             if figures is None or shown is not gold or now - figures.end > AGES:
-                figures = sales_figures(gold, span, now, self._window_seconds)
-                self._figures[name] = gold, figures
+                figures = sales_figures(gold, span, now, self._window_seconds, comparison, self._kept)
+                self._figures[name, comparison.name] = gold, figures
             return figures
 
     def find_products(self, wanted: str) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from resources.lake_table import LakeTable
-from salesinsights_dagster.dashboard.figures import dashboard_sql
+from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
 
 _COLUMNS = [
     "user_id", "orders", "revenue", "average_order_value", "last_order_at", "frequency", "cohort", "segment", "as_of",

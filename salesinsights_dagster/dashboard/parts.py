@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from salesinsights_dagster.dashboard.board import QUIET, Board
 
@@ -54,6 +55,10 @@ body.body--dark { background: #0f1117; }
 .si-grid { display: grid; gap: 16px; width: 100%; }
 .si-tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .si-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 540px), 1fr)); align-items: start; }
+.si-trend { display: flex; flex-direction: column; gap: 2px; }
+.si-change { display: flex; align-items: center; gap: 10px; min-height: 28px; }
+.si-spark { flex: 1; min-width: 40px; height: 28px; color: #6d63f5; } .si-spark svg { width: 100%; height: 100%; }
+.body--dark .si-spark { color: #9d95ff; }
 .si-nav { display: flex; align-items: baseline; gap: 16px; flex-grow: 1; }
 @media (max-width: 599px) {
   .si-nav { order: 1; width: 100%; }
@@ -65,6 +70,7 @@ body.body--dark { background: #0f1117; }
 .si-pill { border-radius: 999px; padding: 4px 12px; font-size: .85rem; font-weight: 600; white-space: nowrap; }
 .si-good { background: #dff5e6; color: #14683a; } .body--dark .si-good { background: #12351f; color: #74d99a; }
 .si-warn { background: #fdeecb; color: #7a5200; } .body--dark .si-warn { background: #3d2e0a; color: #f0c560; }
+.si-even { background: #e6e8ef; color: #454b5c; } .body--dark .si-even { background: #2a2f3d; color: #b9c0d0; }
 .si-bad { background: #fde0e0; color: #952222; } .body--dark .si-bad { background: #431919; color: #f59a9a; }
 .si-main { width: 100%; max-width: 1900px; margin: 0 auto; padding: 18px clamp(12px, 2vw, 32px) 40px; gap: 16px; }
 """
@@ -86,6 +92,11 @@ def page_frame(title: str, theme: str | None) -> Iterator[None]:
             dimmer = ui.button(icon="contrast", on_click=dark.toggle).props("flat round dense")
             dimmer.classes("self-center").tooltip("light or dark")
         yield
+
+
+def heading(text: str, level: int = 2) -> TextElement:
+    """A heading, so that a page can be read by its outline."""
+    return TextElement(tag=f"h{level}", text=text)
 
 
 def column() -> ui.element:
@@ -116,6 +127,7 @@ class ChartCard:
             with ui.row().classes("w-full items-center justify-between no-wrap"):
                 self._title = ui.label(title).classes("font-semibold")
                 self._csv = ui.link("CSV", csv).classes("text-sm").props("download")
+            self._said = ui.label("").classes("si-muted text-sm")
             self._empty = ui.label("").classes("si-muted py-6")
             self.chart = ui.echart(options).style(f"height: {height}").classes("w-full")
             with ui.expansion("Table").classes("w-full si-muted text-sm").props("dense"):
@@ -133,6 +145,10 @@ class ChartCard:
 
     def rename(self, title: str) -> None:
         self._title.set_text(title)
+
+    def say(self, text: str) -> None:
+        """Show what the chart says, in a sentence above it."""
+        self._said.set_text(text)
 
 
 class TableCard:

@@ -20,7 +20,7 @@ from assets.tables import (
 )
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.figures import dashboard_sql
+from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
 from salesinsights_dagster.dashboard.spans import DAY
 
 DAYS = 30

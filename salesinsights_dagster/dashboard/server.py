@@ -65,8 +65,8 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
         app.include_router(router)
 
     @ui.page("/")
-    def live(span: str = "hour", theme: str | None = None) -> None:
-        LivePage(board, span if span in SPANS else "hour", theme)
+    def live(span: str = "hour", compare: str | None = None, theme: str | None = None) -> None:
+        LivePage(board, span if span in SPANS else "hour", compare, theme)
 
     @ui.page("/product")
     def product(search: str = "", theme: str | None = None) -> None:

@@ -1,13 +1,31 @@
-"""The spans of time that a page can show, and what each is compared with.
+"""The spans of time that a page can show, and what each can be compared with.
 
-Add here: a span. Not here: what is counted in it (`figures`).
+Add here: a span, or another time to compare it with. Not here: what is counted in it (`figures`).
 """
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+MINUTE = timedelta(minutes=1)
+QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+YEAR = timedelta(days=364)
+"""52 weeks, so that the weekdays are the same."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An earlier time of the same length. `ago` is how much earlier; None for a whole span earlier.
+
+    `title` is its name as a choice; `text` says in a sentence when that was.
+    """
+
+    name: str
+    title: str
+    text: str
+    ago: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -19,27 +37,76 @@ class Span:
 
     name: str
     title: str
-    before_title: str
     days: int
     bucket: timedelta | None
+    comparisons: tuple[Comparison, ...]
 
-    def bounds(self, now: datetime, window_seconds: int) -> tuple[datetime, datetime, datetime]:
-        """(start of the span before, start, end): [before, start) is compared with [start, end)."""
-        midnight = datetime.combine(now.date(), time(), now.tzinfo)
+    def start(self, now: datetime, window_seconds: int) -> datetime:
+        """When the span that ends now began: at a midnight, or at the start of a window."""
+        midnight = midnight_of(now)
         if self.days:
-            start = midnight - (self.days - 1) * DAY
-            return start - self.days * DAY, start, now
+            return midnight - (self.days - 1) * DAY
         window = timedelta(seconds=window_seconds)
-        start = midnight + (now - midnight) // window * window + window - HOUR // window * window
-        return start - (HOUR // window * window), start, now
+        return midnight + (now - midnight) // window * window + window - self.length(window_seconds)
+
+    def length(self, window_seconds: int) -> timedelta:
+        """How long it is when it is over: whole days, or the whole windows of an hour."""
+        window = timedelta(seconds=window_seconds)
+        return self.days * DAY or HOUR // window * window
+
+    def comparison(self, name: str | None) -> Comparison | None:
+        """The comparison of this name; None if the span has none."""
+        return next((known for known in self.comparisons if known.name == name), None)
+
+
+def midnight_of(moment: datetime) -> datetime:
+    """When the moment's day began."""
+    return datetime.combine(moment.date(), time(), moment.tzinfo)
+
+
+def _last_year(text: str) -> Comparison:
+    return Comparison("year", "Last year", text, YEAR)
 
 
 SPANS = {
     span.name: span
     for span in (
-        Span("hour", "Last hour", "the hour before", 0, None),
-        Span("today", "Today", "all of yesterday", 1, timedelta(minutes=15)),
-        Span("week", "7 days", "the 7 days before", 7, DAY),
-        Span("month", "30 days", "the 30 days before", 30, DAY),
+        Span(
+            "hour",
+            "Last hour",
+            0,
+            None,
+            (
+                Comparison("before", "Hour before", "the hour before", None),
+                Comparison("day", "Yesterday", "this hour yesterday", DAY),
+                Comparison("week", "Last week", "this hour a week ago", WEEK),
+                _last_year("this hour last year"),
+            ),
+        ),
+        Span(
+            "today",
+            "Today",
+            1,
+            QUARTER,
+            (
+                Comparison("before", "Yesterday", "yesterday", None),
+                Comparison("week", "Last week", "this weekday last week", WEEK),
+                _last_year("this weekday last year"),
+            ),
+        ),
+        Span(
+            "week",
+            "7 days",
+            7,
+            DAY,
+            (Comparison("before", "7 days before", "the 7 days before", None), _last_year("these days last year")),
+        ),
+        Span(
+            "month",
+            "30 days",
+            30,
+            DAY,
+            (Comparison("before", "30 days before", "the 30 days before", None), _last_year("these days last year")),
+        ),
     )
 }

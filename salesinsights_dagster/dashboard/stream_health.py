@@ -19,7 +19,7 @@ from resources.kafka_reader import KafkaReader, KafkaUnavailableError, TopicMiss
 from resources.lake import Lake
 from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.dagster_history import RunHistory
-from salesinsights_dagster.dashboard.figures import dashboard_sql
+from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
 
 BATCHES_SHOWN = 20
 QUARANTINE_DAYS = 7

@@ -4,10 +4,9 @@ Add here: what this page shows. Not here: how it is computed (`figures`, `paymen
 """
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-import polars as pl
 from nicegui import run, ui
 
 from assets.stream.checks import LATENCY_LIMIT
@@ -19,12 +18,13 @@ from salesinsights_dagster.dashboard.parts import (
     PLAIN_TIP,
     ChartCard,
     FreshnessPill,
-    Tile,
     column,
     columns_over_time,
     page_frame,
 )
+from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
 from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.trend_tile import TrendTile
 
 _SHORTEST = timedelta(minutes=5)
 """The least time that the chart of waits spans: for a single point it would show two days."""
@@ -42,37 +42,57 @@ _TILES = {
 class LivePage:
     """One open page. It looks every second, and redraws only what is new."""
 
-    def __init__(self, board: Board, span: str, theme: str | None) -> None:
-        self._board = board
+    def __init__(self, board: Board, span: str, compare: str | None, theme: str | None) -> None:
+        self._board, self._theme = board, theme
         self._shown: Figures | None = None
         with page_frame("Live", theme):
             with ui.row().classes("w-full items-center justify-between gap-3"):
-                choices = {name: choice.title for name, choice in SPANS.items()}
-                self._span = ui.toggle(choices, value=span).props("no-caps unelevated dense padding='4px 14px'")
+                with ui.row().classes("items-center gap-x-4 gap-y-2"):
+                    choices = {name: choice.title for name, choice in SPANS.items()}
+                    self._span = _choice("Span of time", choices, span)
+                    self._span.on_value_change(self._choose_span)
+                    with ui.row().classes("items-center gap-2"):
+                        ui.label("compared with").classes("si-muted text-sm")
+                        chosen = SPANS[span].comparison(compare) or SPANS[span].comparisons[0]
+                        self._compare = _choice("Compared with", _comparisons(span), chosen.name)
+                        self._compare.on_value_change(self._choose)
                 self._fresh = FreshnessPill()
             with ui.element("div").classes("si-grid si-tiles"):
-                self._tiles = {name: Tile(title) for name, title in _TILES.items()}
+                self._tiles = {name: TrendTile(title) for name, title in _TILES.items()}
             with ui.element("div").classes("si-grid si-charts"):
                 self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
                 with column():
-                    self._time = ChartCard("Revenue over time (UTC)", columns_over_time(), "", _TIME_COLUMNS, "300px")
+                    self._time = ChartCard("Revenue over time (UTC)", revenue_chart(), "", _TIME_COLUMNS, "300px")
                     self._wait = WaitCard()
         ui.timer(1.0, self.refresh)
+
+    async def _choose_span(self) -> None:
+        span = SPANS[str(self._span.value)]
+        kept = span.comparison(str(self._compare.value)) or span.comparisons[0]
+        self._compare.set_options(_comparisons(span.name), value=kept.name)
+        await self._choose()
+
+    async def _choose(self) -> None:
+        """Show what was chosen, and put it into the address, so that it can be kept and sent."""
+        theme = f"&theme={self._theme}" if self._theme else ""
+        ui.navigate.history.replace(f"/?span={self._span.value}&compare={self._compare.value}{theme}")
+        await self.refresh()
 
     async def refresh(self) -> None:
         """Show what the board has now."""
         self._fresh.show(self._board)
-        figures = await run.io_bound(self._board.figures, str(self._span.value))
+        figures = await run.io_bound(self._board.figures, str(self._span.value), str(self._compare.value))
         if figures is not None and figures is not self._shown:
             self._shown = figures
             self._show(figures)
             self._wait.show(self._board)
 
     def _show(self, figures: Figures) -> None:
-        span, query = figures.span, f"?span={figures.span.name}&format=csv"
+        query = f"?span={figures.span.name}&compare={figures.comparison.name}&format=csv"
         for name, tile in self._tiles.items():
-            now, before = figures.totals.get(name), figures.before.get(name)
-            tile.show(_figure(name, now), f"{span.before_title}: {_figure(name, before)}")
+            tile.show(
+                _figure(name, figures.totals), figures.change(name), _note(name, figures), course_of(name, figures)
+            )
         empty = f"Nothing was sold in this span ({figures.start:%d %b %Y %H:%M} to {figures.end:%d %b %H:%M} UTC)."
         top = figures.top.reverse()
         labels = [
@@ -82,13 +102,17 @@ class LivePage:
         series = {**_bars()["series"][0], "data": bars}
         axis = {**_bars()["yAxis"], "data": labels}
         self._top.show({"yAxis": axis, "series": [series]}, figures.top, f"/api/top-products{query}", empty)
-        points = figures.over_time.select(pl.col("bucket_start").dt.epoch("ms"), pl.col("revenue").cast(pl.Float64))
-        columns = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}
-        # A bar is centred on the start of its bucket, so half of it lies before that.
-        half = (span.bucket or timedelta()) / 2
-        begin, end = _epoch(figures.start - half), _epoch(figures.end + half)
-        ends = {**columns_over_time()["xAxis"], "min": begin, "max": end}
-        self._time.show({"series": [columns], "xAxis": ends}, figures.over_time, f"/api/over-time{query}", empty)
+        self._time.show(revenue_over_time(figures), figures.over_time, f"/api/over-time{query}", empty)
+        self._time.say(said(figures))
+
+
+def _choice(name: str, choices: dict[str, str], chosen: str) -> ui.toggle:
+    toggle = ui.toggle(choices, value=chosen).props("no-caps unelevated dense padding='4px 14px'")
+    return toggle.props(f'role=group aria-label="{name}"')
+
+
+def _comparisons(span: str) -> dict[str, str]:
+    return {known.name: known.title for known in SPANS[span].comparisons}
 
 
 class WaitCard:
@@ -122,13 +146,30 @@ class WaitCard:
 
 
 _TOP_COLUMNS = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
-_TIME_COLUMNS = {"bucket_start": "From (UTC)", "revenue": "Revenue", "units": "Units"}
+_TIME_COLUMNS = {
+    "bucket_start": "From (UTC)",
+    "revenue": "Revenue",
+    "other_revenue": "Compared with",
+    "forecast": "Forecast",
+    "units": "Units",
+    "orders": "Orders",
+    "buyers": "Buyers",
+}
 
 
-def _figure(name: str, value: object) -> str:
+def _figure(name: str, totals: Mapping[str, object]) -> str:
+    value = totals.get(name)
     if value is None:
-        return "-"
-    return f"{value:,.2f}" if name in _MONEY and isinstance(value, Decimal) else f"{value:,}"
+        return "no order" if name == "average_order_value" else "0.00" if name in _MONEY else "0"
+    return f"{value:,.2f}" if name in _MONEY else f"{value:,}"
+
+
+def _note(name: str, figures: Figures) -> str:
+    """What a figure is compared with, or why it is not."""
+    if figures.incomparable:
+        return figures.incomparable[0].upper() + figures.incomparable[1:]
+    text = figures.other_text[0].upper() + figures.other_text[1:]
+    return f"{text}: {_figure(name, figures.before)}"
 
 
 def _epoch(moment: datetime) -> int:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from assets.progress.batch_snapshot import batch_snapshot
@@ -13,7 +14,7 @@ from assets.stream.stream_assets import Stream
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES_DAILY
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.figures import Figures, sales_figures
+from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
 from salesinsights_dagster.dashboard.spans import SPANS
 from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.conftest import event
@@ -33,6 +34,7 @@ SALES = [
     sold(timedelta(minutes=50), price="2.00", product_id=1, user_id=2),
     sold(timedelta(minutes=50), price="-0.50", product_id=1, user_id=2, user_session="s"),
     sold(timedelta(minutes=70), price="7.00", product_id=3),
+    sold(timedelta(days=1, hours=1), price="4.00", product_id=3),
     sold(timedelta(days=1), price="20.00", product_id=3),
     sold(timedelta(days=8), price="40.00", product_id=4, user_id=3),
     sold(timedelta(minutes=2), price="99.00", event_type="view"),
@@ -47,11 +49,11 @@ def figures(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Ca
 
 
 EXPECTED = {
-    # revenue, units, refunds, products, orders, buyers, average order; for the span and the one before
-    "hour": (("16.60", 3, "0.50", 2, 2, 2, "8.30"), ("7.00", 1, "0.00", 1, 1, 1, "7.00")),
-    "today": (("23.60", 4, "0.50", 3, 3, 2, "7.87"), ("20.00", 1, "0.00", 1, 1, 1, "20.00")),
-    "week": (("43.60", 5, "0.50", 3, 4, 2, "10.90"), ("40.00", 1, "0.00", 1, 1, 1, "40.00")),
-    "month": (("83.60", 6, "0.50", 4, 5, 3, "16.72"), None),
+    # revenue, units, refunds, orders, buyers, average order; for the span and the one before, until the same minute
+    "hour": (("16.60", 3, "0.50", 2, 2, "8.30"), ("7.00", 1, "0.00", 1, 1, "7.00")),
+    "today": (("23.60", 4, "0.50", 3, 2, "7.87"), ("4.00", 1, "0.00", 1, 1, "4.00")),
+    "week": (("47.60", 6, "0.50", 5, 2, "9.52"), ("40.00", 1, "0.00", 1, 1, "40.00")),
+    "month": (("87.60", 7, "0.50", 6, 3, "14.60"), None),
 }
 
 
@@ -63,7 +65,7 @@ def test_totals_are_those_of_the_events(figures: Callable[[str], Figures], span:
 
 
 def totals(row: dict[str, object]) -> tuple[object, ...] | None:
-    names = ("revenue", "units", "refunds", "products", "orders", "buyers", "average_order_value")
+    names = ("revenue", "units", "refunds", "orders", "buyers", "average_order_value")
     return tuple(str(row[name]) if isinstance(row[name], Decimal) else row[name] for name in names) if row else None
 
 
@@ -78,10 +80,10 @@ def test_the_charts_add_up_to_the_totals(figures: Callable[[str], Figures], span
 
 
 def test_the_last_hour_is_of_whole_windows(figures: Callable[[str], Figures]) -> None:
-    before, start, end = SPANS["hour"].bounds(NOW, 45)
-    assert (start.time(), end) == (time(11, 0, 45), NOW)
-    assert start - before == timedelta(hours=1)
-    starts = figures("hour").over_time["bucket_start"]
+    shown = figures("hour")
+    assert (shown.start.time(), shown.end) == (time(11, 0, 45), NOW)
+    assert (shown.other_start.time(), shown.other_end.time()) == (time(10, 0, 45), time(11))
+    starts = shown.over_time.filter(pl.col("revenue") != 0)["bucket_start"]
 
     assert starts.to_list() == [
         datetime(2026, 11, 24, 11, 9, 45, tzinfo=UTC),
@@ -174,3 +176,102 @@ def test_a_lake_that_cannot_be_read_is_said_and_tried_again(lake: Lake, monkeypa
 
     assert board.error is None
     assert board.is_ready
+
+
+LONG_AGO = [
+    sold(timedelta(days=400), price="0.10"),
+    sold(timedelta(hours=2), price="5.00"),
+    sold(timedelta(days=1, seconds=30), price="3.00"),
+    sold(timedelta(days=1) - timedelta(seconds=5), price="9.00", user_id=2),
+    sold(timedelta(days=7, hours=1), price="2.00"),
+    sold(timedelta(days=364, hours=1), price="1.00"),
+]
+
+
+@pytest.mark.parametrize(
+    ("compare", "before", "change"), [("before", "3.00", "66.7"), ("week", "2.00", "150.0"), ("year", "1.00", "400.0")]
+)
+def test_today_is_compared_with_another_day_until_the_same_minute(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, compare: str, before: str, change: str
+) -> None:
+    mock_kafka.publish(topic, LONG_AGO)
+    run(lake, stream)
+
+    shown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45, SPANS["today"].comparison(compare))
+
+    assert (shown.before["revenue"], shown.before["buyers"]) == (Decimal(before), 1)
+    assert (shown.change("revenue"), shown.change("units"), shown.incomparable) == (Decimal(change), 0, None)
+    # The line of the other day goes on to midnight: it is what the rest of today is seen beside.
+    whole = Decimal("12.00") if compare == "before" else Decimal(before)
+    assert shown.over_time["other_revenue"].sum() == whole
+
+
+@pytest.mark.parametrize(
+    ("span", "why"),
+    [
+        ("hour", None),
+        ("today", None),
+        ("week", "the lake has only a part of the 7 days before until 12:00: sales begin 16 Nov 2026 12:00 UTC"),
+        ("month", "the lake has nothing of the 30 days before until 12:00: sales begin 16 Nov 2026 12:00 UTC"),
+    ],
+)
+def test_what_can_not_fairly_be_compared_says_why(
+    figures: Callable[[str], Figures], span: str, why: str | None
+) -> None:
+    shown = figures(span)
+
+    assert shown.incomparable == why
+    assert (shown.change("revenue") is None) == (why is not None)
+
+
+def test_nothing_is_compared_with_nothing(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
+    mock_kafka.publish(topic, [sold(timedelta(days=9), price="1.00")])
+    run(lake, stream)
+
+    shown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45)
+
+    assert (shown.totals, shown.before, shown.change("revenue")) == ({}, {}, None)
+    assert shown.incomparable == "nothing was sold yesterday until 12:00"
+
+
+def test_a_day_without_a_sale_has_fallen_by_everything(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, [sold(timedelta(days=9)), sold(timedelta(days=1, hours=1))])
+    run(lake, stream)
+
+    shown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45)
+
+    assert (shown.totals, shown.change("orders"), shown.change("average_order_value")) == ({}, -100, None)
+
+
+def test_what_is_kept_from_the_last_look_changes_no_figure(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    kept = Kept()
+    for number, events in enumerate((SALES, LONG_AGO, [sold(timedelta(days=1, hours=2), price="8.00")])):
+        mock_kafka.publish(topic, events)
+        run(lake, stream)
+        gold, now = batch_snapshot(lake), NOW + number * timedelta(minutes=7)
+        for span in SPANS.values():
+            warm = sales_figures(gold, span, now, 45, kept=kept)
+            cold = sales_figures(gold, span, now, 45)
+            assert (warm.totals, warm.before, warm.forecast.total) == (cold.totals, cold.before, cold.forecast.total)
+            assert warm.over_time.equals(cold.over_time)
+
+
+def test_today_has_a_forecast_where_this_weekday_is_known(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    mock_kafka.publish(topic, SALES)
+    run(lake, stream)
+    unknown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45).forecast
+    assert (unknown.total, unknown.why) == (None, "nothing is known of a Tuesday of the last 4 weeks")
+    mock_kafka.publish(topic, [sold(timedelta(days=7) - timedelta(hours=3), price="24.00")])
+    run(lake, stream)
+
+    known = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45)
+
+    # 23.60 sold, nothing is usual before 15:00, and a usual hour brings 1.00
+    assert known.forecast.total == Decimal("23.60") + (Decimal("24.60") * 24).quantize(Decimal("0.01"))
+    assert known.over_time["forecast"].drop_nulls().sum() >= known.forecast.total - known.totals["revenue"]  # type: ignore[operator]

@@ -1,0 +1,81 @@
+"""Revenue over time as a chart: this span's bars, the other time as a dashed line, the forecast as a dotted one.
+
+Add here: how that is drawn or said. Not here: how it is computed (`figures`).
+"""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.parts import GREY, columns_over_time
+
+FORECAST = "#c2571a"
+
+_MONEY_TIP = "value => value == null ? '' : value.toLocaleString('en', {minimumFractionDigits: 2})"
+
+
+def revenue_chart() -> dict:
+    """The options, without numbers."""
+    base = columns_over_time()
+    line = {"type": "line", "showSymbol": False, "data": [], "z": 3}
+    return {
+        **base,
+        "grid": {**base["grid"], "top": 34},
+        "legend": {"top": 0, "left": 0, "itemWidth": 18, "textStyle": {"color": GREY}, "data": []},
+        "tooltip": {**base["tooltip"], ":valueFormatter": _MONEY_TIP},
+        "series": [
+            base["series"][0],
+            {**line, "color": GREY, "lineStyle": {"type": "dashed", "width": 2}},
+            {**line, "color": FORECAST, "lineStyle": {"type": "dotted", "width": 2}},
+        ],
+    }
+
+
+def revenue_over_time(figures: Figures) -> dict[str, object]:
+    """The options that follow from a span's figures."""
+    bars, other, forecast = revenue_chart()["series"]
+    named = [
+        {**bars, "name": figures.span.title, "data": _points(figures, "revenue")},
+        {**other, "name": figures.comparison.title, "data": _points(figures, "other_revenue")},
+        {**forecast, "name": "Forecast", "data": _points(figures, "forecast")},
+    ]
+    # A bar is centred on the start of its bucket, so half of it lies before that.
+    half = (figures.span.bucket or timedelta()) / 2
+    last = figures.start + timedelta(days=1) if figures.span.days == 1 else figures.end
+    axis = {**revenue_chart()["xAxis"], "min": _epoch(figures.start - half), "max": _epoch(last + half)}
+    legend = {**revenue_chart()["legend"], "data": [line["name"] for line in named if line["data"]]}
+    return {"series": named, "xAxis": axis, "legend": legend}
+
+
+def said(figures: Figures) -> str:
+    """What the chart shows, in a sentence."""
+    parts = [f"{figures.span.title}: {figures.totals.get('revenue', 0):,.2f}"]
+    if figures.incomparable is None:
+        parts.append(f"{figures.other_text}: {figures.before.get('revenue', 0):,.2f}")
+    if figures.forecast.total is not None:
+        parts.append(f"expected by midnight: {figures.forecast.total:,.2f}")
+    elif figures.span.days == 1 and figures.forecast.why:
+        parts.append(f"no forecast: {figures.forecast.why}")
+    return "; ".join(parts)
+
+
+def course_of(name: str, figures: Figures) -> list[float]:
+    """A total's course over the span, a value for each bucket until now: none is missing where nothing was sold."""
+    course = figures.over_time.filter(pl.col("bucket_start") <= figures.end)
+    if name == "average_order_value":
+        sold = course.filter(pl.col("orders") > 0)
+        return (sold["revenue"].cast(pl.Float64) / sold["orders"]).to_list()
+    starts = pl.datetime_range(figures.start, figures.end, figures.bucket, eager=True).alias("bucket_start")
+    whole = starts.to_frame().join(course, on="bucket_start", how="left")
+    return whole[name].cast(pl.Float64).fill_null(0).to_list()
+
+
+def _points(figures: Figures, column: str) -> list[list[object]]:
+    points = figures.over_time.drop_nulls(column)
+    shown = points.select(pl.col("bucket_start").dt.epoch("ms"), pl.col(column).cast(pl.Float64))
+    return [list(row) for row in shown.iter_rows()]
+
+
+def _epoch(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000)
