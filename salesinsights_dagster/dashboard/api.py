@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from assets.stream.checks import LATENCY_LIMIT
 from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.csv_export import as_csv
+from salesinsights_dagster.dashboard.csv_export import CSV, NamedCsv, as_csv
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
@@ -45,6 +45,7 @@ _ROWS: dict[int | str, dict[str, Any]] = {
     },
     **_LATER,
 }
+_ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **_LATER}
 _METRICS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }
@@ -103,12 +104,14 @@ def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> 
 
 def sales_routes(board: Board) -> APIRouter:
     """The numbers of the Live page."""
-    router = APIRouter(prefix="/api", tags=["sales"])
+    router = APIRouter(prefix="/api", tags=["sales"], route_class=NamedCsv)
 
-    @router.get("/totals", responses=_LATER)
-    def totals(span: SpanName = "hour", compare: CompareName = "before") -> Totals:
+    @router.get("/totals", response_model=Totals, responses=_ALSO_CSV)
+    def totals(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Totals | Response:
         """Revenue, refunds, units, products, orders, buyers and average order value, and how they changed."""
         figures = _figures(board, span, compare)
+        if format == "csv":
+            return _rows(_beside(figures), format)
         now, before = (_jsonable(row) for row in (figures.totals, figures.before))
         change = {name: figures.change(name) for name in before}
         expected = figures.forecast.total
@@ -129,10 +132,14 @@ def sales_routes(board: Board) -> APIRouter:
         """By bucket of time: bucket_start, revenue, units, orders, buyers, other_revenue (then), and forecast."""
         return _rows(_figures(board, span, compare).over_time, format)
 
-    @router.get("/latency")
-    def latency() -> Latency:
+    @router.get("/latency", response_model=Latency, responses=_ALSO_CSV)
+    def latency(format: Format = "json") -> Latency | Response:
         """How long payments take to reach this dashboard."""
-        return Latency(last_sale_at=board.last_payment, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
+        found = Latency(last_sale_at=board.last_payment, allowed_seconds=LATENCY_LIMIT, figures=board.latency.figures())
+        if format == "csv":
+            row = {"last_sale_at": found.last_sale_at, "allowed_seconds": LATENCY_LIMIT, **found.figures}
+            return _rows(pl.DataFrame([row]), format)
+        return found
 
     @router.get("/clocks")
     def clocks() -> Clocks:
@@ -152,7 +159,7 @@ def sales_routes(board: Board) -> APIRouter:
 
 def product_routes(board: Board) -> APIRouter:
     """The numbers of the Product page."""
-    router = APIRouter(prefix="/api/products", tags=["products"])
+    router = APIRouter(prefix="/api/products", tags=["products"], route_class=NamedCsv)
 
     @router.get("", responses=_ROWS)
     def products(search: str = "", format: Format = "json") -> Response:
@@ -188,7 +195,7 @@ def product_routes(board: Board) -> APIRouter:
 
 def customer_routes(board: Board) -> APIRouter:
     """The numbers of the Customers page."""
-    router = APIRouter(prefix="/api/customers", tags=["customers"])
+    router = APIRouter(prefix="/api/customers", tags=["customers"], route_class=NamedCsv)
 
     @router.get("/{part}", responses=_ROWS)
     def customers(
@@ -212,7 +219,7 @@ def customer_routes(board: Board) -> APIRouter:
 
 def health_routes(watch: HealthWatch) -> APIRouter:
     """The numbers of the Health page."""
-    router = APIRouter(prefix="/api/health", tags=["health"])
+    router = APIRouter(prefix="/api/health", tags=["health"], route_class=NamedCsv)
 
     @router.get("/{part}", responses=_ROWS)
     def health(
@@ -257,12 +264,21 @@ def _asked(ask: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         raise HTTPException(503, str(error)) from error
 
 
+def _beside(figures: Figures) -> pl.DataFrame:
+    """A row for the span and one for the time that it is compared with: start, end, and the totals."""
+    rows = [
+        {"time": "now", "start": figures.start, "end": figures.end, **figures.totals},
+        {"time": "before", "start": figures.other_start, "end": figures.other_end, **figures.before},
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
 def _jsonable(row: dict[str, object]) -> dict[str, str | int | None]:
     return {name: value if isinstance(value, int | None) else str(value) for name, value in row.items()}
 
 
 def _rows(frame: pl.DataFrame, form: Format) -> Response:
     if form == "csv":
-        return Response(as_csv(frame), media_type="text/csv")
+        return Response(as_csv(frame), media_type=CSV)
     text = frame.with_columns(pl.col(pl.Decimal).cast(pl.String))
     return Response(text.write_json(), media_type="application/json")

@@ -15,14 +15,26 @@ from nicegui.elements.mixins.text_element import TextElement
 from salesinsights_dagster.dashboard.board import QUIET, Board
 
 ACCENT = "#6d63f5"
+"""Of bars and lines: it stands out from white and from black alike."""
+
 GREY = "#848b9b"
-"""Readable on white and on black alike."""
+"""Of lines and axes. No grey can be read well as text on both: the page's style colours what charts write."""
+
+_PRIMARY = "#5a50e0"
+"""Of buttons with white text."""
 
 NOT_COMPUTED = "Not computed yet. Dagster does it within minutes; `salesinsights refresh` does it at once."
 """What an empty card says if it is empty only for that."""
 
-PLAIN_TIP = {"renderMode": "richText", "confine": True}
-"""Tooltips are drawn as text, never as HTML: brands come from the shop's events."""
+_TIP_TEXT = "#20242f"
+
+PLAIN_TIP = {
+    "renderMode": "richText",
+    "confine": True,
+    "backgroundColor": "#ffffff",
+    "textStyle": {"color": _TIP_TEXT},
+}
+"""Tooltips are drawn as text, never as HTML: brands come from the shop's events. They are white in both themes."""
 
 _WORDS = (
     "product_id",
@@ -38,6 +50,7 @@ _WORDS = (
     "cohort",
     "other_product_id",
     "other_brand",
+    "name",
 )
 """Columns that are aligned left; numbers and times are aligned right."""
 
@@ -48,10 +61,27 @@ body { background: #f5f6fa; font-family: Inter, system-ui, -apple-system, 'Segoe
 body.body--dark { background: #0f1117; }
 .si-card { background: #ffffff; border-radius: 14px; padding: 18px 20px; box-shadow: 0 1px 3px rgba(20, 22, 40, .08); }
 .body--dark .si-card { background: #181b24; box-shadow: none; }
-.si-muted { color: #697083; } .body--dark .si-muted { color: #98a0b3; }
+.si-muted { color: #5f6678; } .body--dark .si-muted { color: #98a0b3; }
 .si-tiles > .si-card { container-type: inline-size; }
 .si-figure { font-size: clamp(1.1rem, 13cqi, 2.6rem); font-weight: 650; line-height: 1.15;
              font-variant-numeric: tabular-nums; letter-spacing: -0.02em; }
+.si-card h2 { font-size: 1rem; line-height: 1.5; font-weight: 600; margin: 0; }
+.si-card h2.si-muted { font-size: .875rem; font-weight: 400; }
+.nicegui-link, .nicegui-link:visited { color: #4f46d9; } .body--dark .nicegui-link { color: #aaa4ff; }
+.nicegui-link.si-muted { color: #5f6678; } .body--dark .nicegui-link.si-muted { color: #a3abbd; }
+.si-chart text:not([fill="TIP"]) { fill: #5f6678; } .body--dark .si-chart text:not([fill="TIP"]) { fill: #a9b1c2; }
+.si-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.si-pair .q-table th, .si-pair .q-table td { padding: 4px 6px; }
+.si-pair .q-table td:first-child { white-space: normal; overflow-wrap: anywhere; }
+.si-scroll { width: 100%; overflow-x: auto; } .si-scroll .q-table__middle { overflow: visible; }
+a:focus-visible, .q-item:focus-visible, [tabindex="0"]:focus-visible {
+  outline: 3px solid #4f46d9; outline-offset: 2px; border-radius: 6px;
+}
+.body--dark :is(a, .q-item, [tabindex="0"]):focus-visible { outline-color: #aaa4ff; }
+/* Quasar forbids its buttons an outline, with more weight than a page's style can have. */
+.q-btn:focus-visible { box-shadow: inset 0 0 0 3px #4f46d9; }
+.body--dark .q-btn:focus-visible { box-shadow: inset 0 0 0 3px #aaa4ff; }
+.q-btn.bg-primary:focus-visible { box-shadow: inset 0 0 0 3px #4f46d9, inset 0 0 0 5px #fff; }
 .si-grid { display: grid; gap: 16px; width: 100%; }
 .si-tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .si-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 540px), 1fr)); align-items: start; }
@@ -60,10 +90,12 @@ body.body--dark { background: #0f1117; }
 .si-spark { flex: 1; min-width: 40px; height: 28px; color: #6d63f5; } .si-spark svg { width: 100%; height: 100%; }
 .body--dark .si-spark { color: #9d95ff; }
 .si-nav { display: flex; align-items: baseline; gap: 16px; flex-grow: 1; }
+.si-pair { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); align-items: start; }
 @media (max-width: 599px) {
   .si-nav { order: 1; width: 100%; }
   .si-card { padding: 14px; }
-  .si-card .q-table th, .si-card .q-table td { padding-left: 6px; padding-right: 6px; }
+  .si-card .q-table th, .si-card .q-table td { padding: 4px 5px; font-size: .75rem; white-space: normal; }
+  .si-card .q-table .text-left { overflow-wrap: anywhere; }
 }
 .q-table__bottom-nodata-icon { display: none; }
 .q-btn-group { border-radius: 10px; overflow: hidden; }
@@ -72,6 +104,10 @@ body.body--dark { background: #0f1117; }
 .si-warn { background: #fdeecb; color: #7a5200; } .body--dark .si-warn { background: #3d2e0a; color: #f0c560; }
 .si-even { background: #e6e8ef; color: #454b5c; } .body--dark .si-even { background: #2a2f3d; color: #b9c0d0; }
 .si-bad { background: #fde0e0; color: #952222; } .body--dark .si-bad { background: #431919; color: #f59a9a; }
+/* A screen on a wall is read from further away: all of the page grows with it. */
+@media (min-width: 2300px) { .si-main { zoom: 1.2; } }
+@media (min-width: 2800px) { .si-main { zoom: 1.45; } }
+@media (min-width: 3400px) { .si-main { zoom: 1.9; } }
 .si-main { width: 100%; max-width: 1900px; margin: 0 auto; padding: 18px clamp(12px, 2vw, 32px) 40px; gap: 16px; }
 """
 
@@ -79,18 +115,28 @@ body.body--dark { background: #0f1117; }
 @contextmanager
 def page_frame(title: str, theme: str | None) -> Iterator[None]:
     """The head of every page, and the column for the rest. `theme` is light, dark, or None: the device decides."""
-    ui.add_css(_STYLE)
+    ui.add_css(_STYLE.replace("TIP", _TIP_TEXT))
     ui.page_title(f"{title} · SalesInsights")
-    ui.colors(primary=ACCENT)
+    ui.colors(primary=_PRIMARY)
     dark = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
-    with ui.element("main").classes("si-main flex flex-col"):
+
+    async def turn() -> None:
+        """To the other theme than the one that is seen, which only the browser knows if the device decides."""
+        dark.set_value(not await ui.run_javascript("Quasar.Dark.isActive"))
+
+    with ui.element("div").classes("si-main flex flex-col"):
         with ui.row().classes("w-full items-baseline justify-between gap-x-4 gap-y-1"):
             ui.label("SalesInsights").classes("text-xl font-bold")
-            with ui.element("nav").classes("si-nav"):
+            heading(title, 1).classes("si-hidden")
+            with ui.element("nav").classes("si-nav").props('aria-label="Pages"'):
                 for path, name in PAGES.items():
-                    ui.link(name, path).classes("no-underline font-medium" + ("" if name == title else " si-muted"))
-            dimmer = ui.button(icon="contrast", on_click=dark.toggle).props("flat round dense")
-            dimmer.classes("self-center").tooltip("light or dark")
+                    link = ui.link(name, path).classes(
+                        "no-underline font-medium" + ("" if name == title else " si-muted")
+                    )
+                    if name == title:
+                        link.props("aria-current=page")
+            dimmer = ui.button(icon="contrast", on_click=turn).props('flat round dense aria-label="Light or dark"')
+            dimmer.classes("self-center si-muted").tooltip("Light or dark")
         yield
 
 
@@ -109,7 +155,7 @@ class Tile:
 
     def __init__(self, title: str) -> None:
         with ui.element("section").classes("si-card"):
-            ui.label(title).classes("si-muted text-sm")
+            heading(title).classes("si-muted")
             self._figure = ui.label("…").classes("si-figure")
             self._note = ui.label("").classes("si-muted text-xs")
 
@@ -125,13 +171,13 @@ class ChartCard:
         self.card = ui.element("section").classes("si-card min-w-0")
         with self.card:
             with ui.row().classes("w-full items-center justify-between no-wrap"):
-                self._title = ui.label(title).classes("font-semibold")
-                self._csv = ui.link("CSV", csv).classes("text-sm").props("download")
+                self._title = heading(title)
+                self._csv = csv_link(title, csv)
             self._said = ui.label("").classes("si-muted text-sm")
             self._empty = ui.label("").classes("si-muted py-6")
-            self.chart = ui.echart(options).style(f"height: {height}").classes("w-full")
+            self.chart = chart(title, options, height)
             with ui.expansion("Table").classes("w-full si-muted text-sm").props("dense"):
-                self.table = _table(columns)
+                self._table = NamedTable(title, columns)
 
     def show(self, changes: dict[str, object], rows: pl.DataFrame, csv: str, empty: str) -> None:
         """Put `changes` into the chart's options; `empty` is the text shown if there are no rows."""
@@ -140,15 +186,35 @@ class ChartCard:
         self.chart.set_visibility(rows.height > 0)
         self.chart.options.update(changes)
         self.chart.update()
-        self.table.rows = _as_rows(rows)
+        self._table.show(rows, empty)
         self._csv.props(f'href="{csv}"')
 
     def rename(self, title: str) -> None:
         self._title.set_text(title)
 
     def say(self, text: str) -> None:
-        """Show what the chart says, in a sentence above it."""
+        """Show what the chart says, in a sentence above it, which also stands for it where it can't be seen."""
         self._said.set_text(text)
+        self.chart.props["aria-label"] = f"{self._title.text}. {text}"
+
+
+class NamedTable:
+    """A table that the keyboard can scroll. `title` is its name where it can't be seen."""
+
+    def __init__(self, title: str, columns: dict[str, str]) -> None:
+        names = [
+            {"name": key, "label": label, "field": key, "align": "left" if key in _WORDS else "right"}
+            for key, label in columns.items()
+        ]
+        with ui.element("div").classes("si-scroll min-w-0").props("tabindex=0 role=region") as scrolled:
+            scrolled.props["aria-label"] = f"Table: {title}"
+            self._table = ui.table(rows=[], columns=names).classes("w-full bg-transparent")
+            self._table.props('dense flat no-data-label="…"')
+
+    def show(self, frame: pl.DataFrame, empty: str) -> None:
+        """Show the rows, or what `empty` says where there are none."""
+        self._table.rows = _as_rows(frame)
+        self._table.props["no-data-label"] = empty
 
 
 class TableCard:
@@ -157,14 +223,13 @@ class TableCard:
     def __init__(self, title: str, columns: dict[str, str]) -> None:
         with ui.element("section").classes("si-card min-w-0"):
             with ui.row().classes("w-full items-center justify-between no-wrap"):
-                ui.label(title).classes("font-semibold")
-                self._csv = ui.link("CSV", "").classes("text-sm").props("download")
-            self._table = _table(columns)
+                heading(title)
+                self._csv = csv_link(title)
+            self._table = NamedTable(title, columns)
 
     def show(self, frame: pl.DataFrame, csv: str, empty: str = "nothing") -> None:
         """Show the rows, or what `empty` says where there are none."""
-        self._table.rows = _as_rows(frame)
-        self._table.props["no-data-label"] = empty
+        self._table.show(frame, empty)
         self._csv.props(f'href="{csv}"')
 
 
@@ -182,12 +247,18 @@ def _as_text(value: object, counts: bool) -> str:
     return "" if value is None else str(value)
 
 
-def _table(columns: dict[str, str]) -> ui.table:
-    names = [
-        {"name": key, "label": label, "field": key, "align": "left" if key in _WORDS else "right"}
-        for key, label in columns.items()
-    ]
-    return ui.table(rows=[], columns=names).props('dense flat no-data-label="nothing"').classes("w-full bg-transparent")
+def chart(title: str, options: dict[str, object], height: str) -> ui.echart:
+    """A chart drawn as SVG, so that the page's style colours its text and a wall sees it sharp."""
+    drawn = ui.echart(options, renderer="svg").style(f"height: {height}").classes("w-full si-chart")
+    drawn.props["role"], drawn.props["aria-label"] = "img", f"{title}. The table below has the numbers."
+    return drawn
+
+
+def csv_link(title: str, address: str = "") -> ui.link:
+    """A link to the numbers of what has this title."""
+    link = ui.link("CSV", address).classes("text-sm")
+    link.props["aria-label"] = f"CSV: {title}"
+    return link
 
 
 def columns_over_time() -> dict:

@@ -32,6 +32,8 @@ LOOK_SECONDS = 1.0
 HEALTH_SECONDS = 10.0
 ALERT_SECONDS = 60.0
 KAFKA_SECONDS = 5.0
+RECONNECT_SECONDS = 30.0
+"""A page that is cut off for less, by a busy machine or a bad network, goes on instead of starting over."""
 
 REMEDY = "start the dashboard with --allow-host NAME"
 
@@ -52,6 +54,8 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts), remedy=REMEDY, headers=_HEADERS)
     # The description alone: FastAPI's pages about it would load their scripts from another site.
     app.title, app.openapi_url = "SalesInsights", "/openapi.json"
+    # Quasar's bar for requests under way has no name, and pages update by a socket anyway.
+    app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     app.setup()
     open_dagster = dagster_opener(settings)
 
@@ -87,9 +91,11 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
         host=host,
         port=port,
         title="SalesInsights",
+        language="en-US",
         reload=False,
         show=False,
         show_welcome_message=False,
+        reconnect_timeout=RECONNECT_SECONDS,
         timeout_graceful_shutdown=2,
     )
 

@@ -23,7 +23,7 @@ class TrendTile:
 
     def __init__(self, title: str) -> None:
         with ui.element("section").classes("si-card si-trend"):
-            heading(title).classes("si-muted text-sm font-normal")
+            heading(title).classes("si-muted")
             self._figure = ui.label("…").classes("si-figure")
             with ui.element("div").classes("si-change"):
                 self._change = ui.label("").classes("si-pill si-even")

@@ -18,8 +18,10 @@ from salesinsights_dagster.dashboard.parts import (
     PLAIN_TIP,
     ChartCard,
     FreshnessPill,
+    chart,
     column,
     columns_over_time,
+    heading,
     page_frame,
 )
 from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
@@ -120,9 +122,10 @@ class WaitCard:
 
     def __init__(self) -> None:
         with ui.element("section").classes("si-card"):
-            ui.label(f"From payment to this page (at most {LATENCY_LIMIT:.0f} s)").classes("font-semibold")
+            title = f"From payment to this page (at most {LATENCY_LIMIT:.0f} s)"
+            heading(title)
             self._text = ui.label("").classes("si-muted text-sm")
-            self._chart = ui.echart(_waits()).style("height: 130px").classes("w-full")
+            self._chart = chart(title, _waits(), "130px")
 
     def show(self, board: Board) -> None:
         figures, points = board.latency.figures(), board.latency.points()
@@ -133,6 +136,7 @@ class WaitCard:
                 f"{figures['purchases']:,} payments in the last hour"
             )
         self._text.set_text(text)
+        self._chart.props["aria-label"] = f"Seconds from payment to this page. {text}"
         self._chart.set_visibility(bool(points))
         median, longest = self._chart.options["series"]
         median["data"] = [[_epoch(at), round(usual, 1)] for at, usual, _ in points]

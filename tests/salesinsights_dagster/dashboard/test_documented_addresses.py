@@ -39,7 +39,13 @@ def settled_answer(url: str) -> int:
     return status
 
 
-def test_every_documented_address_answers(dashboard: str) -> None:
+def saved_as(url: str) -> tuple[str, str]:
+    """The type of the answer as CSV, and what it is saved as."""
+    with urllib.request.urlopen(f"{url}{'&' if '?' in url else '?'}format=csv", timeout=30) as found:
+        return found.headers["content-type"], found.headers["content-disposition"]
+
+
+def test_every_documented_address_answers_and_gives_csv(dashboard: str) -> None:
     named = list(documented(DOCS.read_text()))
 
     refused = {name: status for name in named if (status := settled_answer(dashboard + name)) != 200}
@@ -49,6 +55,13 @@ def test_every_documented_address_answers(dashboard: str) -> None:
     described = json.loads(answer(f"{dashboard}/openapi.json")[1])["paths"]
     assert {"/api/totals", "/api/health/{part}", "/metrics"} <= set(described)
     assert [path for path in described if "nicegui" in path] == []
+
+    files = {name: saved_as(dashboard + name) for name in named if name.startswith("/api/")}
+
+    assert [name for name, (kind, _) in files.items() if not kind.startswith("text/csv")] == []
+    assert len({saved for _, saved in files.values()}) == len(files)
+    assert files["/api/top-products?span=today"][1] == 'attachment; filename="top-products-today.csv"'
+    assert files["/api/products/5773203/days"][1] == 'attachment; filename="products-5773203-days.csv"'
 
 
 def test_a_malformed_host_is_a_bad_request(dashboard: str) -> None:
