@@ -1,6 +1,7 @@
 """How long the Live page's figures take on a lake of many rows, in ms per span, computed once for all open pages.
 
-The first time also reads the days that are compared and those of the forecast, which are then kept.
+The first time also reads the days that are compared and those of the forecast, which are then kept. Movers are found
+once a minute or a quarter of an hour.
 
 Add here: what a page costs. Not here: what it shows (`salesinsights_dagster.dashboard`).
 """
@@ -13,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+import polars as pl
+
 from assets.progress.batch_snapshot import batch_snapshot
 from benchmarks.flatness import Bench
 from salesinsights_dagster.dashboard.figures import Kept, sales_figures
+from salesinsights_dagster.dashboard.movers import movers
 from salesinsights_dagster.dashboard.spans import SPANS
 
 MEASURED = 9
@@ -30,6 +34,7 @@ def run(rows: int) -> list[dict[str, object]]:
         bench = Bench(Path(folder) / "full")
         bench.load_history(rows)
         gold = batch_snapshot(bench.lake)
+        categories = pl.DataFrame(schema={"product_id": pl.Int64(), "category": pl.String()})
         lines: list[dict[str, object]] = []
         for span in SPANS.values():
             kept = Kept()
@@ -38,19 +43,12 @@ def run(rows: int) -> list[dict[str, object]]:
             totals = compute().totals
             first = round(1_000 * (time.perf_counter() - begun))
             line = {"page": span.title, "ms": _milliseconds(compute), "allowed": ALLOWED_MS, "first ms": first}
-            lines.append({**line, "units": totals.get("units"), "orders": totals.get("orders")})
+            find = partial(movers, gold, span, NOW, 45, categories, kept.curves.first_sale(gold))
+            more = {"movers ms": _milliseconds(find), "units": totals.get("units"), "orders": totals.get("orders")}
+            lines.append({**line, **more})
         look = _milliseconds(lambda: batch_snapshot(bench.lake))
-        return [
-            *lines,
-            {
-                "page": "a look that finds nothing new",
-                "ms": look,
-                "allowed": "",
-                "first ms": "",
-                "units": "",
-                "orders": "",
-            },
-        ]
+        blank = dict.fromkeys(("allowed", "first ms", "movers ms", "units", "orders"), "")
+        return [*lines, {"page": "a look that finds nothing new", "ms": look, **blank}]
 
 
 def _milliseconds(work: Callable[[], object]) -> int:

@@ -98,7 +98,7 @@ class Latency(BaseModel):
 
 def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> Sequence[APIRouter]:
     """Every address of the API."""
-    of_board = (sales_routes(board), product_routes(board), customer_routes(board))
+    of_board = (sales_routes(board), mover_routes(board), product_routes(board), customer_routes(board))
     return [*of_board, health_routes(watch), metric_routes(metrics)]
 
 
@@ -153,6 +153,23 @@ def sales_routes(board: Board) -> APIRouter:
             carts_computed_at=found.carts_at,
             history_loaded_at=history_loaded_at(board.lake),
         )
+
+    return router
+
+
+def mover_routes(board: Board) -> APIRouter:
+    """The numbers of the movers on the Live page."""
+    router = APIRouter(prefix="/api", tags=["sales"], route_class=NamedCsv)
+
+    @router.get("/movers", responses=_ROWS)
+    def movers(
+        span: SpanName = "today", by: Literal["product", "brand", "category"] = "product", format: Format = "json"
+    ) -> Response:
+        """What rose and fell the most: revenue, usual, change and per_cent, the largest rise first."""
+        found = board.movers(span)
+        if found is None:
+            raise HTTPException(503, _not_yet(board))
+        return _rows(found.levels[by], format)
 
     return router
 
@@ -253,8 +270,12 @@ def _figures(board: Board, span: SpanName, compare: CompareName = "before") -> F
         raise HTTPException(422, f"{span} can't be compared with {compare}: choose one of {offered}")
     figures = board.figures(span, compare)
     if figures is None:
-        raise HTTPException(503, board.error or "the dashboard has not looked at the lake yet: try again in a second")
+        raise HTTPException(503, _not_yet(board))
     return figures
+
+
+def _not_yet(board: Board) -> str:
+    return board.error or "the dashboard has not looked at the lake yet: try again in a second"
 
 
 def _asked(ask: Callable[[], pl.DataFrame]) -> pl.DataFrame:

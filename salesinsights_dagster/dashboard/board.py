@@ -17,6 +17,7 @@ from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
+from salesinsights_dagster.dashboard.movers import Movers, categories_of_products, end_of_movers, movers
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
 from salesinsights_dagster.dashboard.products import (
     ProductCompany,
@@ -31,6 +32,9 @@ from salesinsights_dagster.dashboard.spans import SPANS
 
 AGES = timedelta(seconds=30)
 """After this time a span's figures are recomputed and the tables loaded again, even if nothing new came."""
+
+CATEGORIES_KEPT = timedelta(minutes=15)
+"""A product hardly ever changes its category."""
 
 QUIET = timedelta(seconds=120)
 """A shop sells something every few seconds, and a batch comes every 30: no sale for this long may be a fault."""
@@ -58,7 +62,10 @@ class Board:
         self._days: BatchSnapshot | None = None
         self._figures: dict[tuple[str, str], tuple[BatchSnapshot, Figures]] = {}
         self._kept = Kept()
+        self._movers: dict[str, Movers] = {}
+        self._categories: tuple[datetime | None, pl.DataFrame] = None, pl.DataFrame()
         self._computing = threading.Lock()
+        self._moving = threading.Lock()
         self._customers: Customers | None = None
         self._told: list[Callable[[pl.Series], object]] = []
 
@@ -113,6 +120,32 @@ class Board:
                 figures = sales_figures(gold, span, now, self._window_seconds, comparison, self._kept)
                 self._figures[name, comparison.name] = gold, figures
             return figures
+
+    def movers(self, name: str) -> Movers | None:
+        """What rose and fell the most in the span of this name; None before the first look.
+
+        Found again when a whole minute or quarter of an hour is over, while the figures go on. Raises LakeError if the
+        lake can't be read.
+        """
+        with self._moving:
+            span, now = SPANS[name], self.clock()
+            with self._computing:
+                gold = self._days
+                first_sale = None if gold is None else self._kept.curves.first_sale(gold)
+            if gold is None:
+                return None
+            known = self._movers.get(name)
+            if known is None or known.end != end_of_movers(span, now):
+                known = movers(gold, span, now, self._window_seconds, self._categories_at(now), first_sale)
+                self._movers[name] = known
+            return known
+
+    def _categories_at(self, now: datetime) -> pl.DataFrame:
+        at, categories = self._categories
+        if at is None or categories.is_empty() or now - at > CATEGORIES_KEPT:
+            categories = categories_of_products(self.lake, now)
+            self._categories = now, categories
+        return categories
 
     def find_products(self, wanted: str) -> pl.DataFrame:
         """`products.find_products` on the newest snapshot. Raises LookupError before the first look."""

@@ -12,6 +12,7 @@ from nicegui import run, ui
 from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.movers_card import MoversCard
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
@@ -62,9 +63,11 @@ class LivePage:
             with ui.element("div").classes("si-grid si-tiles"):
                 self._tiles = {name: TrendTile(title) for name, title in _TILES.items()}
             with ui.element("div").classes("si-grid si-charts"):
-                self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
                 with column():
                     self._time = ChartCard("Revenue over time (UTC)", revenue_chart(), "", _TIME_COLUMNS, "300px")
+                    self._movers = MoversCard()
+                with column():
+                    self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
                     self._wait = WaitCard()
         ui.timer(1.0, self.refresh)
 
@@ -88,6 +91,9 @@ class LivePage:
             self._shown = figures
             self._show(figures)
             self._wait.show(self._board)
+            movers = await run.io_bound(self._board.movers, figures.span.name)
+            if movers is not None:
+                self._movers.show(figures.span.name, movers)
 
     def _show(self, figures: Figures) -> None:
         query = f"?span={figures.span.name}&compare={figures.comparison.name}&format=csv"

@@ -73,6 +73,6 @@ def test_the_live_page_is_used_by_keyboard(
             page.keyboard.press("Enter")
 
     assert names[:6] == ["Live", "Product", "Customers", "Health", "Light or dark", "Last hour"]
-    assert {"7 days before", "CSV: Revenue over time (UTC)"} <= set(names)
+    assert {"7 days before", "CSV: Revenue over time (UTC)", "Products", "Table: Rises"} <= set(names)
     expect(page).to_have_url(f"{dashboard}/?span=week&compare=before&theme=light")
     assert page.evaluate("document.documentElement.lang") == "en-US"

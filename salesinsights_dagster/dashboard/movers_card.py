@@ -1,0 +1,90 @@
+"""The card of the movers: what rose and what fell the most, beside each other.
+
+Add here: how movers look. Not here: how they are found (`movers`).
+"""
+
+from decimal import Decimal
+
+import polars as pl
+from nicegui import ui
+
+from salesinsights_dagster.dashboard.movers import LIMIT, Movers
+from salesinsights_dagster.dashboard.parts import NOT_COMPUTED, NamedTable, csv_link, heading
+from salesinsights_dagster.dashboard.spans import SPANS
+
+_LEVELS = {"product": "Products", "brand": "Brands", "category": "Categories"}
+_COLUMNS = {"revenue": "Revenue", "usual": "Usual", "per_cent": "Change"}
+
+
+class MoversCard:
+    """Products, brands or categories, chosen on the card."""
+
+    def __init__(self) -> None:
+        self._movers: Movers | None = None
+        self._span = "hour"
+        with ui.element("section").classes("si-card min-w-0"):
+            with ui.row().classes("w-full items-center justify-between gap-2"):
+                heading("More and less than usual")
+                self._csv = csv_link("More and less than usual")
+            self._text = ui.label("").classes("si-muted text-sm pb-2")
+            self._level = ui.toggle(_LEVELS, value="product", on_change=self._draw)
+            self._level.props("no-caps unelevated dense padding='2px 12px' role=group aria-label='What rose and fell'")
+            with ui.element("div").classes("si-grid si-pair"):
+                self._rises = NamedTable("Rises", {"name": "Rises", **_COLUMNS})
+                self._falls = NamedTable("Falls", {"name": "Falls", **_COLUMNS})
+
+    def show(self, span: str, movers: Movers) -> None:
+        """Show the movers of the span of this name."""
+        if movers is not self._movers:
+            self._movers, self._span = movers, span
+            self._draw()
+
+    def _draw(self) -> None:
+        movers, level = self._movers, str(self._level.value)
+        if movers is None:
+            return
+        self._text.set_text(said(SPANS[self._span].title, movers))
+        self._csv.props["href"] = f"/api/movers?span={self._span}&by={level}&format=csv"
+        self._csv.update()
+        rows = movers.levels[level].select(_name(level).alias("name"), *_COLUMNS, "change")
+        rises = rows.filter(pl.col("change") > 0).head(LIMIT)
+        falls = rows.filter(pl.col("change") < 0).sort("change").head(LIMIT)
+        self._rises.show(_said(rises), _nothing(movers, level, "more"))
+        self._falls.show(_said(falls), _nothing(movers, level, "less"))
+
+
+def said(title: str, movers: Movers) -> str:
+    """What the movers are compared with, or why there are none."""
+    if movers.why:
+        return f"Not known: {movers.why}."
+    when = f"{title} until {movers.end:%H:%M}"
+    if movers.times > 1:
+        return f"{when}, against the mean of the same time in the {movers.times} weeks before."
+    weeks = movers.step.days // 7
+    return f"{when}, against the same time {'a week' if weeks == 1 else f'{weeks} weeks'} before."
+
+
+def _nothing(movers: Movers, level: str, more: str) -> str:
+    """What a table without rows says."""
+    if movers.why:
+        return "Not known."
+    if level == "category" and not movers.has_categories:
+        return NOT_COMPUTED
+    return f"Nothing sells {more} than usual."
+
+
+def _name(level: str) -> pl.Expr:
+    if level == "product":
+        return pl.concat_str(pl.col("product_id").cast(pl.String), pl.col("brand"), separator=" ", ignore_nulls=True)
+    return pl.col(level)
+
+
+def _said(rows: pl.DataFrame) -> pl.DataFrame:
+    """The change in per cent with its arrow; what is usually not sold at all is new."""
+    changes = [_change(change, per_cent) for change, per_cent in rows.select("change", "per_cent").iter_rows()]
+    return rows.with_columns(pl.Series("per_cent", changes, pl.String)).drop("change")
+
+
+def _change(change: Decimal, per_cent: float | None) -> str:
+    arrow = "▲" if change > 0 else "▼"
+    return f"{arrow} {abs(per_cent):,.0f} %" if per_cent is not None else f"{arrow} new" if change > 0 else arrow
