@@ -57,7 +57,7 @@ class Board:
         self.last_payment: datetime | None = None
         """When Kafka got the newest payment; None before the first. History from the archive is none."""
         self._loaded_at: datetime | None = None
-        self._window_seconds = window_seconds
+        self.window_seconds = window_seconds
         self._live: BatchSnapshot | None = None
         self._days: BatchSnapshot | None = None
         self._figures: dict[tuple[str, str], tuple[BatchSnapshot, Figures]] = {}
@@ -117,7 +117,7 @@ class Board:
             comparison = span.comparison(compare) or span.comparisons[0]
             shown, figures = self._figures.get((name, comparison.name), (None, None))
             if figures is None or shown is not gold or now - figures.end > AGES:
-                figures = sales_figures(gold, span, now, self._window_seconds, comparison, self._kept)
+                figures = sales_figures(gold, span, now, self.window_seconds, comparison, self._kept)
                 self._figures[name, comparison.name] = gold, figures
             return figures
 
@@ -136,7 +136,7 @@ class Board:
                 return None
             known = self._movers.get(name)
             if known is None or known.end != end_of_movers(span, now):
-                known = movers(gold, span, now, self._window_seconds, self._categories_at(now), first_sale)
+                known = movers(gold, span, now, self.window_seconds, self._categories_at(now), first_sale)
                 self._movers[name] = known
             return known
 

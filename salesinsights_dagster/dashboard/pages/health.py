@@ -33,6 +33,16 @@ _CHECKS = {"check": "Check", "table": "Table", "state": "State", "checked_at": "
 _STAGES = {"stage": "Stage", "seconds": "Seconds"}
 _SIZES = {"table": "Table", "rows": "Rows", "files": "Files", "bytes": "Bytes"}
 
+_EMPTY = {
+    "lag": "Nothing is known: Kafka does not answer, or the topic does not exist.",
+    "batches": "No batch was read yet.",
+    "reasons": f"Nothing was refused in {QUARANTINE_DAYS} days.",
+    "checks": "Dagster has not checked yet.",
+    "stages": "Dagster has not run yet.",
+    "sizes": "There is no table yet.",
+}
+"""What a table without rows says."""
+
 
 class HealthPage:
     """One open page. It looks every second."""
@@ -47,7 +57,10 @@ class HealthPage:
             with ui.element("div").classes("si-grid si-tiles"):
                 self._lag, self._last = Tile("Lag"), Tile("Last batch")
                 self._checks = Tile("Checks")
-                self._refused, self._wait = Tile(f"Quarantined in {QUARANTINE_DAYS} days"), Tile("Payment to page, p95")
+                self._refused, self._wait = (
+                    Tile(f"Quarantined in {QUARANTINE_DAYS} days"),
+                    Tile("Data delay, slowest 5 %"),
+                )
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
                     self._tables = {
@@ -69,7 +82,7 @@ class HealthPage:
         if found is None:
             return
         last = found.batches["ingested_at"][0] if found.batches.height else None
-        self._last.show("-" if last is None else spoken(now - last), "ago")
+        self._last.show(*(("none yet", "nothing was read") if last is None else (spoken(now - last), "ago")))
         if found is not self._shown:
             self._shown = found
             self._show(found)
@@ -78,16 +91,27 @@ class HealthPage:
         fault = found.error or found.loss
         self._kafka.set_text(fault or f"Kafka answers, {found.lag.height} partitions")
         self._kafka.classes(replace="si-pill " + ("si-bad" if fault else "si-good"))
-        self._lag.show(f"{found.lag['lag'].sum():,}" if found.lag.height else "-", "messages, all partitions")
+        self._lag.show(*_lag_said(found))
         refused = int(found.reasons["messages"].sum()) if found.reasons.height else 0
         self._refused.show(f"{refused:,}", "salesinsights quarantine list")
         figures = self._board.latency.figures()
-        self._wait.show(f"{figures['p95']:.1f} s" if "p95" in figures else "-", f"{figures['purchases']:,} payments")
+        delay = f"{figures['p95']:.1f} s" if "p95" in figures else "not known"
+        self._wait.show(delay, f"{figures['purchases']:,} payments in the last hour")
         failed = found.checks.filter(pl.col("state") == "failed").height
-        self._checks.show(f"{failed} failed" if failed else "all passed" if found.checks.height else "-", _said(found))
+        self._checks.show(
+            f"{failed} failed" if failed else "all passed" if found.checks.height else "none yet", _said(found)
+        )
         for name, card in self._tables.items():
             frame: pl.DataFrame = getattr(found, name)
-            card.show(frame, f"/api/health/{name}?format=csv")
+            card.show(frame, f"/api/health/{name}?format=csv", _EMPTY[name])
+
+
+def _lag_said(found: StreamHealth) -> tuple[str, str]:
+    if found.lag.height:
+        return f"{found.lag['lag'].sum():,}", "messages, all partitions"
+    if found.kafka_answers:
+        return "not known", "the topic has no partition"
+    return "not known", "the lake can't be read" if found.kafka_answers is None else "Kafka does not answer"
 
 
 def _said(found: StreamHealth) -> str:

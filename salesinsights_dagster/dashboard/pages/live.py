@@ -128,7 +128,7 @@ class WaitCard:
 
     def __init__(self) -> None:
         with ui.element("section").classes("si-card"):
-            title = f"From payment to this page (at most {LATENCY_LIMIT:.0f} s)"
+            title = f"Data delay, from payment to this page (at most {LATENCY_LIMIT:.0f} s)"
             heading(title)
             self._text = ui.label("").classes("si-muted text-sm")
             self._chart = chart(title, _waits(), "130px")
@@ -138,11 +138,11 @@ class WaitCard:
         text = "No payment has come since this dashboard started."
         if points:
             text = (
-                f"p50 {figures['p50']:.1f} s · p95 {figures['p95']:.1f} s · max {figures['max']:.1f} s, "
-                f"{figures['purchases']:,} payments in the last hour"
+                f"Typical {figures['p50']:.1f} s, slowest 5 % {figures['p95']:.1f} s, longest {figures['max']:.1f} s, "
+                f"of {figures['purchases']:,} payments in the last hour."
             )
         self._text.set_text(text)
-        self._chart.props["aria-label"] = f"Seconds from payment to this page. {text}"
+        self._chart.props["aria-label"] = f"Data delay. {text}"
         self._chart.set_visibility(bool(points))
         median, longest = self._chart.options["series"]
         median["data"] = [[_epoch(at), round(usual, 1)] for at, usual, _ in points]
@@ -219,7 +219,7 @@ def _waits() -> dict:
         "grid": {**base["grid"], "right": 34},
         "yAxis": {**base["yAxis"], "min": 0, "interval": 15},
         "series": [
-            {**line, "name": "median", "color": ACCENT, "markLine": {**limit, "lineStyle": {"color": "#d8574f"}}},
+            {**line, "name": "typical", "color": ACCENT, "markLine": {**limit, "lineStyle": {"color": "#d8574f"}}},
             {**line, "name": "longest", "color": GREY},
         ],
     }

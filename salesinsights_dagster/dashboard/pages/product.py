@@ -59,12 +59,14 @@ class ProductPage:
                         {"event_date": "Day", **_MEASURES},
                         "300px",
                     )
-                    self._found = TableCard(f"Matching products, by revenue of {DAYS} days", _FOUND)
+                    self._found = TableCard(f"Matching products, last {DAYS} days", _FOUND)
                 with column() as beside:
                     steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
                     self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
                     self._together = TableCard("Bought in the same orders, 90 days", _TOGETHER)
-                    self._windows = TableCard("Windows of today (UTC)", {"window_start": "From", **_MEASURES})
+                    self._windows = TableCard(
+                        f"Sales today, every {board.window_seconds} s (UTC)", {"window_start": "From", **_MEASURES}
+                    )
             if self._product is None:
                 self._title.set_text("Type a product's number to see its days and windows")
                 self._days.card.set_visibility(False)
@@ -78,7 +80,8 @@ class ProductPage:
             self._batch = self._board.batch
             found = await run.io_bound(self._board.find_products, self._wanted)
             if found is not None:
-                self._found.show(found, f"/api/products?search={quote(self._wanted)}&format=csv")
+                csv = f"/api/products?search={quote(self._wanted)}&format=csv"
+                self._found.show(found, csv, f"No product sold in {DAYS} days has this number or brand.")
             await self._show_product()
 
     async def _show_product(self) -> None:
@@ -122,7 +125,8 @@ class ProductPage:
         ends = {"min": int((now - DAYS * DAY).timestamp() * 1_000), "max": int((now + DAY / 2).timestamp() * 1_000)}
         axis = {**columns_over_time()["xAxis"], **ends}
         self._days.show({"series": [series], "xAxis": axis}, sales.days, f"{address}/days?format=csv", empty)
-        self._windows.show(sales.windows, f"{address}/windows?format=csv")
+        none_today = f"Nothing was sold of product {sales.product_id} today."
+        self._windows.show(sales.windows, f"{address}/windows?format=csv", none_today)
 
 
 def _go(wanted: str | None) -> None:
