@@ -95,7 +95,7 @@ a:focus-visible, .q-item:focus-visible, [tabindex="0"]:focus-visible {
   .si-nav { order: 1; width: 100%; }
   .si-card { padding: 14px; }
   .si-card .q-table th, .si-card .q-table td { padding: 4px 5px; font-size: .75rem; white-space: normal; }
-  .si-card .q-table .text-left { overflow-wrap: anywhere; }
+  .si-card .q-table td.text-left { overflow-wrap: anywhere; min-width: 5.5em; }
 }
 .q-table__bottom-nodata-icon { display: none; }
 .q-btn-group { border-radius: 10px; overflow: hidden; }
@@ -241,7 +241,8 @@ def _as_rows(frame: pl.DataFrame) -> list[dict[str, object]]:
 
 def _as_text(value: object, counts: bool) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+        # A narrow table may put the time below the day, and breaks neither.
+        return f"{value:%d\u00a0%b\u00a0%Y %H:%M:%S}"
     if counts and isinstance(value, int | Decimal):
         return f"{value:,}"
     return "" if value is None else str(value)
