@@ -124,7 +124,7 @@ class LakeTable:
         """Raises FencedOffError if the error may come from this handle's age.
 
         A fence was put up since it was loaded, or the entries of the log that it stands on are no longer kept: Delta
-        Lake reads them again at some questions, and who commits to a table deletes those older than six hours.
+        Lake reads them again at some questions, and who shortens the log deletes old ones.
         """
         # A store that is away would keep us waiting for it once more.
         if isinstance(error, FencedOffError | StoreError) and not isinstance(error, ObjectGoneError):
@@ -322,6 +322,10 @@ class LakeTable:
         The table's `delta.logRetentionDuration` says how long an entry is kept: longer than any writer holds a handle.
         """
         self._write(self._delta.create_checkpoint)
+        self.shorten_log()
+
+    def shorten_log(self) -> None:
+        """Drop the log entries from before the last checkpoint that are older than the log is kept."""
         self._write(self._delta.cleanup_metadata)
 
     def vacuum(self, hours: int) -> list[str]:

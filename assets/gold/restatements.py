@@ -26,7 +26,7 @@ GRACE = timedelta(seconds=90)
 """A window is closed this long after its end; by then, every event that was on time has reached gold."""
 
 OLD_LOOK = timedelta(hours=1)
-"""After so long the next writer of product_sales looks first: its versions are kept for six hours."""
+"""After so long the next writer of product_sales looks first: its versions are kept for two hours."""
 
 GAP_SHOWN = timedelta(days=1)
 """For so long a gap fails the check."""

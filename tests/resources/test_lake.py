@@ -87,12 +87,28 @@ def test_a_handle_whose_log_is_gone_has_to_be_loaded_again(lake: Lake, use: Call
     a_night_passes(lake)
     held = lake.table(LAYOUT)
     lake.table(LAYOUT).append(things(8), {"other": 1})
-    assert not list((held.folder / "_delta_log").glob("*08.json")), "Delta Lake has deleted what it stands on"
+    assert held.progress("other") is None, "a commit deletes nothing"
+    lake.table(LAYOUT).checkpoint()
 
     with pytest.raises(FencedOffError, match="log entries that are no longer kept"):
         use(held)
 
     use(lake.table(LAYOUT))
+
+
+def test_a_commit_looks_for_no_old_entries_and_whoever_shortens_the_log_drops_them(lake: Lake) -> None:
+    for number in range(8):
+        lake.table(LAYOUT).append(things(number), {"batch": number})
+    a_night_passes(lake)
+    log = lake.table(LAYOUT).folder / "_delta_log"
+    for number in range(8, 12):
+        lake.table(LAYOUT).append(things(number), {"batch": number})
+    assert len(list(log.glob("*.json"))) == 13
+
+    lake.table(LAYOUT).shorten_log()
+
+    assert len(list(log.glob("*.json"))) < 6
+    assert (lake.table(LAYOUT).progress("batch"), lake.table(LAYOUT).rows) == (11, 12)
 
 
 def test_upkeep_of_a_quiet_table_may_take_away_what_a_handle_stands_on(lake: Lake) -> None:
