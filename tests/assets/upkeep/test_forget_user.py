@@ -1,14 +1,18 @@
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from assets.customers.audience import Audience
+from assets.customers.audiences import refresh_audiences
 from assets.customers.customer_value import refresh_customer_value
 from assets.products.repurchases import refresh_repurchases
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     ABANDONED_CARTS,
+    AUDIENCE_MEMBERS,
     BRONZE_EVENTS,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
@@ -70,6 +74,8 @@ def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_pat
     refresh_cohorts(lake)
     refresh_repurchases(lake)
     assert rows(lake, REPURCHASES)["buyers"].to_list() == [2]
+    refresh_audiences(lake, {"carts": Audience(left_cart_from=Decimal("0.01"))}, NOW)
+    assert rows(lake, AUDIENCE_MEMBERS)["user_id"].to_list() == [USER]
     make_features(lake, date(2019, 10, 3))
 
 
@@ -87,6 +93,7 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert rows(lake, USER_FEATURES)["user_id"].to_list() == [OTHER]
     assert set(rows(lake, COHORT_RETENTION)["cohort_users"]) == {1}
     assert rows(lake, REPURCHASES).is_empty()
+    assert rows(lake, AUDIENCE_MEMBERS).is_empty()
     assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]
     assert sorted(rows(lake, SILVER_QUARANTINE)["value"]) == sorted([b"junk", event(user_id=OTHER, price="y")])
