@@ -38,7 +38,8 @@ COMPACTED = (
 def compact(tables: Tables) -> int:
     """Merge the small files of each table's days that have come to be many; the number of files saved.
 
-    Where files are merged the log is shortened too, since both grow with each commit. Changes no row. Where another writer replaced the same day meanwhile, that table waits for its next turn.
+    Where files are merged the log is shortened too, since both grow with each commit. Changes no row. Where another
+    writer replaced the same day meanwhile, that table waits for its next turn.
     """
     return sum(_compact(tables.table(layout)) for layout in COMPACTED)
 
