@@ -125,7 +125,7 @@ def sales_routes(board: Board) -> APIRouter:
     @router.get("/top-products", responses=_ROWS)
     def top_products(span: SpanName = "hour", format: Format = "json") -> Response:
         """The 20 products with the most revenue: product_id, brand, revenue, units."""
-        return _rows(_figures(board, span).top, format)
+        return _rows(board.names.named(_figures(board, span).top), format)
 
     @router.get("/over-time", responses=_ROWS)
     def over_time(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Response:
@@ -169,7 +169,7 @@ def mover_routes(board: Board) -> APIRouter:
         found = board.movers(span)
         if found is None:
             raise HTTPException(503, _not_yet(board))
-        return _rows(found.levels[by], format)
+        return _rows(board.names.named(found.levels[by]), format)
 
     return router
 
@@ -180,8 +180,8 @@ def product_routes(board: Board) -> APIRouter:
 
     @router.get("", responses=_ROWS)
     def products(search: str = "", format: Format = "json") -> Response:
-        """The top 20 by revenue of 30 days: products whose number starts with `search` or whose brand contains it."""
-        return _rows(_asked(lambda: board.find_products(search)), format)
+        """The top 20 by revenue of 30 days: products whose number starts with `search`, or whose name or brand has it."""
+        return _rows(_asked(lambda: board.names.named(board.find_products(search))), format)
 
     @router.get("/{product_id}/funnel", responses=_ROWS)
     def funnel(product_id: ProductId, format: Format = "json") -> Response:

@@ -19,6 +19,7 @@ from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
 from salesinsights_dagster.dashboard.movers import Movers, categories_of_products, end_of_movers, movers
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
+from salesinsights_dagster.dashboard.product_names import ProductNames
 from salesinsights_dagster.dashboard.products import (
     ProductCompany,
     ProductFunnel,
@@ -52,6 +53,7 @@ class Board:
         self.lake = lake
         self.clock = clock
         self.latency = PaymentLatency()
+        self.names = ProductNames()
         self.error: str | None = None
         self.looked_at: datetime | None = None
         self.last_payment: datetime | None = None
@@ -85,6 +87,8 @@ class Board:
                 for tell in self._told:
                     tell(waits)
                 self.last_payment = _last_payment(live)
+            if is_old:
+                self.names.refresh(self.lake)
             with self._computing:
                 self._days, self._live = days, live
         except LakeError as error:
@@ -149,7 +153,7 @@ class Board:
 
     def find_products(self, wanted: str) -> pl.DataFrame:
         """`products.find_products` on the newest snapshot. Raises LookupError before the first look."""
-        return find_products(self._seen(), wanted, self.clock())
+        return find_products(self._seen(), wanted, self.clock(), self.names.matching(wanted))
 
     def product(self, product_id: int) -> ProductSales:
         """`products.sales_of_product` on the newest snapshot. Raises LookupError before the first look."""

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from salesinsights_dagster.dashboard.movers import LIMIT, Movers
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED, NamedTable, csv_link, heading
+from salesinsights_dagster.dashboard.product_names import ProductNames
 from salesinsights_dagster.dashboard.spans import SPANS
 
 _LEVELS = {"product": "Products", "brand": "Brands", "category": "Categories"}
@@ -19,7 +20,8 @@ _COLUMNS = {"revenue": "Revenue", "usual": "Usual", "per_cent": "Change"}
 class MoversCard:
     """Products, brands or categories, chosen on the card."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: ProductNames) -> None:
+        self._names = names
         self._movers: Movers | None = None
         self._span = "hour"
         with ui.element("section").classes("si-card min-w-0"):
@@ -46,11 +48,20 @@ class MoversCard:
         self._text.set_text(said(SPANS[self._span].title, movers))
         self._csv.props["href"] = f"/api/movers?span={self._span}&by={level}&format=csv"
         self._csv.update()
-        rows = movers.levels[level].select(_name(level).alias("name"), *_COLUMNS, "change")
+        found = movers.levels[level]
+        rows = found.select(self._named(level, found), *_COLUMNS, "change")
         rises = rows.filter(pl.col("change") > 0).head(LIMIT)
         falls = rows.filter(pl.col("change") < 0).sort("change").head(LIMIT)
         self._rises.show(_said(rises), _nothing(movers, level, "more"))
         self._falls.show(_said(falls), _nothing(movers, level, "less"))
+
+    def _named(self, level: str, rows: pl.DataFrame) -> pl.Series:
+        if level != "product":
+            return rows[level].alias("name")
+        labels = [
+            self._names.label(product, brand) for product, brand in rows.select("product_id", "brand").iter_rows()
+        ]
+        return pl.Series("name", labels, pl.String)
 
 
 def said(title: str, movers: Movers) -> str:
@@ -71,12 +82,6 @@ def _nothing(movers: Movers, level: str, more: str) -> str:
     if level == "category" and not movers.has_categories:
         return NOT_COMPUTED
     return f"Nothing sells {more} than usual."
-
-
-def _name(level: str) -> pl.Expr:
-    if level == "product":
-        return pl.concat_str(pl.col("product_id").cast(pl.String), pl.col("brand"), separator=" ", ignore_nulls=True)
-    return pl.col(level)
 
 
 def _said(rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 Add here: a figure about one product. Not here: figures about all of them (`figures`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,10 +116,14 @@ def company_of_product(lake: Lake, product_id: int) -> ProductCompany:
     return ProductCompany(ranked, again.read(mine), not missing)
 
 
-def find_products(gold: BatchSnapshot, wanted: str, now: datetime) -> pl.DataFrame:
-    """The 20 products with the most revenue in 30 days that match `wanted`: product_id, brand, revenue, units."""
+def find_products(gold: BatchSnapshot, wanted: str, now: datetime, named: Sequence[int] = ()) -> pl.DataFrame:
+    """The 20 products with the most revenue in 30 days that match `wanted`: product_id, brand, revenue, units.
+
+    `named` are products that match by their name.
+    """
     since = f"event_date > DATE '{(now - DAYS * DAY).date()}'"
     sales = gold.table(PRODUCT_SALES_DAILY).read(since, ["product_id", "brand", "revenue", "units"])
     search = pl.DataFrame({"wanted": [wanted.strip()]}, schema={"wanted": pl.String()})
-    with duckdb_session({"sales": sales, "search": search}) as connection:
+    by_name = pl.DataFrame({"product_id": named}, schema={"product_id": pl.Int64()})
+    with duckdb_session({"sales": sales, "search": search, "by_name": by_name}) as connection:
         return query(connection, dashboard_sql("found_products"))

@@ -65,7 +65,7 @@ class LivePage:
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
                     self._time = ChartCard("Revenue over time (UTC)", revenue_chart(), "", _TIME_COLUMNS, "300px")
-                    self._movers = MoversCard()
+                    self._movers = MoversCard(board.names)
                 with column():
                     self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
                     self._wait = WaitCard()
@@ -103,13 +103,14 @@ class LivePage:
             )
         empty = f"Nothing was sold in this span ({figures.start:%d %b %Y %H:%M} to {figures.end:%d %b %H:%M} UTC)."
         top = figures.top.reverse()
-        labels = [
-            f"{product} {brand or ''}".strip() for product, brand in top.select("product_id", "brand").iter_rows()
-        ]
+        names = self._board.names
+        labels = [names.label(product, brand) for product, brand in top.select("product_id", "brand").iter_rows()]
         bars = [{"value": float(revenue), "label": {"formatter": f"{revenue:,.2f}"}} for revenue in top["revenue"]]
         series = {**_bars()["series"][0], "data": bars}
         axis = {**_bars()["yAxis"], "data": labels}
-        self._top.show({"yAxis": axis, "series": [series]}, figures.top, f"/api/top-products{query}", empty)
+        self._top.show(
+            {"yAxis": axis, "series": [series]}, names.shown(figures.top), f"/api/top-products{query}", empty
+        )
         self._time.show(revenue_over_time(figures), figures.over_time, f"/api/over-time{query}", empty)
         self._time.say(said(figures))
 

@@ -45,7 +45,7 @@ class ProductPage:
         self._batch: int | None = None
         with page_frame("Product", theme):
             with ui.row().classes("w-full items-center justify-between gap-3"):
-                search = ui.input("Product number or brand", value=wanted).props("outlined dense clearable")
+                search = ui.input("Product number, name or brand", value=wanted).props("outlined dense clearable")
                 search.classes("w-72").on("keydown.enter", lambda: _go(search.value))
                 self._fresh = FreshnessPill()
             self._title = ui.label("").classes("text-lg font-semibold")
@@ -81,7 +81,8 @@ class ProductPage:
             found = await run.io_bound(self._board.find_products, self._wanted)
             if found is not None:
                 csv = f"/api/products?search={quote(self._wanted)}&format=csv"
-                self._found.show(found, csv, f"No product sold in {DAYS} days has this number or brand.")
+                nothing = f"No product sold in {DAYS} days has this number, name or brand."
+                self._found.show(self._board.names.shown(found), csv, nothing)
             await self._show_product()
 
     async def _show_product(self) -> None:
@@ -99,7 +100,8 @@ class ProductPage:
         self._again.set_text(bought_again(company))
         nothing = f"No product was in three orders together with product {self._wanted} yet."
         empty = nothing if company.is_computed else NOT_COMPUTED
-        self._together.show(shares(company.others), f"/api/products/{self._product}/together?format=csv", empty)
+        others = self._board.names.shown(shares(company.others), "other_product_id")
+        self._together.show(others, f"/api/products/{self._product}/together?format=csv", empty)
 
     def _show_funnel(self, funnel: ProductFunnel, csv: str) -> None:
         rows = funnel.steps.reverse()
@@ -114,7 +116,7 @@ class ProductPage:
         self._funnel.rename(_FUNNEL if funnel.until is None else f"{_FUNNEL}, up to {funnel.until:%F %H:%M} UTC")
 
     def _show(self, sales: ProductSales) -> None:
-        self._title.set_text(f"{sales.product_id} {sales.brand or ''}")
+        self._title.set_text(self._board.names.label(sales.product_id, sales.brand))
         moments = pl.col("event_date").cast(pl.Datetime("ms")).dt.epoch("ms")
         points = sales.days.select(moments, pl.col("revenue").cast(pl.Float64))
         series = {**columns_over_time()["series"][0], "data": [list(row) for row in points.iter_rows()]}

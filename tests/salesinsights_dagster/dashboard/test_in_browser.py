@@ -136,12 +136,12 @@ def test_a_product_is_found_by_its_brand_and_shown_by_its_number(
     mock_kafka.publish(topic, [event(product_id=4711, brand="irisk", price="12.34", event_time=now())])
     run(lake, stream)
     page.goto(f"{dashboard}/product")
-    page.get_by_label("Product number or brand").fill("IRIS")
+    page.get_by_label("Product number, name or brand").fill("IRIS")
     page.keyboard.press("Enter")
     expect(page.get_by_role("row", name="4711")).to_contain_text("12.34", timeout=60_000)
     expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_hidden()
 
-    page.get_by_label("Product number or brand").fill("4711")
+    page.get_by_label("Product number, name or brand").fill("4711")
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("4711 irisk")).to_be_visible(timeout=60_000)

@@ -1,0 +1,48 @@
+"""Names of products, from the shop's catalogue: pages show them beside the numbers, the API in a column of their own.
+
+Add here: how a product is named. Not here: how a catalogue is loaded (`assets.products.catalog`).
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from assets.products.catalog import names_now
+from assets.tables import CATALOG
+from resources.lake import Lake
+
+
+class ProductNames:
+    """The names that the catalogue has now; none before the first `refresh`, and where there is no catalogue."""
+
+    def __init__(self, names: Mapping[int, str] | None = None) -> None:
+        self._names: Mapping[int, str] = names or {}
+        self._version: int | None = None
+
+    def refresh(self, lake: Lake) -> None:
+        """Load the names again if a catalogue was loaded since. Raises LakeError if the table can't be read."""
+        version = lake.table(CATALOG).version
+        if version != self._version:
+            self._names, self._version = names_now(lake), version
+
+    def label(self, product_id: int, brand: str | None = None) -> str:
+        """The name and the number of a product; without a name, the number and the brand."""
+        name = self._names.get(product_id)
+        return f"{name} ({product_id})" if name else f"{product_id} {brand or ''}".strip()
+
+    def shown(self, products: pl.DataFrame, column: str = "product_id") -> pl.DataFrame:
+        """The rows with the labels of their products instead of the numbers."""
+        return products.with_columns(
+            pl.Series(column, [self.label(product) for product in products[column]], pl.String)
+        )
+
+    def named(self, products: pl.DataFrame) -> pl.DataFrame:
+        """The rows with a column `name` after `product_id`, if the shop has a catalogue."""
+        if not self._names or "product_id" not in products.columns:
+            return products
+        names = pl.Series("name", [self._names.get(product) for product in products["product_id"]], pl.String)
+        return products.insert_column(products.get_column_index("product_id") + 1, names)
+
+    def matching(self, wanted: str) -> list[int]:
+        """The products whose name contains these letters, whatever their case."""
+        return [product for product, name in self._names.items() if wanted and wanted.casefold() in name.casefold()]
