@@ -180,7 +180,7 @@ def product_routes(board: Board) -> APIRouter:
 
     @router.get("", responses=_ROWS)
     def products(search: str = "", format: Format = "json") -> Response:
-        """The top 20 by revenue of 30 days: products whose number starts with `search`, or whose name or brand has it."""
+        """The top 20 by revenue of 30 days whose number starts with `search`, or whose name or brand has it."""
         return _rows(_asked(lambda: board.names.named(board.find_products(search))), format)
 
     @router.get("/{product_id}/funnel", responses=_ROWS)

@@ -37,11 +37,11 @@ class ProductNames:
         )
 
     def named(self, products: pl.DataFrame) -> pl.DataFrame:
-        """The rows with a column `name` after `product_id`, if the shop has a catalogue."""
+        """The rows with `product_id` first and `name` after it, if the shop has a catalogue."""
         if not self._names or "product_id" not in products.columns:
             return products
         names = pl.Series("name", [self._names.get(product) for product in products["product_id"]], pl.String)
-        return products.insert_column(products.get_column_index("product_id") + 1, names)
+        return products.select("product_id", names, pl.exclude("product_id"))
 
     def matching(self, wanted: str) -> list[int]:
         """The products whose name contains these letters, whatever their case."""
