@@ -28,7 +28,11 @@ class ProductNames:
     def label(self, product_id: int, brand: str | None = None) -> str:
         """The name and the number of a product; without a name, the number and the brand."""
         name = self._names.get(product_id)
-        return f"{name} ({product_id})" if name else f"{product_id} {brand or ''}".strip()
+        return f"{name} ({product_id})" if name else self.short(product_id, brand)
+
+    def short(self, product_id: int, brand: str | None) -> str:
+        """The name alone, for a narrow place; without a name, the number and the brand."""
+        return self._names.get(product_id) or f"{product_id} {brand or ''}".strip()
 
     def shown(self, products: pl.DataFrame, column: str = "product_id") -> pl.DataFrame:
         """The rows with the labels of their products instead of the numbers."""

@@ -104,7 +104,7 @@ class LivePage:
         empty = f"Nothing was sold in this span ({figures.start:%d %b %Y %H:%M} to {figures.end:%d %b %H:%M} UTC)."
         top = figures.top.reverse()
         names = self._board.names
-        labels = [names.label(product, brand) for product, brand in top.select("product_id", "brand").iter_rows()]
+        labels = [names.short(product, brand) for product, brand in top.select("product_id", "brand").iter_rows()]
         bars = [{"value": float(revenue), "label": {"formatter": f"{revenue:,.2f}"}} for revenue in top["revenue"]]
         series = {**_bars()["series"][0], "data": bars}
         axis = {**_bars()["yAxis"], "data": labels}

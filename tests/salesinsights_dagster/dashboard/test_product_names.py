@@ -26,6 +26,7 @@ def test_a_product_is_called_by_its_name_and_number() -> None:
     names = ProductNames({7: "Nail polish"})
 
     assert [names.label(7, "irisk"), names.label(8, "irisk"), names.label(8)] == ["Nail polish (7)", "8 irisk", "8"]
+    assert [names.short(7, "irisk"), names.short(8, "irisk")] == ["Nail polish", "8 irisk"]
     assert names.matching("POLISH") == [7]
     assert names.matching("") == []
     rows = pl.DataFrame({"product_id": [8, 7], "units": [1, 2]})
