@@ -5,7 +5,7 @@ Money is text, so that no digit is lost. Add here: the numbers of a chart. Not h
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, HTTPException, Path, Response
@@ -23,6 +23,7 @@ from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_l
 SpanName = Literal["hour", "today", "week", "month"]
 CompareName = Literal["before", "day", "week", "year"]
 Format = Literal["json", "csv"]
+_T = TypeVar("_T")
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 
@@ -44,6 +45,9 @@ _ROWS: dict[int | str, dict[str, Any]] = {
         },
     },
     **_LATER,
+}
+_INCOMPARABLE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Trouble, "description": "The span is not compared with that time"}
 }
 _ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **_LATER}
 _METRICS: dict[int | str, dict[str, Any]] = {
@@ -106,7 +110,7 @@ def sales_routes(board: Board) -> APIRouter:
     """The numbers of the Live page."""
     router = APIRouter(prefix="/api", tags=["sales"], route_class=NamedCsv)
 
-    @router.get("/totals", response_model=Totals, responses=_ALSO_CSV)
+    @router.get("/totals", response_model=Totals, responses={**_ALSO_CSV, **_INCOMPARABLE})
     def totals(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Totals | Response:
         """Revenue, refunds, units, products, orders, buyers and average order value, and how they changed."""
         figures = _figures(board, span, compare)
@@ -127,7 +131,7 @@ def sales_routes(board: Board) -> APIRouter:
         """The 20 products with the most revenue: product_id, brand, revenue, units."""
         return _rows(board.names.named(_figures(board, span).top), format)
 
-    @router.get("/over-time", responses=_ROWS)
+    @router.get("/over-time", responses={**_ROWS, **_INCOMPARABLE})
     def over_time(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Response:
         """By bucket of time: bucket_start, revenue, units, orders, buyers, other_revenue (then), and forecast."""
         return _rows(_figures(board, span, compare).over_time, format)
@@ -141,18 +145,19 @@ def sales_routes(board: Board) -> APIRouter:
             return _rows(pl.DataFrame([row]), format)
         return found
 
-    @router.get("/clocks")
-    def clocks() -> Clocks:
+    @router.get("/clocks", response_model=Clocks, responses=_ALSO_CSV)
+    def clocks(format: Format = "json") -> Clocks | Response:
         """Up to when payments, customers, carts and history are shown."""
-        found = board.customers()
-        return Clocks(
+        found = _asked(board.customers)
+        shown = Clocks(
             last_payment_at=board.last_payment,
             customers_as_of=found.as_of,
             customers_computed_at=found.customers_at,
             customers_behind=found.is_behind,
             carts_computed_at=found.carts_at,
-            history_loaded_at=history_loaded_at(board.lake),
+            history_loaded_at=_asked(lambda: history_loaded_at(board.lake)),
         )
+        return _rows(pl.DataFrame([dict(shown)]), format) if format == "csv" else shown
 
     return router
 
@@ -166,7 +171,7 @@ def mover_routes(board: Board) -> APIRouter:
         span: SpanName = "today", by: Literal["product", "brand", "category"] = "product", format: Format = "json"
     ) -> Response:
         """What rose and fell the most: revenue, usual, change and per_cent, the largest rise first."""
-        found = board.movers(span)
+        found = _asked(lambda: board.movers(span))
         if found is None:
             raise HTTPException(503, _not_yet(board))
         return _rows(board.names.named(found.levels[by]), format)
@@ -267,8 +272,8 @@ def metric_routes(metrics: CollectorRegistry) -> APIRouter:
 def _figures(board: Board, span: SpanName, compare: CompareName = "before") -> Figures:
     if SPANS[span].comparison(compare) is None:
         offered = ", ".join(known.name for known in SPANS[span].comparisons)
-        raise HTTPException(422, f"{span} can't be compared with {compare}: choose one of {offered}")
-    figures = board.figures(span, compare)
+        raise HTTPException(404, f"{span} can't be compared with {compare}: choose one of {offered}")
+    figures = _asked(lambda: board.figures(span, compare))
     if figures is None:
         raise HTTPException(503, _not_yet(board))
     return figures
@@ -278,7 +283,7 @@ def _not_yet(board: Board) -> str:
     return board.error or "the dashboard has not looked at the lake yet: try again in a second"
 
 
-def _asked(ask: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+def _asked(ask: Callable[[], _T]) -> _T:
     try:
         return ask()
     except (LookupError, LakeError) as error:

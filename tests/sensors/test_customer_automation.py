@@ -72,7 +72,10 @@ def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_
 
 @pytest.mark.parametrize(
     ("setting", "due"),
-    [("SALESINSIGHTS_CLV_DAYS", {*CUSTOMERS, "serving/duckdb"}), ("SALESINSIGHTS_CART_DAYS", {"gold/abandoned_carts"})],
+    [
+        ("SALESINSIGHTS_CLV_DAYS", {*CUSTOMERS, AUDIENCES, BI}),
+        ("SALESINSIGHTS_CART_DAYS", {"gold/abandoned_carts", AUDIENCES, BI}),
+    ],
 )
 def test_a_changed_setting_is_followed_though_nothing_was_sold(daemon: Daemon, setting: str, due: set[str]) -> None:
     daemon.restarted(**{setting: "200"})

@@ -29,6 +29,7 @@ def row(table: Table, number: int) -> pl.DataFrame:
         pl.Float64: float(number),
         pl.String: str(number),
         pl.Binary: b"x",
+        pl.Boolean: True,
         pl.Date: date(2026, 11, 1),
         pl.Datetime: datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=number),
         pl.Decimal: Decimal(number),
