@@ -111,14 +111,16 @@ def _fitted(lake: Lake, version: int) -> Iterator[dg.AssetMaterialization]:
     yield dg.AssetMaterialization(key_of(CLV_HOLDOUT), metadata={"dagster/row_count": report.height, **picture})
 
 
-@dg.multi_asset(name="segments", specs=[spec_of(SEGMENTS), spec_of(SEGMENT_MOVES)])
+@dg.multi_asset(name="segments", specs=[spec_of(SEGMENTS), spec_of(SEGMENT_MOVES)], can_subset=True)
 def segments(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], segment_rules: dg.ResourceParam[SegmentRules]
 ) -> Iterator[dg.MaterializeResult]:
-    """Count the segments by month, and who moved from one to another."""
+    """Count the segments by month, and who moved from one to another: both at once, whichever was selected."""
     yield_to_stream(context)
     refresh_segments(lake, segment_rules)
     for layout in (SEGMENTS, SEGMENT_MOVES):
+        if key_of(layout) not in context.selected_asset_keys:
+            continue
         yield dg.MaterializeResult(key_of(layout), metadata={"dagster/row_count": lake.table(layout).rows})
 
 
