@@ -51,12 +51,6 @@ SHARED = {
     "predicted_value": "what the longer horizon is expected to bring, discounted; null where `prediction` says why",
     "near_predicted_purchases": "days with a purchase that are expected within the shorter horizon",
     "near_predicted_value": "what the shorter horizon is expected to bring, discounted",
-    **{
-        f"{near}predicted_{what}_{end}": f"{edge} end of the 90 % interval of the {thing} within the {horizon} horizon"
-        for near, horizon in (("", "longer"), ("near_", "shorter"))
-        for what, thing in (("purchases", "days with a purchase"), ("value", "value"))
-        for end, edge in (("low", "lower"), ("high", "upper"))
-    },
     "prediction": "`model`, or in words why there is no prediction, or one of purchases alone",
     "model_version": "the fit of the models that the row is from",
     "as_of": "the UTC day at whose end the row holds: the newest with a purchase, or the one that was asked for",

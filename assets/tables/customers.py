@@ -17,6 +17,13 @@ INTERVALS = {
 }
 """The ends of the intervals of what comes."""
 
+_INTERVAL_ENDS = {
+    f"{near}predicted_{what}_{end}": f"{edge} end of the 90 % interval of the {thing} within the {horizon} horizon"
+    for near, horizon in (("", "longer"), ("near_", "shorter"))
+    for what, thing in (("purchases", "days with a purchase"), ("value", "value"))
+    for end, edge in (("low", "lower"), ("high", "upper"))
+}
+
 PREDICTED = {
     "predicted_purchases": pl.Float64(),
     "probability_alive": pl.Float64(),
@@ -97,6 +104,7 @@ CUSTOMER_VALUE = Table(
         "recency_score": "1 to 5, by the days since the last purchase and the cut points of the file of segments",
         "frequency_score": "1 to 5, by the days with a purchase and the cut points of the file of segments",
         "monetary_score": "1 to 5, by revenue and the cut points of the file of segments",
+        **_INTERVAL_ENDS,
     },
 )
 
@@ -342,7 +350,7 @@ EXPECTED_SALES = Table(
         "horizon_days": "the days after as_of",
         "part": "shop, customers so far, customers to come, segment or cohort",
         "name": "the segment, the month of the first purchase, or the part again",
-        "customers": "customers; of those to come how many are expected",
+        "customers": "how many customers there are, or how many are expected to come",
         **{f"purchases{end}": f"days with a purchase that are expected{words}" for end, words in _ENDS.items()},
         **{f"revenue{end}": f"revenue that is expected, not discounted{words}" for end, words in _ENDS.items()},
     },
