@@ -339,7 +339,7 @@ EXPECTED_SALES = Table(
     "What the shop is expected to sell within the shorter and the longer horizon, with intervals: to its customers, by "
     "segment and cohort, and to customers yet to come. Not discounted, so that it can be compared with what came.",
     key=("horizon_days", "part", "name"),
-    made_from=("gold/customer_value", "gold/clv_model"),
+    made_from=("gold/customer_value",),
     lineage={
         "customers": ("user_id",),
         **{f"purchases{end}": ("predicted_purchases",) for end in _ENDS},

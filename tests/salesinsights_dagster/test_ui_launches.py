@@ -134,7 +134,13 @@ def test_the_dialog_of_a_group_opens(launched: Launched, group: str) -> None:
 
 def test_what_others_write_is_not_offered(launched: Launched) -> None:
     others = {asset.name for asset in launched.ui.assets.values() if not asset.is_executable}
-    assert others == {"kafka/shop_events", "archive/files", "kafka/product_sales"}
+    assert others == {
+        "kafka/shop_events",
+        "archive/files",
+        "silver/catalog",
+        "kafka/product_sales",
+        "kafka/audiences",
+    }
     assert launched.ui.group("sources") == []
 
 

@@ -5,7 +5,15 @@ import pytest
 
 from assets.customers.clv_checks import CHECKS
 from assets.runs.launched_by_hand import AUTOMATED
-from assets.tables import CLV_HOLDOUT, CLV_MODEL, CUSTOMER_DAYS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS
+from assets.tables import (
+    CLV_HOLDOUT,
+    CLV_MODEL,
+    CUSTOMER_DAYS,
+    CUSTOMER_VALUE,
+    CUSTOMER_VALUE_DAYS,
+    EXPECTED_SALES,
+    SALES_BACKTEST,
+)
 from assets.tables.asset_specs import key_of
 from resources.lake import Lake
 from salesinsights_dagster.definitions import build_definitions
@@ -68,3 +76,13 @@ def test_the_model_asked_for_alone_is_fitted_again(sold: Lake) -> None:
 
     assert made(materialize(sold, CLV_MODEL)) == ["clv_model", "clv_holdout"]
     assert made(materialize(sold, CUSTOMER_VALUE)) == ["customer_value"]
+
+
+def test_what_is_expected_follows_the_values_though_no_fit_is_due(sold: Lake) -> None:
+    materialize(sold, CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, tags=AUTOMATION)
+    following = (CLV_MODEL, CLV_HOLDOUT, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, EXPECTED_SALES, SALES_BACKTEST)
+
+    first, by_hand = materialize(sold, *following, tags=AUTOMATION), materialize(sold, *following)
+
+    assert made(first) == ["customer_value", "expected_sales", "sales_backtest"]
+    assert set(made(by_hand)) == {layout.name.split("/")[1] for layout in following}
