@@ -14,6 +14,7 @@ from salesinsights_dagster.cli import COMMANDS, main
 
 ARGUMENTS = {
     "backfill": ["--from", "2019-10"],
+    "catalog": ["FILE"],
     "customer": ["1"],
     "export": ["features", "--as-of", "2019-10-31", "--out", "OUT"],
     "forget": ["1", "--yes"],
