@@ -37,6 +37,7 @@ _EMPTY = {
     "lag": "Nothing is known: Kafka does not answer, or the topic does not exist.",
     "batches": "No batch was read yet.",
     "reasons": f"Nothing was refused in {QUARANTINE_DAYS} days.",
+    "months": "No month of history was loaded.",
     "checks": "Dagster has not checked yet.",
     "stages": "Dagster has not run yet.",
     "sizes": "There is no table yet.",

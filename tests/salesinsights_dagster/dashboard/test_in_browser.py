@@ -123,9 +123,11 @@ def test_a_shop_without_sales_says_so(
     expect(page.get_by_text("Nothing was sold yet")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Nothing was sold in this span").first).to_be_visible(timeout=60_000)
 
-    old = Stream(stream.open_reader, lambda: datetime(2026, 1, 1, tzinfo=UTC), 1_000, 45)
-    mock_kafka.publish(topic, [event()])
-    run(lake, old)
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    producer = Producer(mock_kafka.connection.options())
+    producer.produce(topic, event(), b"1", 0, timestamp=int(long_ago.timestamp() * 1_000))
+    assert producer.flush(20) == 0
+    run(lake, Stream(stream.open_reader, lambda: long_ago, 1_000, 45))
 
     expect(page.get_by_text(re.compile(r"^No sale for \d+ "))).to_be_visible(timeout=60_000)
 
@@ -155,13 +157,13 @@ def test_health_goes_on_without_kafka_and_says_so(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     mock_kafka.publish(topic, [event(), b"not json", b"{}"])
-    run(lake, stream)
+    run(lake, Stream(stream.open_reader, lambda: datetime.now(UTC), 1_000, 45))
 
     page.goto(f"{dashboard}/health")
 
     expect(page.get_by_text("No Kafka runs: start one with")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Quarantined in 7 days").locator("..")).to_contain_text("2", timeout=60_000)
-    expect(page.get_by_role("row", name="silver_quarantine")).to_contain_text("2")
+    expect(page.get_by_role("row", name="silver_quarantine")).to_contain_text("2", timeout=60_000)
 
 
 @pytest.mark.kafka
