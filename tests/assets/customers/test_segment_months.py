@@ -95,9 +95,9 @@ def test_a_segments_expected_value_is_that_of_its_customers(lake: Lake) -> None:
 
     value = rows(lake, CUSTOMER_VALUE)
     found = rows(lake, SEGMENTS).filter(pl.col("month") == pl.col("month").max(), pl.col("customers") > 0)
-    expected = value.group_by("segment").agg(expected_value=pl.col("near_predicted_value").sum())
-    shape = {"expected_value": SEGMENTS.schema["expected_value"]}
-    assert_frame_equal(found.select("segment", "expected_value"), expected.cast(shape), check_row_order=False)
+    summed = pl.col("near_predicted_value").sum().cast(SEGMENTS.schema["expected_value"])
+    expected = value.group_by("segment").agg(expected_value=summed)
+    assert_frame_equal(found.select("segment", "expected_value"), expected, check_row_order=False)
     months = rows(lake, SEGMENTS).group_by("month").agg(pl.col("expected_value").sum())
     assert months.height == 4
     assert (months["expected_value"] > 0).all()
