@@ -132,12 +132,13 @@ def sales_outlook(
 ) -> Iterator[dg.MaterializeResult]:
     """Say what the shop is expected to sell, and compare past months with what was expected of them."""
     yield_to_stream(context)
-    wanted, by_hand = context.selected_asset_keys, is_by_hand(context)
-    if key_of(EXPECTED_SALES) in wanted and (refresh_expected_sales(lake) or by_hand):
+    if key_of(EXPECTED_SALES) in context.selected_asset_keys:
+        refresh_expected_sales(lake)
         yield dg.MaterializeResult(
             key_of(EXPECTED_SALES), metadata={"dagster/row_count": lake.table(EXPECTED_SALES).rows}
         )
-    if key_of(SALES_BACKTEST) in wanted and (refresh_backtest(lake, clv_options) or by_hand):
+    if key_of(SALES_BACKTEST) in context.selected_asset_keys:
+        refresh_backtest(lake, clv_options)
         rows = lake.table(SALES_BACKTEST).read()
         told = rows.filter(rows["is_within"].is_not_null())
         picture = {"backtest": dg.MetadataValue.md(inline(draw_backtest(rows), "backtest"))} if told.height else {}

@@ -187,8 +187,10 @@ def _foretold(rows: pl.DataFrame) -> dict[str, float | None]:
 
 
 def _shaped(rows: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    numbers = [pl.col(name).cast(pl.Float64).round(2) for name in rows.columns if schema.get(name) == pl.Decimal(18, 2)]
-    return rows.with_columns(numbers).select(schema.names()).cast(schema)
+    """The columns of the schema. A float's last digits depend on the order in which it was summed; they are cut."""
+    money = [pl.col(name).cast(pl.Float64).round(2) for name in rows.columns if schema.get(name) == pl.Decimal(18, 2)]
+    numbers = [pl.col(name).cast(pl.Float64).round(6) for name in rows.columns if schema.get(name) == pl.Float64]
+    return rows.with_columns(money + numbers).select(schema.names()).cast(schema)
 
 
 def _end(month: date) -> date:

@@ -16,7 +16,7 @@ import duckdb
 
 from assets.progress.batch_snapshot import batch_snapshot
 from assets.tables import PRODUCT_SALES, TABLES
-from assets.tables.asset_specs import OWNERS, key_of
+from assets.tables.asset_specs import OWNERS, RARE, key_of, with_lineage
 from assets.tables.sql_views import sql_session, view_body
 from assets.tables.table import Table
 from resources.duckdb_engine import query
@@ -44,7 +44,7 @@ OF_USERS = tuple(table for table in SERVED if "user_id" in table.schema)
 
 SERVING = dg.AssetSpec(
     ["serving", "duckdb"],
-    deps=[key_of(layout) for layout in SERVED],
+    deps=[key_of(layout) for layout in SERVED if key_of(layout) not in RARE],
     description=f"All tables in one DuckDB file, for BI tools: gold copied (product_sales has its last {WINDOW_DAYS} "
     "days), the others as views of the lake's files.",
     group_name="serving",
@@ -146,6 +146,7 @@ def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     return int(query(connection, f"SELECT count(*) AS rows FROM serving.{name}").item())  # noqa: S608
 
 
+@with_lineage
 @dg.multi_asset(name="serving", specs=[SERVING])
 def serving(lake: dg.ResourceParam[Lake], serving_file: dg.ResourceParam[ServingFile]) -> dg.MaterializeResult:
     """Publish gold's tables."""

@@ -4,7 +4,9 @@ import dagster as dg
 import pytest
 
 from assets.customers.clv_checks import CHECKS
+from assets.customers.customer_assets import CUSTOMER_ASSETS
 from assets.runs.launched_by_hand import AUTOMATED
+from assets.serving.duckdb_file import SERVING
 from assets.tables import (
     CLV_HOLDOUT,
     CLV_MODEL,
@@ -16,6 +18,7 @@ from assets.tables import (
 )
 from assets.tables.asset_specs import key_of
 from resources.lake import Lake
+from resources.table_layout import TableLayout
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from tests.assets.customers.shoppers import customer_days, regular_shop
@@ -32,10 +35,13 @@ def sold(lake: Lake) -> Lake:
 AUTOMATION = {AUTOMATED: "true"}
 
 
-def materialize(lake: Lake, *layouts: object, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
+def materialize(
+    lake: Lake, *layouts: TableLayout | dg.AssetSpec, tags: dict[str, str] | None = None
+) -> dg.ExecuteInProcessResult:
     defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
     job = defs.get_implicit_global_asset_job_def()
-    return job.execute_in_process(asset_selection=[key_of(layout) for layout in layouts], tags=tags)  # type: ignore[arg-type]
+    keys = [one.key if isinstance(one, dg.AssetSpec) else key_of(one) for one in layouts]
+    return job.execute_in_process(asset_selection=keys, tags=tags)
 
 
 def made(result: dg.ExecuteInProcessResult) -> list[str]:
@@ -61,6 +67,13 @@ def test_what_is_asked_for_by_hand_is_made_though_nothing_is_due(sold: Lake) -> 
 
     assert set(made(materialize(sold, *everything))) == {layout.name.split("/")[1] for layout in everything}
     assert made(materialize(sold, CUSTOMER_VALUE_DAYS)) == ["customer_value_days", "customer_value"]
+
+
+def test_the_file_for_bi_tools_is_written_though_no_fit_and_no_day_are_due(sold: Lake) -> None:
+    everything = (*CUSTOMER_ASSETS, EXPECTED_SALES, SALES_BACKTEST, SERVING)
+    materialize(sold, *everything)
+
+    assert made(materialize(sold, *everything, tags=AUTOMATION))[-1] == "duckdb"
 
 
 def test_the_fit_is_shown_with_its_figures_and_its_picture(sold: Lake) -> None:

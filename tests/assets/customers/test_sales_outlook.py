@@ -12,6 +12,7 @@ from assets.customers.options import ClvOptions
 from assets.customers.sales_outlook import clear_outlook, refresh_backtest, refresh_expected_sales
 from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, EXPECTED_SALES, SALES_BACKTEST
 from resources.lake import Lake
+from resources.lake_table import LakeTable
 from tests.assets.customers.shoppers import FIRST, Bought, customer_days, regular_shop
 from tests.lakes import rows
 
@@ -109,13 +110,17 @@ def test_late_purchases_of_past_months_are_taken_in_with_the_next_day(sold: Lake
     assert refresh_backtest(sold, ClvOptions(modified=False))
 
 
-def test_cleared_tables_are_computed_again(sold: Lake) -> None:
+def test_cleared_tables_are_computed_again_whatever_the_order_of_rows(
+    sold: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refresh_expected_sales(sold)
     refresh_backtest(sold, OPTIONS)
     before = [rows(sold, layout) for layout in (EXPECTED_SALES, SALES_BACKTEST)]
 
     clear_outlook(sold)
     assert rows(sold, EXPECTED_SALES).is_empty()
+    read = LakeTable.read
+    monkeypatch.setattr(LakeTable, "read", lambda *of, **said: read(*of, **said).reverse())
     assert refresh_expected_sales(sold)
     assert refresh_backtest(sold, OPTIONS)
 
