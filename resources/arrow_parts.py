@@ -1,4 +1,4 @@
-"""Arrow batches as they come from Delta Lake, put together or cut to parts of a size that memory holds.
+"""Arrow batches on their way from and to Delta Lake, in parts of a size that memory holds.
 
 Add here: how much is in a part. Not here: what is read (`lake_table`).
 """
@@ -6,7 +6,11 @@ Add here: how much is in a part. Not here: what is read (`lake_table`).
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from arro3.core import RecordBatch, Table
+import polars as pl
+from arro3.core import RecordBatch, RecordBatchReader, Table
+
+from resources.partitions import apart
+from resources.table_layout import TableLayout
 
 PART_BYTES = 128 * 2**20
 """A part is full with so many bytes, however few rows they are."""
@@ -30,3 +34,21 @@ def _cut(batch: RecordBatch) -> Iterator[RecordBatch]:
 
 def _is_full(held: Sequence[RecordBatch], rows: int) -> bool:
     return sum(one.num_rows for one in held) >= rows or sum(one.nbytes for one in held) >= PART_BYTES
+
+
+def streamed(frames: Iterable[pl.DataFrame], layout: TableLayout, failures: list[Exception]) -> RecordBatchReader:
+    """The frames as Arrow reads them, each split by the layout's partitions: only one is held.
+
+    An error that they raise is kept in `failures`, since Arrow loses it. Each frame has the layout's schema.
+    """
+
+    def batches() -> Iterator[RecordBatch]:
+        try:
+            for frame in frames:
+                for part in apart(frame, layout.partition_by):
+                    yield from Table.from_arrow(part).to_batches()
+        except Exception as failure:
+            failures.append(failure)
+            raise
+
+    return RecordBatchReader.from_batches(Table.from_arrow(pl.DataFrame(schema=layout.schema)).schema, batches())

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
-from arro3.core import RecordBatch, RecordBatchReader, Table
+from arro3.core import RecordBatchReader
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -26,13 +26,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from resources.adoption import check_files, exchanged
-from resources.arrow_parts import in_parts
+from resources.arrow_parts import in_parts, streamed
 from resources.fence import delete_unnamed, fence_of, fence_property, newest, stands, unnamed_files
 from resources.lake_errors import ConcurrentCommitError, FencedOffError, LakeError
 from resources.leftovers import taken_back
 from resources.object_store import ObjectGoneError, StoreError, one_line, refusals_named
 from resources.parquet_marks import is_broken
-from resources.partitions import apart
 from resources.superseding import SUPERSEDED_FROM
 from resources.table_layout import PROPERTIES, RULE, TableLayout
 
@@ -350,7 +349,10 @@ class LakeTable:
 
     def _put(self, rows: Rows, progress: Mapping[str, int], **how: Any) -> None:
         failures: list[Exception] = []
-        shaped = self._shaped(rows) if isinstance(rows, pl.DataFrame) else self._streamed(rows, failures)
+        if isinstance(rows, pl.DataFrame):
+            shaped: pl.DataFrame | RecordBatchReader = self._shaped(rows)
+        else:
+            shaped = streamed(map(self._shaped, rows), self.layout, failures)
         how |= {"commit_properties": _commit(progress), "writer_properties": self.layout.files}
         before = self.version
         try:
@@ -364,21 +366,6 @@ class LakeTable:
             # that leads back to itself by way of a library is never freed.
             raise failures.pop()
         self._remember(progress, before)
-
-    def _streamed(self, frames: Iterator[pl.DataFrame], failures: list[Exception]) -> RecordBatchReader:
-        """The frames as Arrow reads them; an error that they raise is kept in `failures`, since Arrow loses it."""
-
-        def batches() -> Iterator[RecordBatch]:
-            try:
-                for frame in map(self._shaped, frames):
-                    for part in apart(frame, self.layout.partition_by):
-                        yield from Table.from_arrow(part).to_batches()
-            except Exception as failure:
-                failures.append(failure)
-                raise
-
-        schema = Table.from_arrow(self._shaped(pl.DataFrame(schema=self.layout.schema))).schema
-        return RecordBatchReader.from_batches(schema, batches())
 
     def _shaped(self, rows: pl.DataFrame) -> pl.DataFrame:
         is_shaped = rows.schema == self.layout.schema
