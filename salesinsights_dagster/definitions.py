@@ -16,9 +16,11 @@ from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
 from assets.runs.clock import Clock
 from assets.serving.audience_topic import AudienceTopic
+from assets.serving.cart_topic import CartTopic
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
+from assets.serving.table_topic import TableTopic
 from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
@@ -115,11 +117,14 @@ def life_of(settings: Settings) -> Life | None:
 
 def replicas_of(settings: Settings) -> list[Replica]:
     """The replicas of gold that these settings name."""
-    found: list[Replica] = []
-    if settings.sales_topic:
-        found.append(SalesTopic(settings.sales_topic, lambda: find_kafka(settings), platform.node()))
-    if settings.audience_topic:
-        found.append(AudienceTopic(settings.audience_topic, lambda: find_kafka(settings), platform.node()))
+    topics: dict[type[TableTopic], str | None] = {
+        SalesTopic: settings.sales_topic,
+        AudienceTopic: settings.audience_topic,
+        CartTopic: settings.carts_topic,
+    }
+    found: list[Replica] = [
+        kind(name, lambda: find_kafka(settings), platform.node()) for kind, name in topics.items() if name
+    ]
     if settings.postgres:
         found.append(PostgresReplica(settings.postgres))
     return found

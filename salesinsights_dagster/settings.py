@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         description="the topic to which is published who joins and who leaves an [audience](audiences.md); `off` "
         "for none",
     )
+    carts_topic: kinds.TopicOrOff = Field(
+        "shop.left-carts",
+        description="the topic to which [left carts](customers.md#shopleft-carts) are published, with the money at "
+        "risk; `off` for none",
+    )
     postgres: kinds.Database | None = Field(
         None,
         repr=False,
@@ -258,14 +263,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
-        if self.sales_topic == self.topic:
-            raise SettingsError(
-                f"SALESINSIGHTS_SALES_TOPIC={self.topic} is the topic of the shop's events: choose another name"
-            )
-        if self.audience_topic is not None and self.audience_topic in (self.topic, self.sales_topic):
-            raise SettingsError(
-                f"SALESINSIGHTS_AUDIENCE_TOPIC={self.audience_topic} is another topic of the shop: choose another name"
-            )
+        taken: set[str | None] = {self.topic}
+        named = {"SALES": self.sales_topic, "AUDIENCE": self.audience_topic, "CARTS": self.carts_topic}
+        for name, topic in named.items():
+            if topic is not None and topic in taken:
+                raise SettingsError(
+                    f"SALESINSIGHTS_{name}_TOPIC={topic} is another topic of the shop: choose another name"
+                )
+            taken.add(topic)
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from assets.serving.table_topic import TableTopic
 from assets.tables import AUDIENCE_MEMBERS
-from resources.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,3 @@ class AudienceTopic(TableTopic):
         "it; a tombstone when they leave."
     )
     setting = "SALESINSIGHTS_AUDIENCE_TOPIC"
-
-    def is_behind(self, lake: Lake) -> bool:
-        """A shop that has never had an audience gets no topic."""
-        return (self.was_published(lake) or lake.table(self.source).rows > 0) and super().is_behind(lake)

@@ -5,8 +5,8 @@ published at least once, by one writer at a time, in the order of versions: so t
 current row, also after kills and resends. Two lakes would mix their rows: so the lake that publishes claims the topic,
 and another one is refused. The claim is committed with the messages and says which version they lead to: what the lake
 itself notes afterwards may be lost, and then a row that changed twice meanwhile would not be missed.
-Add here: how a table is published. Not here: which tables are (`sales_topic`, `audience_topic`), or how their changes
-are found (`table_diff`).
+Add here: how a table is published. Not here: which tables are (`sales_topic` and its kind), or how their changes are
+found (`table_diff`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -76,13 +76,13 @@ class TableTopic:
         )
 
     def is_behind(self, lake: Lake) -> bool:
-        """Asks the lake alone. A deleted topic is noticed only when gold changes again."""
-        _, held = _held(lake.table(SALES_TOPIC), self.name)
-        return held != version_of(lake.table(self.source))
+        """Asks the lake alone. A deleted topic is noticed only when gold changes again.
 
-    def was_published(self, lake: Lake) -> bool:
-        """Whether this lake has published to the topic."""
-        return _held(lake.table(SALES_TOPIC), self.name)[1] is not None
+        A shop that has never had a row gets no topic.
+        """
+        _, held = _held(lake.table(SALES_TOPIC), self.name)
+        source = lake.table(self.source)
+        return held != version_of(source) if held or source.rows else False
 
     def catch_up(self, lake: Lake, now: datetime) -> dict[str, int]:
         """Raises ReplicaError also if another lake publishes to the topic."""

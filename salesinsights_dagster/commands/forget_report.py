@@ -86,7 +86,7 @@ def updated(copies: list[Copy]) -> None:
 
 def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> Iterator[Kept]:
     """What no command of ours removes, and how it is removed."""
-    from assets.tables import AUDIENCE_MEMBERS
+    from assets.tables import ABANDONED_CARTS, AUDIENCE_MEMBERS
     from assets.upkeep.user_files import files_about
 
     yield Kept(
@@ -95,11 +95,12 @@ def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> 
         "its messages stay until the topic's retention ends (retention.ms, or kafka-delete-records); read again, "
         "those of the user from before now are dropped",
     )
-    if settings.audience_topic and done.found.get(AUDIENCE_MEMBERS.sql_name):
+    of_users = ((settings.audience_topic, AUDIENCE_MEMBERS), (settings.carts_topic, ABANDONED_CARTS))
+    for topic in (name for name, table in of_users if name and done.found.get(table.sql_name)):
         yield Kept(
-            f"Kafka, topic {settings.audience_topic}",
+            f"Kafka, topic {topic}",
             None,
-            "the stream's next run publishes that the user has left; Kafka's compaction then deletes what was before",
+            "the stream's next run takes the user's messages back; Kafka's compaction then deletes them",
         )
     inbox = settings.input_folder
     folders = [settings.archive_folder, inbox, inbox / "archive", inbox / "rejected"]

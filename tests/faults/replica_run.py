@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from assets.serving.audience_topic import AudienceTopic
+from assets.serving.cart_topic import CartTopic
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
 from assets.serving.table_topic import TableTopic
@@ -36,7 +37,7 @@ def catch_up_and_die(standby: Standby, replica: Replica, lake: Lake, moment: str
     return standby.run(catch_up, *_made_of(replica), lake.root, moment).exit_code
 
 
-TOPICS = {kind.__name__: kind for kind in (SalesTopic, AudienceTopic)}
+TOPICS = {kind.__name__: kind for kind in (SalesTopic, AudienceTopic, CartTopic)}
 
 
 def _made_of(replica: Replica) -> tuple[str, str, str]:

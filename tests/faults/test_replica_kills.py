@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from assets.serving.audience_topic import AudienceTopic
+from assets.serving.cart_topic import CartTopic
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
 from resources.kafka_connection import KafkaConnection
 from resources.lake import Lake
 from tests.assets.gold.gold_states import GoldStates
-from tests.assets.serving import audience_messages, postgres_copies, sales_messages
+from tests.assets.serving import audience_messages, cart_messages, postgres_copies, sales_messages
 from tests.assets.serving.postgres_copies import copy, server
 from tests.faults.replica_run import NOW, TOPIC_MOMENTS, catch_up_and_die
 from tests.faults.standby import Standby
@@ -77,6 +78,22 @@ def test_who_follows_the_audiences_knows_their_members_after_kills(
         published.catch_up(lake, NOW)
 
         assert audience_messages.followed(published) == audience_messages.members(lake)
+
+
+@pytest.mark.kafka
+def test_who_follows_the_left_carts_knows_the_money_at_risk_after_kills(
+    standby: Standby, lake: Lake, topic: str, real_kafka: KafkaConnection
+) -> None:
+    published = CartTopic(f"{topic}.left-carts", lambda: real_kafka)
+    for number, moment in enumerate(TOPIC_MOMENTS):
+        cart_messages.move(lake, seed=number)
+        assert catch_up_and_die(standby, published, lake, moment) == -signal.SIGKILL, moment
+        if number % 2:
+            cart_messages.move(lake, seed=100 + number)
+
+        published.catch_up(lake, NOW)
+
+        assert cart_messages.followed(published) == cart_messages.left(lake)
 
 
 def test_the_database_equals_gold_after_kills(standby: Standby, lake: Lake, copy: PostgresReplica) -> None:

@@ -76,6 +76,7 @@ def test_nobody_can_materialize_what_others_write(tmp_path: Path) -> None:
         "silver/catalog",
         "kafka/product_sales",
         "kafka/audiences",
+        "kafka/left_carts",
         "serving/postgres",
     }
 

@@ -140,6 +140,7 @@ def test_what_others_write_is_not_offered(launched: Launched) -> None:
         "silver/catalog",
         "kafka/product_sales",
         "kafka/audiences",
+        "kafka/left_carts",
     }
     assert launched.ui.group("sources") == []
 
