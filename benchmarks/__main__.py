@@ -24,6 +24,7 @@ from benchmarks import (
     day,
     flatness,
     hours,
+    kills,
     latency,
     model,
     rebuild,
@@ -41,7 +42,7 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("day", "hours", "soak", "campaign", "model", "guards")
+LONG = ("day", "hours", "soak", "campaign", "model", "guards", "kills")
 """`make bench` leaves these out, since each takes long: run it with `--only`."""
 
 
@@ -54,6 +55,7 @@ LONG = ("day", "hours", "soak", "campaign", "model", "guards")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 @click.option("--minutes", default=60, show_default=True, help="Soak, model: how long.")
+@click.option("--kills", "most_kills", default=1_000, show_default=True, help="Kills: how many.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -64,6 +66,7 @@ def main(
     rows: int,
     commits: int,
     minutes: int,
+    most_kills: int,
     pages: int,
 ) -> None:
     """Run the benchmarks on this machine. Keep it quiet meanwhile."""
@@ -131,6 +134,10 @@ def main(
         "guards": lambda: (
             "Random stories until one shows that a guard is switched off",
             model.run_without_guards(),
+        ),
+        "kills": lambda: (
+            f"{most_kills:,} processes killed at random moments, beside {kills.RATE:.0f} messages/s into a real broker",
+            kills.run(most_kills),
         ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }

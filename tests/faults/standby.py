@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +39,15 @@ class Standby:
         command, pipe = [sys.executable, "-m", __name__], subprocess.PIPE
         self._process = subprocess.Popen(command, env=env, cwd=CHECKOUT, stdin=pipe, stdout=pipe, text=True)
 
-    def run(self, what: Callable[..., None], *arguments: Any) -> Ending:
-        """Let a process call this function of a module, with arguments that JSON knows, and wait for its end."""
+    def run(self, what: Callable[..., None], *arguments: Any, kill_after: float | None = None) -> Ending:
+        """Let a process call this function of a module, with arguments that JSON knows, and wait for its end.
+
+        It is killed after so many seconds.
+        """
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps([what.__module__, what.__name__, arguments]) + "\n")
+        process.stdin.write(json.dumps([what.__module__, what.__name__, arguments, kill_after]) + "\n")
         process.stdin.flush()
         return Ending(*json.loads(process.stdout.readline()))
 
@@ -53,7 +58,7 @@ class Standby:
 def main() -> None:
     """Fork a process for each line of stdin, and write down how it ended."""
     for line in sys.stdin:
-        module, name, arguments = json.loads(line)
+        module, name, arguments, kill_after = json.loads(line)
         what = getattr(importlib.import_module(module), name)
         # A pipe, not a file: on a full disk the process still has to say why it ends.
         ours, theirs = os.pipe()
@@ -65,10 +70,23 @@ def main() -> None:
             what(*arguments)
             sys.exit()
         os.close(theirs)
-        with os.fdopen(ours) as said:
+        with os.fdopen(ours) as said, _killed(child, kill_after):
             text = said.read()
         _, status = os.waitpid(child, 0)
         print(json.dumps([os.waitstatus_to_exitcode(status), text]), flush=True)
+
+
+@contextmanager
+def _killed(process: int, after: float | None) -> Iterator[None]:
+    """Kill the process after so many seconds, if the block still goes on then."""
+    killer = threading.Timer(after or 0, os.kill, (process, signal.SIGKILL))
+    if after is not None:
+        killer.start()
+    yield
+    if after is not None:
+        killer.cancel()
+        # A fork takes no thread with it, so none may be left.
+        killer.join()
 
 
 if __name__ == "__main__":
