@@ -141,7 +141,8 @@ class Customers(threading.Thread):
             place = int(message.partition() or 0), int(message.offset() or 0)
             self._shop.known.committed.append(known.Message(*place, one, one.value))
 
-        self._producer.produce(TOPIC, one.value, str(one.user).encode(), on_delivery=noted)
+        # What can't be read is its key's user's, if the key names one, and would be forgotten with that user.
+        self._producer.produce(TOPIC, one.value, str(one.names or "shop").encode(), on_delivery=noted)
 
 
 def said(chance: random.Random, days: Sequence[str], users: Sequence[int] = USERS) -> Said:
