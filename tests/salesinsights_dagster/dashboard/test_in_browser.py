@@ -6,74 +6,28 @@ import json
 import re
 import time
 import urllib.request
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import quote
 
+import polars as pl
 import pytest
 from confluent_kafka import Producer
 from playwright.sync_api import Locator, Page, expect
 
+from assets.customers.customer_value import refresh_customer_value
+from assets.products.catalog import load_catalog
 from assets.stream.stream_assets import Stream
 from assets.tables.topics import events_topic
 from resources.kafka_connection import KafkaConnection
 from resources.kafka_reader import KafkaReader
 from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
+from tests.assets.visitors.visits import follow
 from tests.conftest import event
+from tests.hostile_texts import HOSTILE, REFUSED
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
-
-HOSTILE = [
-    "<script>window.broken=1</script>",
-    "<img src=x onerror=window.broken=1>",
-    "<svg/onload=window.broken=1>",
-    "<iframe srcdoc='<script>parent.broken=1</script>'>",
-    "<body onload=window.broken=1>",
-    "<details open ontoggle=window.broken=1>",
-    "<math><mtext></p><img src=x onerror=window.broken=1>",
-    "<a href=javascript:window.broken=1>a</a>",
-    "<link rel=stylesheet href=http://evil.example/a.css>",
-    "<style>@import 'http://evil.example/a.css'</style>",
-    "<base href=http://evil.example/>",
-    "<meta http-equiv=refresh content='0;url=http://evil.example'>",
-    "<form action=http://evil.example><input autofocus onfocus=window.broken=1>",
-    "<video src=http://evil.example/v onerror=window.broken=1>",
-    "<object data=http://evil.example/o>",
-    "<embed src=http://evil.example/e>",
-    "'\"><img src=x onerror=window.broken=1>",
-    '"onmouseover="window.broken=1',
-    "</script><script>window.broken=1</script>",
-    "</textarea><script>window.broken=1</script>",
-    "</title><script>window.broken=1</script>",
-    "--><script>window.broken=1</script>",
-    "]]><script>window.broken=1</script>",
-    "{{constructor.constructor('window.broken=1')()}}",
-    "{{ window.broken = 1 }}",
-    "${window.broken=1}",
-    "#{window.broken=1}",
-    "<%= window.broken=1 %>",
-    "{a|window.broken=1}",
-    "{b}{c}{@[0]}",
-    "javascript:window.broken=1",
-    "data:text/html,<script>window.broken=1</script>",
-    "![x](http://evil.example/x.png)",
-    "[x](javascript:window.broken=1)",
-    "`<img src=x onerror=window.broken=1>`",
-    "&lt;script&gt;window.broken=1&lt;/script&gt;",
-    "&#60;img src=x onerror=window.broken=1&#62;",
-    "\\u003cimg src=x onerror=window.broken=1\\u003e",
-    "%3Cscript%3Ewindow.broken=1%3C/script%3E",
-    '=HYPERLINK("http://evil.example","x")',
-    "+cmd|' /C calc'!A0",
-    "@SUM(1+1)",
-    "-2+3",
-    "\u202egnirts",
-    "\u2028window.broken=1\u2029",
-    "a\nb<img src=x onerror=window.broken=1>",
-    "<IMG SRC=X ONERROR=window.broken=1>",
-    "<\u017fcript>window.broken=1</\u017fcript>",
-    "<img src=//evil.example/x.png>",
-    "<script src=//evil.example/x.js></script>",
-]
 
 
 def now() -> str:
@@ -93,27 +47,77 @@ def best_products(page: Page) -> Locator:
     return card
 
 
-def test_brands_are_shown_as_text_whatever_they_say(
+def found_products(page: Page) -> Locator:
+    """The card of the products that match what was searched for."""
+    return page.locator("section").filter(has_text="Matching products, last 30 days")
+
+
+def test_texts_are_shown_as_text_whatever_they_say(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
-    assert len(HOSTILE) == 50
-    for begin in range(0, 50, 20):
-        brands = list(enumerate(HOSTILE))[begin : begin + 20]
-        mock_kafka.publish(
-            topic, [event(brand=brand, product_id=n, price=1000 * begin + 1, event_time=now()) for n, brand in brands]
-        )
+    """On every page: in its tables, where the mouse goes over its charts, and in what it says to the console."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    texts = dict(enumerate(HOSTILE, 1_000))
+    for begin in range(1_000, 1_000 + len(texts), 20):
+        newest = {number: texts[number] for number in range(begin, begin + 20) if number in texts}
+        mock_kafka.publish(topic, [sale_of(number, text) for number, text in newest.items()])
+        mock_kafka.publish(topic, [event(event_type=text, event_id=text) for text in newest.values()])
         run(lake, stream)
         figures(page, dashboard)
         top = best_products(page)
-        for _, brand in brands:
-            expect(top.locator("table")).to_contain_text(brand)
-        for y in range(10, 600, 30):
-            top.locator("svg").first.hover(position={"x": 250, "y": y})
+        assert_listed(top, newest)
+        shown = tips(top)
+        assert [text for text in HOSTILE if len(text) > 30 and text in shown]
+        page.goto(f"{dashboard}/product?search={begin}")
+        expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_visible(timeout=60_000)
+        page.goto(f"{dashboard}/product?search={quote(texts[begin + 1])}")
+        assert_listed(found_products(page), {begin + 1: texts[begin + 1]})
         assert page.evaluate("window.broken") is None
-    with urllib.request.urlopen(f"{dashboard}/api/top-products?format=csv") as answer:
-        rows = list(csv.DictReader(io.StringIO(answer.read().decode())))
-    assert len(rows) == 20
-    assert not [row for row in rows if row["brand"].startswith(("=", "+", "-", "@"))]
+    mock_kafka.publish(topic, [sale_of(1, text) for text in REFUSED])
+    run(lake, stream)
+    follow(lake)
+    refresh_customer_value(lake)
+    load_catalog(lake, pl.DataFrame({"product_id": texts.keys(), "name": texts.values()}), datetime.now(UTC))
+
+    page.goto(dashboard)
+    expect(page.get_by_text("@SUM(1+1)", exact=True).first).to_be_visible(timeout=60_000)
+    others = {"customers": ["50 customers"], "health": ["unknown_event_type", "bad_text", "text_too_long"]}
+    for name, words in others.items():
+        page.goto(f"{dashboard}/{name}")
+        for word in words:
+            expect(page.get_by_text(word).first).to_be_visible(timeout=60_000)
+    for ten in range(100, 105):
+        page.goto(f"{dashboard}/product?search={ten}")
+        assert_listed(found_products(page), {n: text for n, text in texts.items() if n // 10 == ten}, "{name} ({n})")
+
+    assert page.evaluate("window.broken") is None
+    assert said == []
+
+
+def sale_of(number: int, text: str) -> bytes:
+    """With the text wherever an event has one. The product with the highest number has the highest revenue."""
+    texts = {"brand": text, "category_code": text, "user_session": text}
+    return event(**texts, product_id=number, user_id=number, price=number * number, event_time=now())
+
+
+def tips(card: Locator) -> str:
+    """What the chart says of the bars that the mouse goes over. It cuts long names beside its bars, but not there."""
+    drawn, said = card.locator("svg").first, ""
+    for y in range(10, 600, 30):
+        drawn.hover(position={"x": 250, "y": y})
+        said += drawn.text_content() or ""
+    return said
+
+
+def assert_listed(card: Locator, brands: Mapping[int, str], label: str = "{n}") -> None:
+    """The card's table has these products: each by its label, and with exactly its brand."""
+    for number, brand in brands.items():
+        row = card.locator("tbody tr").filter(has_text=str(number))
+        expect(row).to_be_visible(timeout=60_000)
+        cells = row.locator("td").all_text_contents()
+        assert cells[:2] == [label.format(n=number, name=brand), brand]
 
 
 def test_a_shop_without_sales_says_so(
