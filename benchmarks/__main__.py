@@ -54,8 +54,7 @@ LONG = ("day", "hours", "soak", "campaign", "model", "guards", "kills")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
-@click.option("--minutes", default=60, show_default=True, help="Soak, model: how long.")
-@click.option("--kills", "most_kills", default=1_000, show_default=True, help="Kills: how many.")
+@click.option("--minutes", default=60, show_default=True, help="Soak, model, kills: how long.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -66,7 +65,6 @@ def main(
     rows: int,
     commits: int,
     minutes: int,
-    most_kills: int,
     pages: int,
 ) -> None:
     """Run the benchmarks on this machine. Keep it quiet meanwhile."""
@@ -136,8 +134,9 @@ def main(
             model.run_without_guards(),
         ),
         "kills": lambda: (
-            f"{most_kills:,} processes killed at random moments, beside {kills.RATE:.0f} messages/s into a real broker",
-            kills.run(most_kills),
+            f"Processes killed at random moments for {minutes} minutes, beside {kills.RATE:.0f} messages/s into a real "
+            "broker",
+            kills.run(minutes),
         ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }

@@ -46,7 +46,7 @@ AT_ONCE, EVERY = 20, 0.25
 """Messages, and the seconds until the next ones come."""
 
 RATE = AT_ONCE / EVERY
-STAYS = 15.0
+STAYS = 8.0
 """Seconds. Within them a run that stays is killed."""
 
 LINES = 2_000
@@ -187,24 +187,29 @@ class Kill:
     until_whole: float
 
 
-def run(kills: int) -> list[dict[str, object]]:
-    """A line for each kind of process, and a last one for all. Raises AssertionError if a table differs."""
+def run(minutes: int) -> list[dict[str, object]]:
+    """Kill for so many minutes. A line for each kind of process, and a last one for all.
+
+    Raises AssertionError if a table differs.
+    """
     seed = random.randrange(10**6)
     click.echo(f"seed {seed}", err=True)
     chance, done, checks, lasts = random.Random(seed), list[Kill](), 0, {"run that stays": STAYS}
+    end = time.monotonic() + 60 * minutes
     with _shop() as shop, _customers(shop, chance) as customers, _standby() as standby:
         for name, deed in deeds(chance):
             kill = _killed(shop, standby, name, deed, chance.random(), lasts)
             if kill is None:
                 continue
             done.append(kill)
-            if len(done) % CHECKED_EACH == 0 or len(done) == kills:
+            is_last = time.monotonic() > end
+            if len(done) % CHECKED_EACH == 0 or is_last:
                 with customers.quiet:
                     shop.now = datetime.now(UTC)
                     assert_all_is_right(shop)
                 checks += 1
                 click.echo(f"{len(done)} kills, {len(shop.known.committed):,} messages: all is right", err=True)
-            if len(done) == kills:
+            if is_last:
                 break
         messages = len(shop.known.committed)
     names = dict.fromkeys(kill.what for kill in done)
