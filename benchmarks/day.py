@@ -32,6 +32,7 @@ from resources.kafka_topics import ensure_topic
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
 from salesinsights_dagster.simulator.publisher import Publisher, open_producer
@@ -131,6 +132,6 @@ def _location(home: str) -> dict[str, Callable[[], object]]:
         "stream run": lambda: job.execute_in_process(instance=instance),
         "restatements": lambda: record_restatements(lake, datetime.now(UTC)),
         "dashboard: look": board.look,
-        **{f"dashboard: {span.title}": partial(board.figures, name) for name, span in SPANS.items()},
+        **{f"dashboard: {span.title}": partial(board.figures, View(name)) for name, span in SPANS.items()},
         "serving.duckdb": lambda: publish_serving(lake, Path(home) / "serving.duckdb"),
     }

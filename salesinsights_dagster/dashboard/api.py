@@ -14,25 +14,27 @@ from pydantic import BaseModel
 
 from assets.stream.checks import LATENCY_LIMIT
 from resources.lake_errors import LakeError
+from salesinsights_dagster.dashboard.asked_view import Asked, PlainRoute
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.csv_export import CSV, NamedCsv, as_csv
+from salesinsights_dagster.dashboard.csv_export import CSV, as_csv
 from salesinsights_dagster.dashboard.figures import Figures
-from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
+from salesinsights_dagster.dashboard.view import View
 
-SpanName = Literal["hour", "today", "week", "month"]
-CompareName = Literal["before", "day", "week", "year"]
 Format = Literal["json", "csv"]
 _T = TypeVar("_T")
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 
 class Trouble(BaseModel):
-    """Why there are no numbers now, and what helps."""
+    """Why there are no numbers, and what helps."""
 
     detail: str
 
 
+_WRONG: dict[int | str, dict[str, Any]] = {
+    422: {"model": Trouble, "description": "A parameter, or two of them together, can't be used"}
+}
 _LATER: dict[int | str, dict[str, Any]] = {
     503: {"model": Trouble, "description": "The dashboard has not looked yet, or can't read the lake"}
 }
@@ -45,9 +47,6 @@ _ROWS: dict[int | str, dict[str, Any]] = {
         },
     },
     **_LATER,
-}
-_INCOMPARABLE: dict[int | str, dict[str, Any]] = {
-    404: {"model": Trouble, "description": "The span is not compared with that time"}
 }
 _ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **_LATER}
 _METRICS: dict[int | str, dict[str, Any]] = {
@@ -108,33 +107,33 @@ def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> 
 
 def sales_routes(board: Board) -> APIRouter:
     """The numbers of the Live page."""
-    router = APIRouter(prefix="/api", tags=["sales"], route_class=NamedCsv)
+    router = APIRouter(prefix="/api", tags=["sales"], route_class=PlainRoute, responses=_WRONG)
 
-    @router.get("/totals", response_model=Totals, responses={**_ALSO_CSV, **_INCOMPARABLE})
-    def totals(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Totals | Response:
+    @router.get("/totals", response_model=Totals, responses=_ALSO_CSV)
+    def totals(view: Asked, format: Format = "json") -> Totals | Response:
         """Revenue, refunds, units, products, orders, buyers and average order value, and how they changed."""
-        figures = _figures(board, span, compare)
+        figures = _figures(board, view)
         if format == "csv":
             return _rows(_beside(figures), format)
         now, before = (_jsonable(row) for row in (figures.totals, figures.before))
         change = {name: figures.change(name) for name in before}
         expected = figures.forecast.total
         return Totals(
-            span=span, start=figures.start, end=figures.end,
-            compare=compare, before_start=figures.other_start, before_end=figures.other_end,
+            span=view.span, start=figures.start, end=figures.end,
+            compare=view.compare, before_start=figures.other_start, before_end=figures.other_end,
             totals=now, before=before, change={name: None if by is None else str(by) for name, by in change.items()},
             incomparable=figures.incomparable, forecast=None if expected is None else str(expected),
         )  # fmt: skip
 
     @router.get("/top-products", responses=_ROWS)
-    def top_products(span: SpanName = "hour", format: Format = "json") -> Response:
+    def top_products(view: Asked, format: Format = "json") -> Response:
         """The 20 products with the most revenue: product_id, brand, revenue, units."""
-        return _rows(board.names.named(_figures(board, span).top), format)
+        return _rows(board.names.named(_figures(board, view).top), format)
 
-    @router.get("/over-time", responses={**_ROWS, **_INCOMPARABLE})
-    def over_time(span: SpanName = "hour", compare: CompareName = "before", format: Format = "json") -> Response:
+    @router.get("/over-time", responses=_ROWS)
+    def over_time(view: Asked, format: Format = "json") -> Response:
         """By bucket of time: bucket_start, revenue, units, orders, buyers, other_revenue (then), and forecast."""
-        return _rows(_figures(board, span, compare).over_time, format)
+        return _rows(_figures(board, view).over_time, format)
 
     @router.get("/latency", response_model=Latency, responses=_ALSO_CSV)
     def latency(format: Format = "json") -> Latency | Response:
@@ -164,14 +163,14 @@ def sales_routes(board: Board) -> APIRouter:
 
 def mover_routes(board: Board) -> APIRouter:
     """The numbers of the movers on the Live page."""
-    router = APIRouter(prefix="/api", tags=["sales"], route_class=NamedCsv)
+    router = APIRouter(prefix="/api", tags=["sales"], route_class=PlainRoute, responses=_WRONG)
 
     @router.get("/movers", responses=_ROWS)
     def movers(
-        span: SpanName = "today", by: Literal["product", "brand", "category"] = "product", format: Format = "json"
+        view: Asked, by: Literal["product", "brand", "category"] = "product", format: Format = "json"
     ) -> Response:
         """What rose and fell the most: revenue, usual, change and per_cent, the largest rise first."""
-        found = _asked(lambda: board.movers(span))
+        found = _asked(lambda: board.movers(view))
         if found is None:
             raise HTTPException(503, _not_yet(board))
         return _rows(board.names.named(found.levels[by]), format)
@@ -181,7 +180,7 @@ def mover_routes(board: Board) -> APIRouter:
 
 def product_routes(board: Board) -> APIRouter:
     """The numbers of the Product page."""
-    router = APIRouter(prefix="/api/products", tags=["products"], route_class=NamedCsv)
+    router = APIRouter(prefix="/api/products", tags=["products"], route_class=PlainRoute, responses=_WRONG)
 
     @router.get("", responses=_ROWS)
     def products(search: str = "", format: Format = "json") -> Response:
@@ -217,7 +216,7 @@ def product_routes(board: Board) -> APIRouter:
 
 def customer_routes(board: Board) -> APIRouter:
     """The numbers of the Customers page."""
-    router = APIRouter(prefix="/api/customers", tags=["customers"], route_class=NamedCsv)
+    router = APIRouter(prefix="/api/customers", tags=["customers"], route_class=PlainRoute, responses=_WRONG)
 
     @router.get("/{part}", responses=_ROWS)
     def customers(
@@ -241,7 +240,7 @@ def customer_routes(board: Board) -> APIRouter:
 
 def health_routes(watch: HealthWatch) -> APIRouter:
     """The numbers of the Health page."""
-    router = APIRouter(prefix="/api/health", tags=["health"], route_class=NamedCsv)
+    router = APIRouter(prefix="/api/health", tags=["health"], route_class=PlainRoute, responses=_WRONG)
 
     @router.get("/{part}", responses=_ROWS)
     def health(
@@ -269,11 +268,8 @@ def metric_routes(metrics: CollectorRegistry) -> APIRouter:
     return router
 
 
-def _figures(board: Board, span: SpanName, compare: CompareName = "before") -> Figures:
-    if SPANS[span].comparison(compare) is None:
-        offered = ", ".join(known.name for known in SPANS[span].comparisons)
-        raise HTTPException(404, f"{span} can't be compared with {compare}: choose one of {offered}")
-    figures = _asked(lambda: board.figures(span, compare))
+def _figures(board: Board, view: View) -> Figures:
+    figures = _asked(lambda: board.figures(view))
     if figures is None:
         raise HTTPException(503, _not_yet(board))
     return figures

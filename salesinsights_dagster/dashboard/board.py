@@ -29,7 +29,7 @@ from salesinsights_dagster.dashboard.products import (
     funnel_of_product,
     sales_of_product,
 )
-from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View
 
 AGES = timedelta(seconds=30)
 """After this time a span's figures are recomputed and the tables loaded again, even if nothing new came."""
@@ -62,7 +62,7 @@ class Board:
         self.window_seconds = window_seconds
         self._live: BatchSnapshot | None = None
         self._days: BatchSnapshot | None = None
-        self._figures: dict[tuple[str, str], tuple[BatchSnapshot, Figures]] = {}
+        self._figures: dict[View, tuple[BatchSnapshot, Figures]] = {}
         self._kept = Kept()
         self._movers: dict[str, Movers] = {}
         self._categories: tuple[datetime | None, pl.DataFrame] = None, pl.DataFrame()
@@ -108,40 +108,35 @@ class Board:
         found = batch_snapshot(self.lake, layouts)
         return seen if seen is not None and found.versions == seen.versions else found
 
-    def figures(self, name: str, compare: str | None = None) -> Figures | None:
-        """The figures of the span of this name, recomputed if they are old; None before the first look.
-
-        They are beside the comparison of the name `compare`, or the span's first where it has no such.
-        """
+    def figures(self, view: View) -> Figures | None:
+        """The figures of a view, recomputed if they are old; None before the first look."""
         with self._computing:
-            span, now = SPANS[name], self.clock()
-            gold = self._days if span.days else self._live
+            now, gold = self.clock(), self._days if view.shown.days else self._live
             if gold is None:
                 return None
-            comparison = span.comparison(compare) or span.comparisons[0]
-            shown, figures = self._figures.get((name, comparison.name), (None, None))
+            shown, figures = self._figures.get(view, (None, None))
             if figures is None or shown is not gold or now - figures.end > AGES:
-                figures = sales_figures(gold, span, now, self.window_seconds, comparison, self._kept)
-                self._figures[name, comparison.name] = gold, figures
+                figures = sales_figures(gold, view, now, self.window_seconds, self._kept)
+                self._figures[view] = gold, figures
             return figures
 
-    def movers(self, name: str) -> Movers | None:
-        """What rose and fell the most in the span of this name; None before the first look.
+    def movers(self, view: View) -> Movers | None:
+        """What rose and fell the most in the span of a view; None before the first look.
 
         Found again when a whole minute or quarter of an hour is over, while the figures go on. Raises LakeError if the
         lake can't be read.
         """
         with self._moving:
-            span, now = SPANS[name], self.clock()
+            span, now = view.shown, self.clock()
             with self._computing:
                 gold = self._days
                 first_sale = None if gold is None else self._kept.curves.first_sale(gold)
             if gold is None:
                 return None
-            known = self._movers.get(name)
+            known = self._movers.get(span.name)
             if known is None or known.end != end_of_movers(span, now):
                 known = movers(gold, span, now, self.window_seconds, self._categories_at(now), first_sale)
-                self._movers[name] = known
+                self._movers[span.name] = known
             return known
 
     def _categories_at(self, now: datetime) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from salesinsights_dagster.dashboard.day_curves import DayCurves, purchases_betw
 from salesinsights_dagster.dashboard.forecast import WEEKS, Forecast, forecast, no_forecast
 from salesinsights_dagster.dashboard.periods import Period, days_period, part_of_day, purchases_period
 from salesinsights_dagster.dashboard.spans import MINUTE, WEEK, Comparison, Span, midnight_of
+from salesinsights_dagster.dashboard.view import View
 
 TOP = 20
 
@@ -71,15 +72,14 @@ class Kept:
 
 def sales_figures(
     gold: BatchSnapshot,
-    span: Span,
+    view: View,
     now: datetime,
     window_seconds: int,
-    comparison: Comparison | None = None,
     kept: Kept | None = None,
     top: int = TOP,
 ) -> Figures:
-    """The figures of a span that ends now, by default beside the span before it."""
-    comparison, kept = comparison or span.comparisons[0], kept or Kept()
+    """The figures of a view, of which the span ends now."""
+    span, comparison, kept = view.shown, view.comparison, kept or Kept()
     start, bucket = span.start(now, window_seconds), span.bucket or timedelta(seconds=window_seconds)
     ago = comparison.ago or span.length(window_seconds)
     other_start, other_end = start - ago, now - ago - (now - midnight_of(now)) % MINUTE

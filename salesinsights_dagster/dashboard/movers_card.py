@@ -11,7 +11,7 @@ from nicegui import ui
 from salesinsights_dagster.dashboard.movers import LIMIT, Movers
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED, NamedTable, csv_link, heading
 from salesinsights_dagster.dashboard.product_names import ProductNames
-from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View
 
 _LEVELS = {"product": "Products", "brand": "Brands", "category": "Categories"}
 _COLUMNS = {"revenue": "Revenue", "usual": "Usual", "per_cent": "Change"}
@@ -23,7 +23,7 @@ class MoversCard:
     def __init__(self, names: ProductNames) -> None:
         self._names = names
         self._movers: Movers | None = None
-        self._span = "hour"
+        self._view = View()
         with ui.element("section").classes("si-card min-w-0"):
             with ui.row().classes("w-full items-center justify-between gap-2"):
                 heading("More and less than usual")
@@ -35,18 +35,18 @@ class MoversCard:
                 self._rises = NamedTable("Rises", {"name": "Rises", **_COLUMNS})
                 self._falls = NamedTable("Falls", {"name": "Falls", **_COLUMNS})
 
-    def show(self, span: str, movers: Movers) -> None:
-        """Show the movers of the span of this name."""
-        if movers is not self._movers:
-            self._movers, self._span = movers, span
+    def show(self, view: View, movers: Movers) -> None:
+        """Show the movers of a view."""
+        if movers is not self._movers or view != self._view:
+            self._movers, self._view = movers, view
             self._draw()
 
     def _draw(self) -> None:
         movers, level = self._movers, str(self._level.value)
         if movers is None:
             return
-        self._text.set_text(said(SPANS[self._span].title, movers))
-        self._csv.props["href"] = f"/api/movers?span={self._span}&by={level}&format=csv"
+        self._text.set_text(said(self._view.shown.title, movers))
+        self._csv.props["href"] = f"/api/movers?{self._view.query}&by={level}&format=csv"
         self._csv.update()
         found = movers.levels[level]
         rows = found.select(self._named(level, found), *_COLUMNS, "change")

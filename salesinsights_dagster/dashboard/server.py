@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from fastapi import Request
 from nicegui import app, run, ui
 
 from resources.kafka_reader import KafkaReader
@@ -22,7 +23,6 @@ from salesinsights_dagster.dashboard.pages.customers import CustomersPage
 from salesinsights_dagster.dashboard.pages.health import HealthPage
 from salesinsights_dagster.dashboard.pages.live import LivePage
 from salesinsights_dagster.dashboard.pages.product import ProductPage
-from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
 from salesinsights_dagster.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.settings import Settings
@@ -69,8 +69,8 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
         app.include_router(router)
 
     @ui.page("/")
-    def live(span: str = "hour", compare: str | None = None, theme: str | None = None) -> None:
-        LivePage(board, span if span in SPANS else "hour", compare, theme)
+    def live(request: Request, theme: str | None = None) -> None:
+        LivePage(board, request.query_params, theme)
 
     @ui.page("/product")
     def product(search: str = "", theme: str | None = None) -> None:

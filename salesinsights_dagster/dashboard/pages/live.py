@@ -5,9 +5,12 @@ Add here: what this page shows. Not here: how it is computed (`figures`, `paymen
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import parse_qsl
 
 from nicegui import run, ui
+from nicegui.events import GenericEventArguments
 
 from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
@@ -28,9 +31,14 @@ from salesinsights_dagster.dashboard.parts import (
 from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.trend_tile import TrendTile
+from salesinsights_dagster.dashboard.view import View, ViewError
 
 _SHORTEST = timedelta(minutes=5)
 """The least time that the chart of waits spans: for a single point it would show two days."""
+
+_TELL_BACK = """<script>
+addEventListener("popstate", () => emitEvent("si_back", location.search));
+</script>"""
 
 _MONEY = ("revenue", "average_order_value")
 _TILES = {
@@ -45,21 +53,23 @@ _TILES = {
 class LivePage:
     """One open page. It looks every second, and redraws only what is new."""
 
-    def __init__(self, board: Board, span: str, compare: str | None, theme: str | None) -> None:
+    def __init__(self, board: Board, asked: Mapping[str, str], theme: str | None) -> None:
         self._board, self._theme = board, theme
+        self._view, wrong = _view_of(asked)
         self._shown: Figures | None = None
         with page_frame("Live", theme):
             with ui.row().classes("w-full items-center justify-between gap-3"):
                 with ui.row().classes("items-center gap-x-4 gap-y-2"):
                     choices = {name: choice.title for name, choice in SPANS.items()}
-                    self._span = _choice("Span of time", choices, span)
-                    self._span.on_value_change(self._choose_span)
+                    self._span = _choice("Span of time", choices, self._view.span)
+                    self._span.on_value_change(lambda chosen: self._go(self._view.during(str(chosen.value))))
                     with ui.row().classes("items-center gap-2"):
                         ui.label("compared with").classes("si-muted text-sm")
-                        chosen = SPANS[span].comparison(compare) or SPANS[span].comparisons[0]
-                        self._compare = _choice("Compared with", _comparisons(span), chosen.name)
-                        self._compare.on_value_change(self._choose)
+                        self._compare = _choice("Compared with", _comparisons(self._view), self._view.compare)
+                        self._compare.on_value_change(lambda chosen: self._beside(str(chosen.value)))
                 self._fresh = FreshnessPill()
+            self._wrong = ui.label(wrong).classes("si-warn rounded px-3 py-1").props("role=status")
+            self._wrong.set_visibility(bool(wrong))
             with ui.element("div").classes("si-grid si-tiles"):
                 self._tiles = {name: TrendTile(title) for name, title in _TILES.items()}
             with ui.element("div").classes("si-grid si-charts"):
@@ -69,34 +79,47 @@ class LivePage:
                 with column():
                     self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
                     self._wait = WaitCard()
+        ui.on("si_back", self._back)
+        ui.add_body_html(_TELL_BACK)
         ui.timer(1.0, self.refresh)
 
-    async def _choose_span(self) -> None:
-        span = SPANS[str(self._span.value)]
-        kept = span.comparison(str(self._compare.value)) or span.comparisons[0]
-        self._compare.set_options(_comparisons(span.name), value=kept.name)
-        await self._choose()
+    async def _beside(self, compare: str) -> None:
+        await self._go(replace(self._view, compare=compare))
 
-    async def _choose(self) -> None:
-        """Show what was chosen, and put it into the address, so that it can be kept and sent."""
-        theme = f"&theme={self._theme}" if self._theme else ""
-        ui.navigate.history.replace(f"/?span={self._span.value}&compare={self._compare.value}{theme}")
+    async def _go(self, view: View) -> None:
+        """Show a view, and put it into the address, so that it can be kept, sent, and gone back to."""
+        if view != self._view:
+            ui.navigate.history.push(_address(view, self._theme))
+            await self._show_view(view)
+
+    async def _back(self, event: GenericEventArguments) -> None:
+        """Show what the address says, to which the browser has gone back."""
+        view, _ = _view_of(dict(parse_qsl(str(event.args).removeprefix("?"))))
+        await self._show_view(view)
+
+    async def _show_view(self, view: View) -> None:
+        # Before the choices are set, which tell their new values to `_go`.
+        self._view = view
+        self._wrong.set_visibility(False)
+        self._span.set_value(view.span)
+        self._compare.set_options(_comparisons(view), value=view.compare)
         await self.refresh()
 
     async def refresh(self) -> None:
         """Show what the board has now."""
         self._fresh.show(self._board)
-        figures = await run.io_bound(self._board.figures, str(self._span.value), str(self._compare.value))
-        if figures is not None and figures is not self._shown:
+        view = self._view
+        figures = await run.io_bound(self._board.figures, view)
+        if figures is not None and figures is not self._shown and view == self._view:
             self._shown = figures
             self._show(figures)
             self._wait.show(self._board)
-            movers = await run.io_bound(self._board.movers, figures.span.name)
-            if movers is not None:
-                self._movers.show(figures.span.name, movers)
+            movers = await run.io_bound(self._board.movers, view)
+            if movers is not None and view == self._view:
+                self._movers.show(view, movers)
 
     def _show(self, figures: Figures) -> None:
-        query = f"?span={figures.span.name}&compare={figures.comparison.name}&format=csv"
+        query = f"?{self._view.query}&format=csv"
         for name, tile in self._tiles.items():
             tile.show(
                 _figure(name, figures.totals), figures.change(name), _note(name, figures), course_of(name, figures)
@@ -120,8 +143,20 @@ def _choice(name: str, choices: dict[str, str], chosen: str) -> ui.toggle:
     return toggle.props(f'role=group aria-label="{name}"')
 
 
-def _comparisons(span: str) -> dict[str, str]:
-    return {known.name: known.title for known in SPANS[span].comparisons}
+def _comparisons(view: View) -> dict[str, str]:
+    return {known.name: known.title for known in view.shown.comparisons}
+
+
+def _view_of(asked: Mapping[str, str]) -> tuple[View, str]:
+    """The view that an address asks for; if it can't be shown, the usual one, and why."""
+    try:
+        return View.read(asked), ""
+    except ViewError as error:
+        return View(), f"The address asks for what can't be shown. {error}."
+
+
+def _address(view: View, theme: str | None) -> str:
+    return f"/?{view.query}{f'&theme={theme}' if theme else ''}"
 
 
 class WaitCard:

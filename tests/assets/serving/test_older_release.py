@@ -34,6 +34,7 @@ from resources.duckdb_engine import query
 from resources.lake import Lake, OpenTables
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View
 from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.assets.serving.postgres_copies import ask, assert_equal, copy, server
 from tests.conftest import event
@@ -84,7 +85,7 @@ def assert_all_is_well(lake: Lake) -> None:
     board = Board(lake, lambda: NOW, 45)
     board.look()
     assert board.error is None
-    assert all(board.figures(name) for name in SPANS)
+    assert all(board.figures(View(name)) for name in SPANS)
     assert board.customers().count == 1  # the other one has only returned
     assert record_restatements(lake, NOW).is_complete
 

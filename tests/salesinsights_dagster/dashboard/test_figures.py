@@ -16,6 +16,7 @@ from resources.lake import Lake
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
 from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View
 from tests.assets.archive.month_lines import PURCHASE, load, put
 from tests.conftest import event
 from tests.lakes import run
@@ -45,7 +46,7 @@ SALES = [
 def figures(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> Callable[[str], Figures]:
     mock_kafka.publish(topic, SALES)
     run(lake, stream)
-    return lambda name: sales_figures(batch_snapshot(lake), SPANS[name], NOW, 45)
+    return lambda name: sales_figures(batch_snapshot(lake), View(name), NOW, 45)
 
 
 EXPECTED = {
@@ -96,7 +97,7 @@ def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
 ) -> None:
     moments = iter([NOW, NOW, *[datetime.now(UTC) + timedelta(seconds=20)] * 9])
     board = Board(lake, lambda: next(moments), 45)
-    assert board.figures("hour") is None
+    assert board.figures(View("hour")) is None
     board.look()
     assert (board.is_ready, board.last_payment, board.latency.figures()) == (True, None, {"purchases": 0})
 
@@ -108,10 +109,10 @@ def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
     waited = board.latency.figures()
     assert waited["purchases"] == 1
     assert 15 < waited["max"] < 60
-    hour = board.figures("hour")
+    hour = board.figures(View("hour"))
     assert hour is not None
     assert hour.totals["units"] == 1
-    assert board.figures("hour") is hour
+    assert board.figures(View("hour")) is hour
 
 
 def test_a_board_sees_a_batch_of_the_same_moment(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
@@ -161,7 +162,7 @@ def test_the_last_hour_does_not_wait_for_the_tables_by_day(
 
     board.look()
 
-    shown = {name: board.figures(name) for name in ("hour", "today")}
+    shown = {name: board.figures(View(name)) for name in ("hour", "today")}
     assert {name: figures and figures.totals["units"] for name, figures in shown.items()} == {"hour": 2, "today": 1}
 
 
@@ -197,7 +198,7 @@ def test_today_is_compared_with_another_day_until_the_same_minute(
     mock_kafka.publish(topic, LONG_AGO)
     run(lake, stream)
 
-    shown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45, SPANS["today"].comparison(compare))
+    shown = sales_figures(batch_snapshot(lake), View("today", compare), NOW, 45)
 
     assert (shown.before["revenue"], shown.before["buyers"]) == (Decimal(before), 1)
     assert (shown.change("revenue"), shown.change("units"), shown.incomparable) == (Decimal(change), 0, None)
@@ -228,7 +229,7 @@ def test_nothing_is_compared_with_nothing(lake: Lake, stream: Stream, mock_kafka
     mock_kafka.publish(topic, [sold(timedelta(days=9), price="1.00")])
     run(lake, stream)
 
-    shown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45)
+    shown = sales_figures(batch_snapshot(lake), View("today"), NOW, 45)
 
     assert (shown.totals, shown.before, shown.change("revenue")) == ({}, {}, None)
     assert shown.incomparable == "nothing was sold yesterday until 12:00"
@@ -240,7 +241,7 @@ def test_a_day_without_a_sale_has_fallen_by_everything(
     mock_kafka.publish(topic, [sold(timedelta(days=9)), sold(timedelta(days=1, hours=1))])
     run(lake, stream)
 
-    shown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45)
+    shown = sales_figures(batch_snapshot(lake), View("today"), NOW, 45)
 
     assert (shown.totals, shown.change("orders"), shown.change("average_order_value")) == ({}, -100, None)
 
@@ -253,9 +254,9 @@ def test_what_is_kept_from_the_last_look_changes_no_figure(
         mock_kafka.publish(topic, events)
         run(lake, stream)
         gold, now = batch_snapshot(lake), NOW + number * timedelta(minutes=7)
-        for span in SPANS.values():
-            warm = sales_figures(gold, span, now, 45, kept=kept)
-            cold = sales_figures(gold, span, now, 45)
+        for span in SPANS:
+            warm = sales_figures(gold, View(span), now, 45, kept)
+            cold = sales_figures(gold, View(span), now, 45)
             assert (warm.totals, warm.before, warm.forecast.total) == (cold.totals, cold.before, cold.forecast.total)
             assert warm.over_time.equals(cold.over_time)
 
@@ -265,12 +266,12 @@ def test_today_has_a_forecast_where_this_weekday_is_known(
 ) -> None:
     mock_kafka.publish(topic, SALES)
     run(lake, stream)
-    unknown = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45).forecast
+    unknown = sales_figures(batch_snapshot(lake), View("today"), NOW, 45).forecast
     assert (unknown.total, unknown.why) == (None, "nothing is known of a Tuesday of the last 4 weeks")
     mock_kafka.publish(topic, [sold(timedelta(days=7) - timedelta(hours=3), price="24.00")])
     run(lake, stream)
 
-    known = sales_figures(batch_snapshot(lake), SPANS["today"], NOW, 45)
+    known = sales_figures(batch_snapshot(lake), View("today"), NOW, 45)
 
     # 23.60 sold, nothing is usual before 15:00, and a usual hour brings 1.00
     assert known.forecast.total == Decimal("23.60") + (Decimal("24.60") * 24).quantize(Decimal("0.01"))

@@ -1,0 +1,44 @@
+"""How an address of the API asks for a view, and what is said of one that can't be shown.
+
+Add here: a parameter that chooses what is counted. Not here: what may be chosen (`view`).
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from salesinsights_dagster.dashboard.csv_export import NamedCsv
+from salesinsights_dagster.dashboard.view import View, ViewError
+
+SpanName = Literal["hour", "today", "week", "month"]
+CompareName = Literal["before", "day", "week", "year"]
+
+
+def asked_view(span: SpanName = "hour", compare: CompareName = "before") -> View:
+    """The view of a request's parameters."""
+    try:
+        return View(span, compare)
+    except ViewError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+Asked = Annotated[View, Depends(asked_view)]
+
+
+class PlainRoute(NamedCsv):
+    """A route that says in a sentence what is wrong with a request."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler; parameters that don't fit are answered with 422, and with which ones and why."""
+        handle = super().get_route_handler()
+
+        async def plain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as invalid:
+                said = "; ".join(f"{error['loc'][-1]}: {error['msg']}" for error in invalid.errors())
+                raise HTTPException(422, said) from invalid
+
+        return plain

@@ -1,0 +1,45 @@
+"""A view and its address say the same."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View, ViewError
+
+VIEWS = [View(name, known.name) for name, span in SPANS.items() for known in span.comparisons]
+
+
+def reread(view: View) -> View:
+    return View.read(dict(parse_qsl(view.query)))
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_a_view_is_read_back_from_its_address(view: View) -> None:
+    assert reread(view) == view
+
+
+def test_what_an_address_does_not_give_is_the_usual() -> None:
+    assert View.read({}) == View.read({"span": "", "theme": "dark"}) == View("hour", "before")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"span": "day"}, "span=day is unknown: choose one of hour, today, week, month"),
+        (
+            {"span": "week", "compare": "day"},
+            "span=week can't be compared with compare=day: choose one of before, year",
+        ),
+    ],
+)
+def test_what_can_not_be_shown_is_said_in_a_sentence(asked: dict[str, str], said: str) -> None:
+    with pytest.raises(ViewError) as refused:
+        View.read(asked)
+
+    assert str(refused.value) == said
+
+
+def test_another_span_keeps_the_comparison_that_it_has() -> None:
+    assert View("hour", "year").during("month") == View("month", "year")
+    assert View("hour", "week").during("month") == View("month", "before")
