@@ -210,14 +210,19 @@ def judge_messages_one_by_one(world: World) -> None:
     judge = duplicates.judge_duplicates
 
     def alone(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-        return pl.concat([judge(row, stored) for row in events.iter_slices(1)])
+        return pl.concat([judge(row, stored) for row in events.iter_slices(1)] or [judge(events, stored)])
 
     world.patch.setattr(silver, "judge_duplicates", alone)
 
 
 def add_to_gold(world: World) -> None:
+    put = LakeTable.replace
+
     def add(table: LakeTable, rows: pl.DataFrame, where: str, progress: dict[str, int]) -> None:
-        table.append(rows, progress)
+        if table.layout.name.startswith("gold/"):
+            table.append(rows, progress)
+        else:
+            put(table, rows, where, progress)
 
     world.patch.setattr(LakeTable, "replace", add)
 
