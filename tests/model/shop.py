@@ -13,7 +13,14 @@ from unittest.mock import patch
 from assets.events import message_parser
 from assets.events.contract import EVENT_TYPES
 from assets.stream import compaction
-from assets.tables import BRONZE_ARCHIVE_MONTHS, FORGOTTEN_USERS, RESTATEMENTS, TABLES
+from assets.tables import (
+    BRONZE_ARCHIVE_MONTHS,
+    CUSTOMER_VALUE,
+    CUSTOMER_VALUE_DAYS,
+    FORGOTTEN_USERS,
+    RESTATEMENTS,
+    TABLES,
+)
 from assets.upkeep import forget_user, lake_files, lost_files, repair, user_search
 from resources import kafka_reader
 from resources.kafka_connection import KafkaConnection
@@ -33,7 +40,9 @@ TOPIC = "shop.events"
 
 FIRST_PARTITIONS, PARTITIONS = 2, 3
 
-TENDED = {table.sql_name: table for table in (*ALL, BRONZE_ARCHIVE_MONTHS, FORGOTTEN_USERS, RESTATEMENTS)}
+_FILLED_TOO = (BRONZE_ARCHIVE_MONTHS, CUSTOMER_VALUE, CUSTOMER_VALUE_DAYS, FORGOTTEN_USERS, RESTATEMENTS)
+
+TENDED = {table.sql_name: table for table in (*ALL, *_FILLED_TOO)}
 """The tables that upkeep, repair and `forget` go through: those that a story fills."""
 
 
