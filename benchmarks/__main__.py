@@ -30,6 +30,7 @@ from benchmarks import (
     rebuild,
     runs,
     same_job,
+    seams,
     soak,
     soak_faults,
     throughput,
@@ -42,7 +43,7 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("day", "hours", "soak", "campaign", "model", "guards", "kills")
+LONG = ("day", "hours", "soak", "seams", "campaign", "model", "guards", "kills")
 """`make bench` leaves these out, since each takes long: run it with `--only`."""
 
 
@@ -54,7 +55,8 @@ LONG = ("day", "hours", "soak", "campaign", "model", "guards", "kills")
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
-@click.option("--minutes", default=60, show_default=True, help="Soak, model, kills: how long.")
+@click.option("--minutes", default=60, show_default=True, help="Soak, seams, model, kills: how long.")
+@click.option("--seed", default=1, show_default=True, help="Seams: which clicks are drawn.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -65,6 +67,7 @@ def main(
     rows: int,
     commits: int,
     minutes: int,
+    seed: int,
     pages: int,
 ) -> None:
     """Run the benchmarks on this machine. Keep it quiet meanwhile."""
@@ -123,6 +126,11 @@ def main(
             "fault as often; in the last column the faults of a kind in their order, a disk's minute and the broker's "
             f"{soak_faults.BROKER_AWAY:.0f} s included",
             soak.run(minutes),
+        ),
+        "seams": lambda: (
+            f"Clicks at random in Dagster's UI beside {seams.RATE} events/s: what each was answered, how often, and "
+            "which runs failed that nobody had touched",
+            seams.run(minutes, seed),
         ),
         "campaign": lambda: ("The tests that have a long form, in that form", campaign.run()),
         "model": lambda: (
