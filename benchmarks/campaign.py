@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 from rich.progress import track
 
 from salesinsights_dagster.commands.terminal import terminal
@@ -45,4 +46,5 @@ def _run(file: str) -> dict[str, object]:
     seconds = re.search(r" in ([\d.]+)s", done.stdout)
     failed = counts.get("failed", 0) + counts.get("error", 0)
     minutes = f"{float(seconds[1]) / 60:.1f}" if seconds else ""
+    click.echo(f"{file}: {counts}, {minutes} minutes", err=True)
     return {"file": file, "passed": counts.get("passed", 0), "failed": failed, "minutes": minutes}
