@@ -69,7 +69,7 @@ def fresh_system(**settings_of: str) -> Iterator[System]:
         env = {**bare_environment(), "SALESINSIGHTS_HOME": folder, **settings_of}
         settings = load_settings(env)
         broker = LocalBroker(settings.broker_home, libs)
-        pid = broker.start().pid
+        pid = broker.start(wait_seconds=300).pid
         assert pid is not None
         try:
             connection = find_kafka(settings)
