@@ -100,6 +100,11 @@ def backtest_is_behind(lake: Lake, options: ClvOptions) -> bool:
     return _due_backtest(lake.table(SALES_BACKTEST), lake.table(CUSTOMER_DAYS), options) is not None
 
 
+def has_month_to_test(sold: LakeTable) -> bool:
+    """Whether the days with orders in customer_days span a month that can be tested."""
+    return bool(_tested_months(_days_with_orders(sold)))
+
+
 def refresh_backtest(lake: Lake, options: ClvOptions) -> bool:
     """Refresh gold/sales_backtest if it is due; whether it was. Idempotent.
 

@@ -13,17 +13,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel
 
 from assets.stream.checks import LATENCY_LIMIT
+from assets.tables import CUSTOMER_VALUE
 from resources.lake_errors import LakeError
 from salesinsights_dagster.dashboard.asked_view import Asked, PlainRoute
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import CSV, as_csv
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.one_customer import OneCustomer
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 from salesinsights_dagster.dashboard.view import View
 
 Format = Literal["json", "csv"]
 _T = TypeVar("_T")
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
+UserId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 
 class Trouble(BaseModel):
@@ -47,6 +50,9 @@ _ROWS: dict[int | str, dict[str, Any]] = {
         },
     },
     **_LATER,
+}
+_NO_SEGMENT: dict[int | str, dict[str, Any]] = {
+    404: {"model": Trouble, "description": "Nobody is in a segment of that name"}
 }
 _ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **_LATER}
 _METRICS: dict[int | str, dict[str, Any]] = {
@@ -218,9 +224,27 @@ def customer_routes(board: Board) -> APIRouter:
     """The numbers of the Customers page."""
     router = APIRouter(prefix="/api/customers", tags=["customers"], route_class=PlainRoute, responses=_WRONG)
 
+    @router.get("", responses=_ROWS)
+    def found(search: str = "", format: Format = "json") -> Response:
+        """The 20 customers with the most revenue whose number begins with `search`; nobody if it is no number."""
+        return _rows(_asked(lambda: board.find_customers(search)), format)
+
+    @router.get("/members", responses={**_ROWS, **_NO_SEGMENT})
+    def members(segment: str, format: Format = "json") -> Response:
+        """Who is in a segment now: user_id, what customer_value says of them, and cart_value."""
+        known = _asked(lambda: board.customers().segments["segment"])
+        if segment not in known:
+            raise HTTPException(404, f"nobody is in a segment of this name: choose one of {', '.join(known)}")
+        return _rows(_asked(lambda: board.members(segment)), format)
+
     @router.get("/{part}", responses=_ROWS)
     def customers(
         part: Literal[
+            "segment_months",
+            "segment_moves",
+            "expected_sales",
+            "sales_backtest",
+            "retention",
             "value_bands",
             "segments",
             "cohorts",
@@ -231,11 +255,24 @@ def customer_routes(board: Board) -> APIRouter:
         ],
         format: Format = "json",
     ) -> Response:
-        """Customers by revenue, by segment, by month of the first order; and the top 20 by revenue, by expected value,
-        by revenue of those who have likely left, and by value left in carts."""
+        """As gold has them: segments by month and who moved, expected sales and past months, and who came back.
+        Customers by revenue, by segment, by month of the first order; and the top 20 by revenue, by expected value, by
+        revenue of those who have likely left, and by value left in carts."""
         return _rows(_asked(lambda: getattr(board.customers(), part)), format)
 
+    @router.get("/{user_id}/{part}", responses=_ROWS)
+    def customer(user_id: UserId, part: Literal["worth", "timeline", "cart"], format: Format = "json") -> Response:
+        """What a customer is worth (the row of customer_value), what they did, the newest first, and what is in their
+        cart; no row where the lake has none."""
+        return _rows(_of_customer(_asked(lambda: board.customer(user_id)), part), format)
+
     return router
+
+
+def _of_customer(one: OneCustomer, part: str) -> pl.DataFrame:
+    if part == "worth":
+        return pl.DataFrame([one.worth] if one.worth else [], schema=CUSTOMER_VALUE.schema)
+    return one.timeline if part == "timeline" else one.cart
 
 
 def health_routes(watch: HealthWatch) -> APIRouter:

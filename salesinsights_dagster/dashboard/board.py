@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from assets.customers.audience import Audience
+from assets.customers.audiences import members_of
 from assets.progress.batch_snapshot import DAYS, SALES, BatchSnapshot, batch_snapshot
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
@@ -18,6 +20,7 @@ from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
 from salesinsights_dagster.dashboard.movers import Movers, categories_of_products, end_of_movers, movers
+from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
 from salesinsights_dagster.dashboard.product_names import ProductNames
 from salesinsights_dagster.dashboard.products import (
@@ -167,6 +170,18 @@ class Board:
         with self._computing:
             self._customers = customers_now(self.lake, self._customers)
             return self._customers
+
+    def customer(self, user_id: int) -> OneCustomer:
+        """`one_customer` on the lake as it is now. Raises LakeError if it can't be read."""
+        return one_customer(self.lake, user_id)
+
+    def find_customers(self, wanted: str) -> pl.DataFrame:
+        """`find_customers` on the lake as it is now. Raises LakeError if it can't be read."""
+        return find_customers(self.lake, wanted)
+
+    def members(self, segment: str) -> pl.DataFrame:
+        """Who is in a segment now, as an audience: one row per customer. Raises LakeError if it can't be read."""
+        return members_of(self.lake, Audience(segment=(segment,)))
 
     @property
     def batch(self) -> int | None:

@@ -46,6 +46,8 @@ _WORDS = (
     "reason",
     "table",
     "segment",
+    "from_segment",
+    "to_segment",
     "user_id",
     "cohort",
     "other_product_id",

@@ -77,8 +77,8 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
         ProductPage(board, search, theme)
 
     @ui.page("/customers")
-    def customers(theme: str | None = None) -> None:
-        CustomersPage(board, theme)
+    def customers(customer: str = "", theme: str | None = None) -> None:
+        CustomersPage(board, customer, theme)
 
     @ui.page("/health")
     def health(theme: str | None = None) -> None:

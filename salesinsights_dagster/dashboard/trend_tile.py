@@ -12,7 +12,7 @@ from salesinsights_dagster.dashboard.parts import heading
 
 _WIDTH, _HEIGHT = 100, 28
 
-_SPARK = (
+SPARK = (
     f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
     '<path d="{path}" fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg>'
 )
@@ -38,7 +38,7 @@ class TrendTile:
         self._change.classes(remove="si-good si-bad si-even", add=f"si-{_kind(change)}")
         self._change.set_visibility(change is not None)
         self._note.set_text(note)
-        self._spark.set_content(_SPARK.format(path=spark_path(course)))
+        self._spark.set_content(SPARK.format(path=spark_path(course)))
 
 
 def said_change(change: Decimal) -> str:

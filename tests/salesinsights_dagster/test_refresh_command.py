@@ -23,7 +23,7 @@ from assets.tables import (
 from resources.lake import Lake
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.dashboard.customers import customers_now
-from salesinsights_dagster.dashboard.pages.customers import _empty, _headline
+from salesinsights_dagster.dashboard.pages.customers import said_clock, why_empty
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED
 from tests.assets.archive.month_lines import PURCHASE, load, put
 
@@ -65,9 +65,10 @@ def test_what_nobody_has_computed_is_not_said_to_be_nothing(loaded: Lake) -> Non
     assert asked.stderr.startswith("gold/customer_value is empty, but not up to date: `salesinsights refresh`")
     assert "does not show all purchases yet: `salesinsights refresh`" in buyer.stderr
     assert buyer.exit_code == 2
-    assert page.missing == ("gold/customer_value", "gold/abandoned_carts")
-    assert _headline(page) == f"Customers: n{NOT_COMPUTED[1:]}"
-    assert {_empty(page, name) for name in ("segments", "left_carts", "expected_customers")} == {NOT_COMPUTED}
+    assert page.missing == ("gold/customer_value", "gold/abandoned_carts", "gold/cohort_retention")
+    assert said_clock(page) == NOT_COMPUTED
+    cards = ("segment_months", "segment_moves", "expected_sales", "retention", "left_carts", "expected_customers")
+    assert {why_empty(page, name) for name in cards} == {NOT_COMPUTED}
 
 
 def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Path, loaded: Lake) -> None:
@@ -85,8 +86,10 @@ def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Pa
     assert "  none: 1 of 1 customers bought on a second day" in buyer.stdout
     page = customers_now(loaded, before)
     assert (page.missing, page.count) == ((), 1)
-    assert _empty(page, "left_carts") == "Nothing was left in a cart."
-    assert _empty(page, "expected_customers").startswith("none: 1 of 1 customers bought on a second day")
+    assert why_empty(page, "left_carts") == "Nothing is left in a cart."
+    assert why_empty(page, "expected_customers").startswith(
+        "Nothing is expected: none: 1 of 1 customers bought on a second day"
+    )
 
 
 def test_a_customer_who_has_bought_nothing_is_said_to_have(loaded: Lake) -> None:
@@ -100,7 +103,7 @@ def test_in_an_empty_home_nothing_waits_to_be_computed(home: Path) -> None:
 
     assert (asked.stdout, asked.stderr) == ("n\n0\n", "")
     assert told("refresh").exit_code == 0
-    assert _headline(customers_now(Lake(str(home / "lake")))) == "No customer yet"
+    assert said_clock(customers_now(Lake(str(home / "lake")))) == "No customer yet"
 
 
 def test_refresh_takes_up_a_changed_setting_though_nobody_buys(

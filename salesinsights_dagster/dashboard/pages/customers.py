@@ -1,130 +1,219 @@
-"""The page about customers: what they are worth, by band, segment and cohort, and who is worth the most.
+"""The page about customers: segments first, what is expected of them, who came back, who to write to.
 
-Add here: what this page shows. Not here: how it is computed (`customers`).
+Add here: what this page shows of all customers. Not here: one customer (`customer`), or how figures are computed
+(`dashboard.customers`).
 """
 
-from nicegui import run, ui
+from decimal import Decimal
 
-from assets.tables import ABANDONED_CARTS, CUSTOMER_VALUE
+import polars as pl
+from nicegui import ui
+
+from assets.customers.expected_sales import WHOLE
+from assets.tables import (
+    ABANDONED_CARTS,
+    COHORT_RETENTION,
+    CUSTOMER_VALUE,
+    EXPECTED_SALES,
+    SALES_BACKTEST,
+    SEGMENT_MOVES,
+    SEGMENTS,
+)
+from resources.table_layout import TableLayout
+from salesinsights_dagster.dashboard import customer_terms as terms
+from salesinsights_dagster.dashboard.about import defined_heading
 from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.customer_lists import CustomerTable, ListsCard
+from salesinsights_dagster.dashboard.customer_tiles import UNKNOWN, DefinedTile, change_of
 from salesinsights_dagster.dashboard.customers import Customers
+from salesinsights_dagster.dashboard.customers_style import CUSTOMERS_STYLE
+from salesinsights_dagster.dashboard.outlook_card import OutlookCard, said_interval
+from salesinsights_dagster.dashboard.pages.customer import CustomerView, search_field
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
     NOT_COMPUTED,
     PLAIN_TIP,
     ChartCard,
-    TableCard,
+    column,
+    csv_link,
     page_frame,
 )
+from salesinsights_dagster.dashboard.reading_notice import ReadingNotice
+from salesinsights_dagster.dashboard.retention_card import RetentionCard
+from salesinsights_dagster.dashboard.segment_moves_card import MovesCard, moved
+from salesinsights_dagster.dashboard.segments_card import MONTHS, SegmentsCard, end_of_months
 
 _REVENUE = {"customers": "Customers", "revenue": "Revenue"}
-_EACH = {**_REVENUE, "revenue_per_customer": "Per customer"}
-_TABLES = {
-    "segments": ("Segments", {"segment": "Segment", **_EACH}),
-    "top_customers": (
-        "Top 20 customers",
-        {
-            "user_id": "User",
-            "revenue": "Revenue",
-            "orders": "Orders",
-            "average_order_value": "Average order",
-            "last_order_at": "Last order (UTC)",
-            "segment": "Segment",
-        },
-    ),
-    "expected_customers": (
-        "Highest expected value",
-        {
-            "user_id": "User",
-            "predicted_value": "Expected value",
-            "predicted_purchases": "Purchases",
-            "probability_alive": "Still buys",
-            "revenue": "Revenue so far",
-            "segment": "Segment",
-        },
-    ),
-    "leaving_customers": (
-        "Likely lost: best customers who are not active any more",
-        {
-            "user_id": "User",
-            "revenue": "Revenue",
-            "probability_alive": "Still buys",
-            "last_order_at": "Last order (UTC)",
-        },
-    ),
-    "left_carts": (
-        "Left in carts",
-        {"user_id": "User", "cart_value": "Value", "items": "Items", "carted_at": "Last put in (UTC)"},
-    ),
-    "cohorts": (
-        "By month of the first order",
-        {"cohort": "Month", "came_back": "Came back", "orders": "Orders", **_EACH},
-    ),
+_CARTS = {
+    "user_id": "Customer",
+    "cart_value": "Value",
+    "items": "Items",
+    "carted_at": "Last put in (UTC)",
+    "segment": "Segment",
 }
+_NO_CUSTOMER = "Nobody has bought anything yet."
+_UNTESTED = (
+    "No past month can be tested yet: one must be over, and have 60 days with sales before it. Earlier months can be "
+    "loaded with salesinsights backfill."
+)
 
 
 class CustomersPage:
-    """One open page. It looks every 2 seconds; customer_value itself is refreshed every few minutes."""
+    """One open page, about all customers or about the one whose number is `wanted`. It looks every 2 seconds."""
 
-    def __init__(self, board: Board, theme: str | None) -> None:
+    def __init__(self, board: Board, wanted: str, theme: str | None) -> None:
         self._board = board
         self._shown: Customers | None = None
+        ui.add_css(CUSTOMERS_STYLE)
         with page_frame("Customers", theme):
-            self._count = ui.label("…").classes("text-lg font-semibold")
-            with ui.element("div").classes("si-grid si-charts"):
-                bands = {"band": "Revenue of a customer", **_REVENUE}
-                self._bands = ChartCard("Customers by revenue", _bars(), "", bands, "300px")
-                self._tables = {name: TableCard(title, columns) for name, (title, columns) in _TABLES.items()}
+            with ui.row().classes("w-full items-center justify-between gap-3"):
+                search_field(wanted, theme)
+                self._clock = ui.label("Looking at the lake …").classes("si-muted text-sm")
+            self._notice = ReadingNotice()
+            self._one = CustomerView(board, wanted, self._notice, theme) if wanted.strip() else None
+            if self._one is None:
+                self._build()
         ui.timer(2.0, self.refresh)
 
+    def _build(self) -> None:
+        with ui.element("div").classes("si-grid si-tiles si-wide"):
+            self._count = DefinedTile("Customers", terms.CUSTOMERS)
+            self._active = DefinedTile("Active customers", terms.ACTIVE)
+            self._new = DefinedTile("New customers", terms.NEW)
+            self._back = DefinedTile("Won back", terms.WON_BACK)
+            self._lost = DefinedTile("Lost", terms.LOST, more_is_good=False)
+            self._expected = DefinedTile("Expected sales", terms.OUTLOOK)
+            self._carts = DefinedTile("Left in carts", terms.CARTS)
+        self._segments = SegmentsCard()
+        with ui.element("div").classes("si-grid si-charts"):
+            with column():
+                self._outlook = OutlookCard()
+                self._retention = RetentionCard()
+                with ui.element("section").classes("si-card min-w-0"):
+                    with ui.row().classes("w-full items-center justify-between no-wrap"):
+                        defined_heading("Left carts", terms.LEFT_CARTS)
+                        csv_link("Left carts", "/api/customers/left_carts?format=csv")
+                    self._left = CustomerTable("Left carts", _CARTS)
+            with column():
+                self._moves = MovesCard()
+                self._lists = ListsCard(why_empty)
+                bands = {"band": "Revenue of a customer", **_REVENUE}
+                self._bands = ChartCard("Customers by revenue so far", _bars(), "", bands, "260px")
+
     async def refresh(self) -> None:
-        """Show customer_value and the carts, if they have moved."""
-        found = await run.io_bound(self._board.customers)
-        if found is not None and found is not self._shown:
-            self._shown = found
+        """Show what gold has, if it has something new."""
+        found = await self._notice.answer(self._board.customers)
+        if found is None or found is self._shown:
+            return
+        self._clock.set_text(said_clock(found))
+        if self._one is None:
             self._show(found)
+            self._shown = found
+        elif await self._one.refresh():
+            self._shown = found
 
     def _show(self, found: Customers) -> None:
-        self._count.set_text(_headline(found))
+        self._show_counts(found)
+        self._show_expected(found)
+        self._segments.show(found, why_empty(found, "segment_months"))
+        self._moves.show(found, why_empty(found, "segment_moves"))
+        untested = NOT_COMPUTED if found.is_missing(SALES_BACKTEST) else _UNTESTED
+        self._outlook.show(found, why_empty(found, "expected_sales"), untested)
+        self._retention.show(found.retention, why_empty(found, "retention"))
+        self._lists.show(found)
+        self._left.show(found.left_carts.select(list(_CARTS)), why_empty(found, "left_carts"))
         series = {**_bars()["series"][0], "data": found.value_bands["customers"].to_list()}
         axis = {**_bars()["xAxis"], "data": found.value_bands["band"].to_list()}
         bands = found.value_bands if found.count else found.value_bands.clear()
-        self._bands.show(
-            {"series": [series], "xAxis": axis}, bands, "/api/customers/value_bands?format=csv", _empty(found, "bands")
-        )
-        for name, card in self._tables.items():
-            card.show(getattr(found, name), f"/api/customers/{name}?format=csv", _empty(found, name))
+        csv = "/api/customers/value_bands?format=csv"
+        self._bands.show({"series": [series], "xAxis": axis}, bands, csv, why_empty(found, "value_bands"))
+
+    def _show_counts(self, found: Customers) -> None:
+        months = found.segment_months
+        ends, active = end_of_months(months), pl.col("is_active")
+        before = f"{ends[-2]:%d %b %Y}" if len(ends) > 1 else None
+        missing = NOT_COMPUTED if found.is_missing(CUSTOMER_VALUE) else ""
+        for tile, count, kept in ((self._count, found.count, True), (self._active, found.active, active)):
+            held = (
+                months.filter(kept).drop_nulls("as_of").group_by("as_of").agg(pl.col("customers").sum()).sort("as_of")
+            )
+            course = held["customers"].to_list()
+            was = course[-2] if before and len(course) > 1 else None
+            share = f"{100 * count / found.count:.0f} % of all. " if tile is self._active and found.count else ""
+            note = f"{share}{before}: {was:,}" if was is not None else f"{share}No month before to compare with"
+            figure = UNKNOWN if missing else f"{count:,}"
+            tile.show(figure, missing or note, change_of(count, was), [float(one) for one in course[-MONTHS:]])
+        self._show_moves(found)
+        carts = found.carts
+        if found.is_missing(ABANDONED_CARTS):
+            self._carts.show(UNKNOWN, NOT_COMPUTED)
+        else:
+            note = f"By {carts.users:,} users. Last 7 days: {carts.newest:,.0f}; 7 days before: {carts.before:,.0f}"
+            self._carts.show(f"{carts.value:,.0f}", note if carts.users else "Nothing is left in a cart.")
+
+    def _show_moves(self, found: Customers) -> None:
+        months = sorted(found.segment_moves["month"].unique())
+        active = set(found.segment_months.filter("is_active")["segment"])
+        tiles = (self._new, self._back, self._lost)
+        if not months:
+            for tile in tiles:
+                tile.show(UNKNOWN, why_empty(found, "segment_moves"))
+            return
+        now, then = (moved(found.segment_moves, month, active) for month in (months[-1], months[-2:][0]))
+        for place, tile in enumerate(tiles):
+            note = f"All of {months[-2]:%B}: {then[place]:,}" if len(months) > 1 else "No month before to compare with"
+            tile.show(f"{now[place]:,}", f"So far in {months[-1]:%B}. {note}")
+
+    def _show_expected(self, found: Customers) -> None:
+        days = min(found.horizons, default=0)
+        whole = found.expected(WHOLE, days)
+        if whole.is_empty() or whole.item(0, "revenue") is None:
+            self._expected.show(UNKNOWN, why_empty(found, "expected_sales"))
+            return
+        row = whole.row(0, named=True)
+        sold = found.sold_before.get(days)
+        before = f"{days} days before: {sold:,.0f}" if sold is not None else f"The lake has no {days} days before"
+        note = f"In {days} days, 90 %: {said_interval(row, 'revenue')}. {before}"
+        change = None if not sold else (100 * (row["revenue"] - sold) / sold).quantize(Decimal("0.1"))
+        self._expected.show(f"{row['revenue']:,.0f}", note, change)
 
 
-def _empty(found: Customers, name: str) -> str:
+_SOURCES: dict[str, TableLayout] = {
+    "left_carts": ABANDONED_CARTS,
+    "segment_months": SEGMENTS,
+    "segment_moves": SEGMENT_MOVES,
+    "expected_sales": EXPECTED_SALES,
+    "retention": COHORT_RETENTION,
+}
+"""What is shown that comes from other tables than customer_value."""
+
+
+def why_empty(found: Customers, name: str) -> str:
     """What a card says that has no rows."""
-    source = ABANDONED_CARTS if name == "left_carts" else CUSTOMER_VALUE
-    if source.name in found.missing:
+    if found.is_missing(_SOURCES.get(name, CUSTOMER_VALUE)):
         return NOT_COMPUTED
     if name == "left_carts":
-        return "Nothing was left in a cart."
+        return "Nothing is left in a cart."
+    if name == "retention":
+        return "Nobody has been seen in the shop yet."
+    if found.is_missing(CUSTOMER_VALUE):
+        return NOT_COMPUTED
     if not found.count:
-        return "No customer yet."
-    return "All customers are active." if name == "leaving_customers" else found.why or "No active customer."
+        return _NO_CUSTOMER
+    if name == "leaving_customers":
+        return "All customers are active."
+    return f"Nothing is expected: {found.why}." if found.why else "No active customer."
 
 
-def _headline(found: Customers) -> str:
-    if CUSTOMER_VALUE.name in found.missing:
-        return f"Customers: {NOT_COMPUTED[0].lower()}{NOT_COMPUTED[1:]}"
-    if found.as_of is None:
+def said_clock(found: Customers) -> str:
+    """Up to when the figures hold."""
+    if found.is_missing(CUSTOMER_VALUE):
+        return NOT_COMPUTED
+    if found.as_of is None or found.customers_at is None:
         return "No customer yet"
-    parts = [f"{found.count:,} customers, {found.active:,} of them active, as of {found.as_of}"]
-    if found.is_behind and found.customers_at:
-        parts.append(f"computed at {found.customers_at:%H:%M} UTC, newer purchases follow within minutes")
-    if found.predicted is not None:
-        parts.append(f"{found.predicted:,.2f} expected from them")
-    elif found.why is not None:
-        parts.append(f"expected from them: {found.why}")
-    if ABANDONED_CARTS.name not in found.missing:
-        at = f" at {found.carts_at:%H:%M} UTC" if found.is_behind and found.carts_at else ""
-        parts.append(f"{found.in_carts:,.2f} left in carts{at}")
-    return " · ".join(parts)
+    newer = ", newer purchases follow within minutes" if found.is_behind else ""
+    return f"Up to {found.as_of:%d %b %Y}, computed at {found.customers_at:%d %b %H:%M} UTC{newer}"
 
 
 _NARROW = {"width": 36, "overflow": "break", "fontSize": 10, "lineHeight": 13}
