@@ -44,7 +44,7 @@ def run(rows: int) -> list[dict[str, object]]:
             totals = compute().totals
             first = round(1_000 * (time.perf_counter() - begun))
             line = {"page": span.title, "ms": _milliseconds(compute), "allowed": ALLOWED_MS, "first ms": first}
-            find = partial(movers, gold, span, NOW, 45, categories, kept.curves.first_sale(gold))
+            find = partial(movers, gold, View(span.name), NOW, 45, categories, kept)
             more = {"movers ms": _milliseconds(find), "units": totals.get("units"), "orders": totals.get("orders")}
             lines.append({**line, **more})
         look = _milliseconds(lambda: batch_snapshot(bench.lake))

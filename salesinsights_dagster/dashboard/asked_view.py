@@ -6,7 +6,7 @@ Add here: a parameter that chooses what is counted. Not here: what may be chosen
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, HTTPException, Request, Response
+from fastapi import Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from salesinsights_dagster.dashboard.csv_export import NamedCsv
@@ -16,10 +16,16 @@ SpanName = Literal["hour", "today", "week", "month"]
 CompareName = Literal["before", "day", "week", "year"]
 
 
-def asked_view(span: SpanName = "hour", compare: CompareName = "before") -> View:
-    """The view of a request's parameters."""
+def asked_view(
+    span: SpanName = "hour",
+    compare: CompareName = "before",
+    category: str | None = None,
+    brand: str | None = None,
+    product: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
+) -> View:
+    """The view of a request's parameters. An empty filter counts as none."""
     try:
-        return View(span, compare)
+        return View(span, compare, category or None, brand or None, product)
     except ViewError as error:
         raise HTTPException(422, str(error)) from error
 

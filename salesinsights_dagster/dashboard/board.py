@@ -6,6 +6,7 @@ Add here: what every page shares. Not here: a figure itself (`figures`, `payment
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -32,6 +33,7 @@ from salesinsights_dagster.dashboard.products import (
     funnel_of_product,
     sales_of_product,
 )
+from salesinsights_dagster.dashboard.remembered import remember
 from salesinsights_dagster.dashboard.view import View
 
 AGES = timedelta(seconds=30)
@@ -67,7 +69,8 @@ class Board:
         self._days: BatchSnapshot | None = None
         self._figures: dict[View, tuple[BatchSnapshot, Figures]] = {}
         self._kept = Kept()
-        self._movers: dict[str, Movers] = {}
+        self._movers: dict[View, Movers] = {}
+        self._kept_of_movers = Kept()
         self._categories: tuple[datetime | None, pl.DataFrame] = None, pl.DataFrame()
         self._computing = threading.Lock()
         self._moving = threading.Lock()
@@ -119,8 +122,9 @@ class Board:
                 return None
             shown, figures = self._figures.get(view, (None, None))
             if figures is None or shown is not gold or now - figures.end > AGES:
-                figures = sales_figures(gold, view, now, self.window_seconds, self._kept)
-                self._figures[view] = gold, figures
+                categories = self._categories_at(now) if view.category is not None else None
+                figures = sales_figures(gold, view, now, self.window_seconds, self._kept, categories)
+                remember(self._figures, view, (gold, figures))
             return figures
 
     def movers(self, view: View) -> Movers | None:
@@ -130,16 +134,14 @@ class Board:
         lake can't be read.
         """
         with self._moving:
-            span, now = view.shown, self.clock()
-            with self._computing:
-                gold = self._days
-                first_sale = None if gold is None else self._kept.curves.first_sale(gold)
+            now, gold = self.clock(), self._days
             if gold is None:
                 return None
-            known = self._movers.get(span.name)
-            if known is None or known.end != end_of_movers(span, now):
-                known = movers(gold, span, now, self.window_seconds, self._categories_at(now), first_sale)
-                self._movers[span.name] = known
+            view = replace(view, compare="before")
+            known = self._movers.get(view)
+            if known is None or known.end != end_of_movers(view.shown, now):
+                known = movers(gold, view, now, self.window_seconds, self._categories_at(now), self._kept_of_movers)
+                remember(self._movers, view, known)
             return known
 
     def _categories_at(self, now: datetime) -> pl.DataFrame:

@@ -1,5 +1,5 @@
--- What was sold in buckets of time, counted from `start`; a bucket without a purchase row has no row.
-SELECT time_bucket(to_seconds(getvariable('bucket')), event_time, make_timestamptz(getvariable('start'))) AS bucket_start,
+-- What was sold in buckets of time; one without a purchase row has no row.
+SELECT bucket_start,
        revenue(price)::DECIMAL(18, 2) AS revenue, units(price) AS units, refunds(price)::DECIMAL(18, 2) AS refunds,
        orders(user_id, user_session, event_time, price) AS orders, buyers(user_id, price) AS buyers
 FROM purchases

@@ -13,6 +13,9 @@ from fastapi.routing import APIRoute
 
 CSV = "text/csv"
 
+CHOICES = ("span", "compare", "category", "brand", "product")
+"""The parameters that choose what a file holds, in the order of its name."""
+
 _FORMULA = r"(^|[;\t\r\n])([\p{Zs}\p{Cf}\x00-\x08\x0b\x0c\x0e-\x1f]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])"
 """What a spreadsheet takes for a formula: it begins a cell, also one after a semicolon or a tab, where some
 spreadsheets end one, quoted or not. Invisible characters may stand before it; the wide signs are those of East Asia."""
@@ -45,8 +48,6 @@ class NamedCsv(APIRoute):
 
 def csv_name(request: Request) -> str:
     """The file's name: the parts of the address, then what was chosen by parameters."""
-    chosen = [
-        request.query_params[name] for name in ("by", "span", "compare", "segment") if name in request.query_params
-    ]
+    chosen = [request.query_params[name] for name in ("by", "segment", *CHOICES) if name in request.query_params]
     words = [*request.url.path.removeprefix("/api/").split("/"), *chosen]
-    return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", word) for word in words) + ".csv"
+    return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", word)[:60] for word in words) + ".csv"

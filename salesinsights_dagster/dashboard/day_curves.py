@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from assets.events.contract import UTC_MICROSECONDS
 from assets.progress.batch_snapshot import BatchSnapshot
 from assets.progress.source_fingerprints import REBUILDS, DayRows, day_rows, rebuilds_of
 from assets.tables import SILVER_PURCHASES
@@ -18,6 +19,7 @@ from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake_table import LakeTable
 from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
+from salesinsights_dagster.dashboard.shop_days import steps
 from salesinsights_dagster.dashboard.spans import DAY, QUARTER
 
 MOST_DAYS = 64
@@ -98,21 +100,26 @@ class DayCurves:
         return purchases
 
 
-def purchases_between(purchases: LakeTable, ranges: Sequence[_Range]) -> pl.DataFrame:
-    """The purchase rows of these times, each [first, end): PURCHASE."""
+def purchases_between(purchases: LakeTable, ranges: Sequence[_Range], only: str | None = None) -> pl.DataFrame:
+    """The purchase rows of these times, each [first, end), for which the SQL predicate `only` holds: PURCHASE."""
     wanted = " OR ".join(
         f"(event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}' "
         f"AND event_time >= {_literal(first)} AND event_time < {_literal(end)})"
         for first, end in ranges
     )
-    return purchases.read(wanted, PURCHASE)
+    return purchases.read(f"({wanted}) AND ({only})" if only else wanted, PURCHASE)
 
 
-def by_bucket(rows: pl.DataFrame, start: datetime, bucket: timedelta) -> pl.DataFrame:
+def by_bucket(rows: pl.DataFrame, edges: Sequence[datetime]) -> pl.DataFrame:
     """What was sold in buckets of time: the columns of `DayCurves`."""
-    numbers = {"bucket": int(bucket.total_seconds()), "start": int(start.timestamp() * 1_000_000)}
-    with duckdb_session({"purchases": rows}, numbers, macros=macros()) as connection:
+    with duckdb_session({"purchases": in_buckets(rows, edges, "event_time")}, macros=macros()) as connection:
         return query(connection, dashboard_sql("by_bucket"))
+
+
+def in_buckets(rows: pl.DataFrame, edges: Sequence[datetime], moment: str) -> pl.DataFrame:
+    """The rows with `bucket_start`: the last of the edges that is not after the column `moment`."""
+    starts = pl.Series(edges[:-1], dtype=UTC_MICROSECONDS)
+    return rows.with_columns(starts.gather(starts.search_sorted(rows[moment], "right") - 1).alias("bucket_start"))
 
 
 def quarter_of(moment: datetime) -> datetime:
@@ -128,11 +135,15 @@ def _begin(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def _quarters(day: date) -> Sequence[datetime]:
+    return steps(_begin(day), _begin(day) + DAY, QUARTER)
+
+
 def _whole(purchases: LakeTable, day: date, rows: int) -> pl.DataFrame:
     """All quarters of a day, in pieces of whole hours."""
     pieces = min(24, rows // ROWS_AT_ONCE + 1)
     cuts = [_begin(day) + timedelta(hours=24 * number // pieces) for number in range(pieces + 1)]
-    frames = (by_bucket(purchases_between(purchases, [piece]), _begin(day), QUARTER) for piece in pairwise(cuts))
+    frames = (by_bucket(purchases_between(purchases, [piece]), _quarters(day)) for piece in pairwise(cuts))
     return pl.concat(frames)
 
 
@@ -150,6 +161,6 @@ def _grown(purchases: LakeTable, day: date, rows: int, kept: _Curve, batch: int)
             ranges.append((quarter, quarter + QUARTER))
     if not ranges or len(ranges) > MOST_RANGES:
         return None if ranges else kept.quarters
-    again = by_bucket(purchases_between(purchases, ranges), _begin(day), QUARTER)
+    again = by_bucket(purchases_between(purchases, ranges), _quarters(day))
     left = kept.quarters.filter(~pl.col("bucket_start").is_in(again["bucket_start"].implode()))
     return pl.concat([left, again]).sort("bucket_start")

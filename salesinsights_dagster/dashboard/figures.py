@@ -4,20 +4,28 @@ The other time ends at the same minute. What of it does not change is kept.
 Add here: a figure about a span of sales. Not here: when it is computed (`board`), how it looks (`pages`).
 """
 
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 
+from assets.events.contract import UTC_MICROSECONDS
 from assets.progress.batch_snapshot import BatchSnapshot
-from assets.tables import PRODUCT_SALES_DAILY, SILVER_PURCHASES
+from assets.tables import SILVER_PURCHASES
+from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
-from salesinsights_dagster.dashboard.day_curves import DayCurves, purchases_between
+from salesinsights_dagster.dashboard.day_curves import DayCurves, in_buckets, purchases_between
+from salesinsights_dagster.dashboard.filters import NO_CATEGORIES, FilteredPurchases, wanted_sql
 from salesinsights_dagster.dashboard.forecast import WEEKS, Forecast, forecast, no_forecast
-from salesinsights_dagster.dashboard.periods import Period, days_period, part_of_day, purchases_period
-from salesinsights_dagster.dashboard.spans import MINUTE, WEEK, Comparison, Span, midnight_of
+from salesinsights_dagster.dashboard.remembered import remember
+from salesinsights_dagster.dashboard.sales import AllSales, RowSales, Sales
+from salesinsights_dagster.dashboard.shop_days import day_of, days_from, days_later, steps
+from salesinsights_dagster.dashboard.spans import QUARTER, WEEK, Comparison, Span
+from salesinsights_dagster.dashboard.times import Times, times_of
 from salesinsights_dagster.dashboard.view import View
 
 TOP = 20
@@ -62,12 +70,21 @@ class Figures:
         return f"{self.comparison.text} until {self.other_end:%H:%M}" if self.span.days else self.comparison.text
 
 
+@dataclass(frozen=True)
+class Period:
+    """Totals by name, as `totals.sql` says, empty if nothing was sold; and the course, as `Sales` says."""
+
+    totals: dict[str, object]
+    course: pl.DataFrame
+
+
 @dataclass
 class Kept:
-    """What several looks share: days by quarters of an hour, and the other time of each span and comparison."""
+    """What several looks share: days by quarters of an hour, filtered purchases, and the other time of each view."""
 
     curves: DayCurves = field(default_factory=DayCurves)
-    others: dict[tuple[str, str], tuple[object, Period]] = field(default_factory=dict)
+    filtered: FilteredPurchases = field(default_factory=FilteredPurchases)
+    others: dict[View, tuple[object, Period]] = field(default_factory=dict)
 
 
 def sales_figures(
@@ -76,92 +93,105 @@ def sales_figures(
     now: datetime,
     window_seconds: int,
     kept: Kept | None = None,
+    categories: pl.DataFrame | None = None,
     top: int = TOP,
 ) -> Figures:
-    """The figures of a view, of which the span ends now."""
-    span, comparison, kept = view.shown, view.comparison, kept or Kept()
-    start, bucket = span.start(now, window_seconds), span.bucket or timedelta(seconds=window_seconds)
-    ago = comparison.ago or span.length(window_seconds)
-    other_start, other_end = start - ago, now - ago - (now - midnight_of(now)) % MINUTE
-    sales, period = _this(gold, span, start, now, bucket, kept.curves)
-    times = other_start, other_end, other_start + span.length(window_seconds)
-    other = _other(gold, span, comparison, times, bucket, kept)
-    foretold = _forecast(gold, span, start, now, period, kept.curves)
-    with duckdb_session({"sales": sales}, {"top": top}) as connection:
+    """The figures of a view, of which the span ends now. `categories` are needed if it is of one."""
+    kept, times = kept or Kept(), times_of(view, now, window_seconds)
+    only = wanted_sql(view, NO_CATEGORIES if categories is None else categories)
+    # A shop's clock may be ahead: what it calls the future comes in the last hour when it is the present.
+    until = times.end if view.shown.days else now + timedelta(microseconds=1)
+    sales = sales_of(gold, view, only, kept, times.start, until)
+    period = _period(sales, times.edges, until)
+    other = _other(gold, view, only, times, kept)
+    foretold = _forecast(sales_of(gold, view, only, kept), view, times, now, period, kept.curves.days(gold))
+    sold = sales.products(times.start, until)
+    with duckdb_session({"sales": sold}, {"top": top}) as connection:
         best = query(connection, dashboard_sql("top_products"))
-    totals = {**period.totals, "products": sales["product_id"].n_unique()} if period.totals else {}
+    totals = {**period.totals, "products": sold["product_id"].n_unique()} if period.totals else {}
     found = Figures(
-        span=span, bucket=bucket, comparison=comparison, start=start, end=now,
-        other_start=other_start, other_end=other_end,
+        span=view.shown, bucket=times.edges[1] - times.edges[0], comparison=view.comparison, start=times.start, end=now,
+        other_start=times.other_edges[0], other_end=times.other_until,
         totals=totals, before=other.totals, incomparable=None,
         top=best, over_time=period.course, forecast=foretold,
     )  # fmt: skip
     why = _incomparable(found, kept.curves.first_sale(gold))
-    beside = other.course.select(pl.col("bucket_start") + ago, pl.col("revenue").alias("other_revenue"))
-    return replace(
-        found, incomparable=why, over_time=_over_time(found, start + span.length(window_seconds), beside, why)
-    )
+    return replace(found, incomparable=why, over_time=_over_time(found, times, _beside(times, other.course), why))
 
 
-def _this(
-    gold: BatchSnapshot, span: Span, start: datetime, now: datetime, bucket: timedelta, curves: DayCurves
-) -> tuple[pl.DataFrame, Period]:
-    """The sales by product, and the period."""
-    if not span.days:
-        # A shop's clock may be ahead: what it calls the future comes when it is the present.
-        rows = purchases_between(gold.table(SILVER_PURCHASES), [(start, now + timedelta(microseconds=1))])
-        sold = pl.when(pl.col("price") >= 0).then(1).otherwise(0).alias("units")
-        sales = rows.select("product_id", "brand", pl.col("price").alias("revenue"), sold)
-        return sales, purchases_period(rows, start, now + bucket, bucket)
-    days = f"event_date >= DATE '{start.date()}' AND event_date <= DATE '{now.date()}'"
-    sales = gold.table(PRODUCT_SALES_DAILY).read(days, ["product_id", "brand", "revenue", "units"])
-    last = midnight_of(now)
-    if span.days == 1:
-        return sales, part_of_day(gold, curves, last, None)
-    return sales, days_period(gold, curves, start, last, None)
-
-
-def _other(
+def sales_of(
     gold: BatchSnapshot,
-    span: Span,
-    comparison: Comparison,
-    times: tuple[datetime, datetime, datetime],
-    bucket: timedelta,
+    view: View,
+    only: str | None,
     kept: Kept,
-) -> Period:
-    """The other time from its start: the totals until the same minute, the course up to the end."""
-    start, until, end = times
-    name, last = (span.name, comparison.name), midnight_of(until)
-    key = (*times, kept.curves.state(gold, start.date(), end.date()))
-    known, period = kept.others.get(name, (None, None))
+    start: datetime | None = None,
+    until: datetime | None = None,
+) -> Sales:
+    """The sales that a predicate leaves; those of the last hour from its purchases, which are read here."""
+    if not view.shown.days and start is not None and until is not None:
+        rows = purchases_between(gold.table(SILVER_PURCHASES), [(start, until)], only)
+        return RowSales(lambda begin, end: rows.filter(pl.col("event_time").is_between(begin, end, closed="left")))
+    if only is None:
+        return AllSales(gold, kept.curves)
+    return RowSales(partial(kept.filtered.between, gold, kept.curves, only))
+
+
+def _period(sales: Sales, edges: Sequence[datetime], until: datetime) -> Period:
+    """What was sold until a moment; by quarter of an hour or by window the course goes on to the end."""
+    counted, bought = sales.course(edges, until), sales.bought(edges[0], until)
+    with duckdb_session({"buckets": counted, "bought": bought}, macros=macros()) as connection:
+        found = query(connection, dashboard_sql("totals"))
+    by_day = edges[1] - edges[0] > QUARTER
+    course = counted if by_day or until >= edges[-1] else sales.course(edges, edges[-1])
+    return Period(found.row(0, named=True) if found.height else {}, course)
+
+
+def _other(gold: BatchSnapshot, view: View, only: str | None, times: Times, kept: Kept) -> Period:
+    """The other time, counted again only if its end has moved or its purchases have."""
+    start, end = times.other_edges[0], times.other_edges[-1]
+    key = only, start, times.other_until, end, kept.curves.state(gold, start.date(), end.date())
+    known, period = kept.others.get(view, (None, None))
     if period is None or known != key:
-        if not span.days:
-            rows = purchases_between(gold.table(SILVER_PURCHASES), [(start, end)])
-            period = purchases_period(rows, start, until, bucket)
-        elif span.days == 1:
-            period = part_of_day(gold, kept.curves, last, until)
-        else:
-            period = days_period(gold, kept.curves, start, last, until)
-        kept.others[name] = key, period
+        period = _period(sales_of(gold, view, only, kept, start, end), times.other_edges, times.other_until)
+        remember(kept.others, view, (key, period))
     return period
 
 
-def _forecast(
-    gold: BatchSnapshot, span: Span, midnight: datetime, now: datetime, today: Period, curves: DayCurves
-) -> Forecast:
-    if span.days != 1:
+def _forecast(sales: Sales, view: View, times: Times, now: datetime, today: Period, known: Container[date]) -> Forecast:
+    if view.shown.days != 1:
         return no_forecast(NO_FORECAST)
-    known = curves.days(gold)
-    earlier = [midnight - number * WEEK for number in range(1, WEEKS + 1)]
-    days = [curves.of(gold, day.date()) for day in earlier if day.date() in known]
-    if not days:
-        return no_forecast(f"nothing is known of a {midnight:%A} of the last {WEEKS} weeks")
-    return forecast(midnight, now, today.course, days)
+    day = day_of(times.start, view.tz)
+    weeks = [number * WEEK.days for number in range(1, WEEKS + 1)]
+    earlier = [_earlier(sales, view, day, days) for days in weeks if day - timedelta(days=days) in known]
+    if not earlier:
+        return no_forecast(f"nothing is known of a {day:%A} of the last {WEEKS} weeks")
+    return forecast(times.start, now, today.course, earlier, len(times.edges) - 1)
 
 
-def _over_time(found: Figures, end: datetime, beside: pl.DataFrame, incomparable: str | None) -> pl.DataFrame:
+def _earlier(sales: Sales, view: View, day: date, days: int) -> pl.DataFrame:
+    """The quarters of an hour so many days before a day, as those of the day."""
+    begin, end = days_from(day - timedelta(days=days), 1, view.tz)
+    quarters = sales.course(steps(begin, end, QUARTER), end)
+    return quarters.with_columns(_moved(quarters["bucket_start"], lambda moment: days_later(moment, days, view.tz)))
+
+
+def _moved(moments: pl.Series, move: Callable[[datetime], datetime]) -> pl.Series:
+    return pl.Series(moments.name, [move(moment) for moment in moments], UTC_MICROSECONDS)
+
+
+def _beside(times: Times, course: pl.DataFrame) -> pl.DataFrame:
+    """The other time's revenue in the buckets of this time: `bucket_start`, `other_revenue`.
+
+    Where the clocks were changed between the two, an hour of one may have no like in the other, or two have the same.
+    """
+    shifted = course.select(_moved(course["bucket_start"], times.later), pl.col("revenue").alias("other_revenue"))
+    placed = in_buckets(shifted.filter(pl.col("bucket_start") >= times.start), times.edges, "bucket_start")
+    return placed.group_by("bucket_start").agg(pl.col("other_revenue").sum()).sort("bucket_start")
+
+
+def _over_time(found: Figures, times: Times, beside: pl.DataFrame, incomparable: str | None) -> pl.DataFrame:
     """A row for each bucket: what was sold in it, in the other time, and what is expected."""
-    buckets = pl.datetime_range(found.start, end, found.bucket, closed="left", eager=True).alias("bucket_start")
+    buckets = pl.Series("bucket_start", times.edges[:-1], UTC_MICROSECONDS)
     rows, kinds = buckets.to_frame(), {**found.over_time.schema, **beside.schema}
     for course in (found.over_time.drop("refunds"), beside, found.forecast.course):
         rows = rows.join(course, on="bucket_start", how="left")

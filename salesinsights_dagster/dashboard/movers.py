@@ -11,13 +11,18 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from assets.progress.batch_snapshot import BatchSnapshot
-from assets.tables import FUNNEL_DAILY, PRODUCT_SALES, PRODUCT_SALES_DAILY, SILVER_PURCHASES
+from assets.tables import FUNNEL_DAILY
 from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
-from salesinsights_dagster.dashboard.day_curves import purchases_between, quarter_of
+from salesinsights_dagster.dashboard.day_curves import quarter_of
+from salesinsights_dagster.dashboard.figures import Kept, sales_of
+from salesinsights_dagster.dashboard.filters import NO_CATEGORIES, wanted_sql
+from salesinsights_dagster.dashboard.shop_days import days_later
 from salesinsights_dagster.dashboard.spans import DAY, MINUTE, WEEK, Span, midnight_of
+from salesinsights_dagster.dashboard.times import times_of
+from salesinsights_dagster.dashboard.view import View
 
 TIMES = 4
 """How many earlier weeks make what is usual. A span that is longer than a week has one earlier time."""
@@ -31,7 +36,6 @@ CATEGORY_DAYS = 7
 LEVELS = ("product", "brand", "category")
 
 _SOLD = ["product_id", "brand", "revenue"]
-_CATEGORIES = pl.Schema({"product_id": pl.Int64(), "category": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -64,30 +68,33 @@ def categories_of_products(lake: Lake, now: datetime) -> pl.DataFrame:
     )
     name = pl.coalesce("category_code", pl.col("category_id").cast(pl.String)).alias("category")
     newest = rows.sort("event_date").with_columns(name).drop_nulls("category").group_by("product_id").last()
-    return newest.select(_CATEGORIES.names()).cast(_CATEGORIES)
+    return newest.select(NO_CATEGORIES.columns).cast(NO_CATEGORIES.schema)
 
 
 def movers(
     gold: BatchSnapshot,
-    span: Span,
+    view: View,
     now: datetime,
     window_seconds: int,
     categories: pl.DataFrame,
-    first_sale: datetime | None,
+    kept: Kept | None = None,
 ) -> Movers:
-    """The movers of a span that ends now. Of the earlier times, those count that the lake has from their start.
+    """The movers of a view, of which the span ends now. Earlier times count that the lake has from their start.
 
-    `categories` is `categories_of_products`, `first_sale` the time of the oldest purchase in the lake.
+    `categories` is `categories_of_products`.
     """
-    start, end = span.start(now, window_seconds), end_of_movers(span, now)
+    span, kept, only = view.shown, kept or Kept(), wanted_sql(view, categories)
+    start, end = times_of(view, now, window_seconds).start, end_of_movers(span, now)
+    first_sale = kept.curves.first_sale(gold)
     step = -(-max(span.days, 1) // WEEK.days) * WEEK
     agos = [number * step for number in range(1, TIMES + 1 if step == WEEK else 2)]
-    known = [ago for ago in agos if first_sale is not None and start - ago >= first_sale]
+    earlier = [days_later(start, -ago.days, view.tz) for ago in agos]
+    known = [ago for ago, begun in zip(agos, earlier, strict=True) if first_sale is not None and begun >= first_sale]
     if not known or end <= start:
         unknown = f"the lake has no sales of the same time {agos[0].days} days ago"
         why = "it has only just begun" if known else unknown
         return Movers(start, end, 0, step, why, dict.fromkeys(LEVELS, _NOTHING), not categories.is_empty())
-    sold = pl.concat([_sold(gold, span, start - ago, end - ago, is_now=not ago) for ago in (timedelta(), *known)])
+    sold = pl.concat([_sold(gold, view, only, kept, (start, end), ago) for ago in (timedelta(), *known)])
     frames, numbers = {"sold": sold, "categories": categories}, {"times": len(known), "each": LIMIT}
     with duckdb_session(frames, numbers, macros=macros()) as connection:
         found = query(connection, dashboard_sql("movers"))
@@ -105,19 +112,11 @@ _NOTHING = pl.DataFrame(
 )
 
 
-def _sold(gold: BatchSnapshot, span: Span, start: datetime, end: datetime, *, is_now: bool) -> pl.DataFrame:
-    """Revenue by product of [start, end): _SOLD and `is_now`."""
-    if not span.days:
-        rows = purchases_between(gold.table(SILVER_PURCHASES), [(start, end)]).rename({"price": "revenue"})
-        parts = [rows.select(_SOLD)]
-    else:
-        last = midnight_of(end)
-        whole = f"event_date >= DATE '{start.date()}' AND event_date < DATE '{last.date()}'"
-        begun = f"event_date = DATE '{last.date()}' AND window_start < TIMESTAMP '{end:%Y-%m-%dT%H:%M:%SZ}'"
-        parts = [
-            *([gold.table(PRODUCT_SALES_DAILY).read(whole, _SOLD)] if start < last else []),
-            gold.table(PRODUCT_SALES).read(begun, _SOLD),
-        ]
-    summed = pl.concat([part.with_columns(pl.col("revenue").cast(pl.Decimal(18, 2))) for part in parts])
-    by_product = summed.group_by("product_id").agg(pl.col("brand").max(), pl.col("revenue").sum())
-    return by_product.select(*_SOLD, pl.lit(is_now).alias("is_now"))
+def _sold(
+    gold: BatchSnapshot, view: View, only: str | None, kept: Kept, times: tuple[datetime, datetime], ago: timedelta
+) -> pl.DataFrame:
+    """Revenue by product at these times, or so many days before: _SOLD and `is_now`."""
+    start, end = (days_later(moment, -ago.days, view.tz) for moment in times)
+    rows = sales_of(gold, view, only, kept, start, end).products(start, end)
+    by_product = rows.group_by("product_id").agg(pl.col("brand").max(), pl.col("revenue").sum())
+    return by_product.select(*_SOLD, pl.lit(not ago).alias("is_now"))

@@ -3,6 +3,7 @@
 Add here: how movers look. Not here: how they are found (`movers`).
 """
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import polars as pl
@@ -10,6 +11,7 @@ from nicegui import ui
 
 from salesinsights_dagster.dashboard.movers import LIMIT, Movers
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED, NamedTable, csv_link, heading
+from salesinsights_dagster.dashboard.picks import make_pickable, with_picks
 from salesinsights_dagster.dashboard.product_names import ProductNames
 from salesinsights_dagster.dashboard.view import View
 
@@ -20,7 +22,7 @@ _COLUMNS = {"revenue": "Revenue", "usual": "Usual", "per_cent": "Change"}
 class MoversCard:
     """Products, brands or categories, chosen on the card."""
 
-    def __init__(self, names: ProductNames) -> None:
+    def __init__(self, names: ProductNames, follow: Callable[[str], Awaitable[None]]) -> None:
         self._names = names
         self._movers: Movers | None = None
         self._view = View()
@@ -34,6 +36,8 @@ class MoversCard:
             with ui.element("div").classes("si-grid si-pair"):
                 self._rises = NamedTable("Rises", {"name": "Rises", **_COLUMNS})
                 self._falls = NamedTable("Falls", {"name": "Falls", **_COLUMNS})
+                for table in (self._rises, self._falls):
+                    make_pickable(table, ["name"], follow)
 
     def show(self, view: View, movers: Movers) -> None:
         """Show the movers of a view."""
@@ -49,7 +53,10 @@ class MoversCard:
         self._csv.props["href"] = f"/api/movers?{self._view.query}&by={level}&format=csv"
         self._csv.update()
         found = movers.levels[level]
-        rows = found.select(self._named(level, found), *_COLUMNS, "change")
+        named = found.with_columns(self._named(level, found))
+        values = "product_id" if level == "product" else level
+        picked = with_picks(named, self._view, "name", level, values)
+        rows = picked.select("name", *_COLUMNS, "change", "pick_name")
         rises = rows.filter(pl.col("change") > 0).head(LIMIT)
         falls = rows.filter(pl.col("change") < 0).sort("change").head(LIMIT)
         self._rises.show(_said(rises), _nothing(movers, level, "more"))

@@ -69,7 +69,9 @@ body.body--dark { background: #0f1117; }
              font-variant-numeric: tabular-nums; letter-spacing: -0.02em; }
 .si-card h2 { font-size: 1rem; line-height: 1.5; font-weight: 600; margin: 0; }
 .si-card h2.si-muted { font-size: .875rem; font-weight: 400; }
-.nicegui-link, .nicegui-link:visited { color: #4f46d9; } .body--dark .nicegui-link { color: #aaa4ff; }
+:is(.nicegui-link, .si-pick):is(:link, :visited) { color: #4f46d9; }
+.body--dark :is(.nicegui-link, .si-pick):is(:link, :visited) { color: #aaa4ff; } .si-pick { text-decoration: none; }
+.si-pick:hover { text-decoration: underline; }
 .nicegui-link.si-muted { color: #5f6678; } .body--dark .nicegui-link.si-muted { color: #a3abbd; }
 .si-chart text:not([fill="TIP"]) { fill: #5f6678; } .body--dark .si-chart text:not([fill="TIP"]) { fill: #a9b1c2; }
 .si-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -179,7 +181,7 @@ class ChartCard:
             self._empty = ui.label("").classes("si-muted py-6")
             self.chart = chart(title, options, height)
             with ui.expansion("Table").classes("w-full si-muted text-sm").props("dense"):
-                self._table = NamedTable(title, columns)
+                self.table = NamedTable(title, columns)
 
     def show(self, changes: dict[str, object], rows: pl.DataFrame, csv: str, empty: str) -> None:
         """Put `changes` into the chart's options; `empty` is the text shown if there are no rows."""
@@ -188,7 +190,7 @@ class ChartCard:
         self.chart.set_visibility(rows.height > 0)
         self.chart.options.update(changes)
         self.chart.update()
-        self._table.show(rows, empty)
+        self.table.show(rows, empty)
         self._csv.props(f'href="{csv}"')
 
     def rename(self, title: str) -> None:
@@ -210,13 +212,13 @@ class NamedTable:
         ]
         with ui.element("div").classes("si-scroll min-w-0").props("tabindex=0 role=region") as scrolled:
             scrolled.props["aria-label"] = f"Table: {title}"
-            self._table = ui.table(rows=[], columns=names).classes("w-full bg-transparent")
-            self._table.props('dense flat no-data-label="…"')
+            self.table = ui.table(rows=[], columns=names).classes("w-full bg-transparent")
+            self.table.props('dense flat no-data-label="…"')
 
     def show(self, frame: pl.DataFrame, empty: str) -> None:
         """Show the rows, or what `empty` says where there are none."""
-        self._table.rows = _as_rows(frame)
-        self._table.props["no-data-label"] = empty
+        self.table.rows = _as_rows(frame)
+        self.table.props["no-data-label"] = empty
 
 
 class TableCard:

@@ -41,19 +41,6 @@ class Span:
     bucket: timedelta | None
     comparisons: tuple[Comparison, ...]
 
-    def start(self, now: datetime, window_seconds: int) -> datetime:
-        """When the span that ends now began: at a midnight, or at the start of a window."""
-        midnight = midnight_of(now)
-        if self.days:
-            return midnight - (self.days - 1) * DAY
-        window = timedelta(seconds=window_seconds)
-        return midnight + (now - midnight) // window * window + window - self.length(window_seconds)
-
-    def length(self, window_seconds: int) -> timedelta:
-        """How long it is when it is over: whole days, or the whole windows of an hour."""
-        window = timedelta(seconds=window_seconds)
-        return self.days * DAY or HOUR // window * window
-
     def comparison(self, name: str | None) -> Comparison | None:
         """The comparison of this name; None if the span has none."""
         return next((known for known in self.comparisons if known.name == name), None)

@@ -4,11 +4,14 @@ Add here: what a viewer may choose. Not here: what is counted then (`figures`), 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from salesinsights_dagster.dashboard.spans import SPANS, Comparison, Span
+
+FILTERS = ("category", "brand", "product")
 
 
 class ViewError(ValueError):
@@ -17,10 +20,17 @@ class ViewError(ValueError):
 
 @dataclass(frozen=True)
 class View:
-    """A span of time beside another. Raises ViewError for a span that is unknown, or not compared with that time."""
+    """A span of time beside another, of all sales or of those that pass every filter.
+
+    `category` is a code, or the number of one without a code. Raises ViewError for a span that is unknown, or not
+    compared with that time.
+    """
 
     span: str = "hour"
     compare: str = "before"
+    category: str | None = None
+    brand: str | None = None
+    product: int | None = None
 
     def __post_init__(self) -> None:
         if self.span not in SPANS:
@@ -28,22 +38,46 @@ class View:
         if self._compared() is None:
             offered = ", ".join(known.name for known in self.shown.comparisons)
             raise ViewError(f"span={self.span} can't be compared with compare={self.compare}: choose one of {offered}")
+        if self.product is not None and not -(2**63) <= self.product < 2**63:
+            raise ViewError(f"product={self.product} is no product's number: they have 64 bits")
 
     @classmethod
     def read(cls, asked: Mapping[str, str]) -> Self:
         """The view of an address's parameters; empty and unknown ones count as not given. Raises ViewError."""
-        known = {name: asked[name] for name in ("span", "compare") if asked.get(name)}
-        return cls(**known)
+        given: dict[str, Any] = {each.name: asked[each.name] for each in fields(cls) if asked.get(each.name)}
+        if "product" in given:
+            given["product"] = _whole_number("product", given["product"])
+        return cls(**given)
 
     @property
     def query(self) -> str:
         """The parameters of its address."""
-        return urlencode({"span": self.span, "compare": self.compare})
+        chosen = {name: value for name, value in self.parameters.items() if value is not None}
+        return urlencode(chosen)
+
+    @property
+    def parameters(self) -> Mapping[str, str | int | None]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        """What the sales are filtered by: texts by the names of parameters."""
+        given = {name: self.parameters[name] for name in FILTERS}
+        return {name: str(value) for name, value in given.items() if value is not None}
 
     def during(self, span: str) -> "View":
         """The same of another span, beside the same time if that span is compared with it."""
         kept = SPANS[span].comparison(self.compare) or SPANS[span].comparisons[0]
-        return View(span, kept.name)
+        return replace(self, span=span, compare=kept.name)
+
+    def only(self, name: str, value: str | None) -> "View":
+        """The same with one filter more, or with another value of it; None takes it away."""
+        chosen: Any = _whole_number(name, value) if value and name == "product" else value
+        return replace(self, **{name: chosen})
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo("UTC")
 
     @property
     def shown(self) -> Span:
@@ -55,3 +89,10 @@ class View:
 
     def _compared(self) -> Comparison | None:
         return self.shown.comparison(self.compare)
+
+
+def _whole_number(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ViewError(f"{name}={text} is no whole number") from None

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 from nicegui import run, ui
-from nicegui.events import GenericEventArguments
+from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
 
 from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
@@ -28,6 +28,7 @@ from salesinsights_dagster.dashboard.parts import (
     heading,
     page_frame,
 )
+from salesinsights_dagster.dashboard.picks import Chips, make_pickable, with_picks
 from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.trend_tile import TrendTile
@@ -68,6 +69,8 @@ class LivePage:
                         self._compare = _choice("Compared with", _comparisons(self._view), self._view.compare)
                         self._compare.on_value_change(lambda chosen: self._beside(str(chosen.value)))
                 self._fresh = FreshnessPill()
+            self._chips = Chips(board.names, self._go)
+            self._chips.show(self._view)
             self._wrong = ui.label(wrong).classes("si-warn rounded px-3 py-1").props("role=status")
             self._wrong.set_visibility(bool(wrong))
             with ui.element("div").classes("si-grid si-tiles"):
@@ -75,9 +78,11 @@ class LivePage:
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
                     self._time = ChartCard("Revenue over time (UTC)", revenue_chart(), "", _TIME_COLUMNS, "300px")
-                    self._movers = MoversCard(board.names)
+                    self._movers = MoversCard(board.names, self._follow)
                 with column():
                     self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
+                    make_pickable(self._top.table, ["product_id", "brand"], self._follow)
+                    self._top.chart.on_point_click(self._pick_bar)
                     self._wait = WaitCard()
         ui.on("si_back", self._back)
         ui.add_body_html(_TELL_BACK)
@@ -97,10 +102,19 @@ class LivePage:
         view, _ = _view_of(dict(parse_qsl(str(event.args).removeprefix("?"))))
         await self._show_view(view)
 
+    async def _follow(self, query: str) -> None:
+        view, _ = _view_of(dict(parse_qsl(query)))
+        await self._go(view)
+
+    async def _pick_bar(self, clicked: EChartPointClickEventArguments) -> None:
+        if self._shown is not None and clicked.data_index < self._shown.top.height:
+            await self._go(self._view.only("product", str(self._shown.top.reverse()["product_id"][clicked.data_index])))
+
     async def _show_view(self, view: View) -> None:
         # Before the choices are set, which tell their new values to `_go`.
         self._view = view
         self._wrong.set_visibility(False)
+        self._chips.show(view)
         self._span.set_value(view.span)
         self._compare.set_options(_comparisons(view), value=view.compare)
         await self.refresh()
@@ -131,9 +145,8 @@ class LivePage:
         bars = [{"value": float(revenue), "label": {"formatter": f"{revenue:,.2f}"}} for revenue in top["revenue"]]
         series = {**_bars()["series"][0], "data": bars}
         axis = {**_bars()["yAxis"], "data": labels}
-        self._top.show(
-            {"yAxis": axis, "series": [series]}, names.shown(figures.top), f"/api/top-products{query}", empty
-        )
+        rows = with_picks(with_picks(figures.top, self._view, "product_id", "product"), self._view, "brand", "brand")
+        self._top.show({"yAxis": axis, "series": [series]}, names.shown(rows), f"/api/top-products{query}", empty)
         self._time.show(revenue_over_time(figures), figures.over_time, f"/api/over-time{query}", empty)
         self._time.say(said(figures))
 

@@ -10,10 +10,9 @@ from assets.progress.batch_snapshot import batch_snapshot
 from assets.stream.stream_assets import Stream
 from assets.tables import FUNNEL_DAILY
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.day_curves import DayCurves
 from salesinsights_dagster.dashboard.movers import Movers, categories_of_products, movers
 from salesinsights_dagster.dashboard.movers_card import said
-from salesinsights_dagster.dashboard.spans import SPANS
+from salesinsights_dagster.dashboard.view import View
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
@@ -48,7 +47,7 @@ def found(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, events:
 
 def movers_of(lake: Lake, span: str) -> Movers:
     gold = batch_snapshot(lake)
-    return movers(gold, SPANS[span], NOW, 45, CATEGORIES, DayCurves().first_sale(gold))
+    return movers(gold, View(span), NOW, 45, CATEGORIES)
 
 
 def changes(shown: Movers, level: str) -> list[tuple[object, ...]]:

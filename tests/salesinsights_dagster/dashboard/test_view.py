@@ -7,7 +7,10 @@ import pytest
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.view import View, ViewError
 
-VIEWS = [View(name, known.name) for name, span in SPANS.items() for known in span.comparisons]
+VIEWS = [
+    *(View(name, known.name) for name, span in SPANS.items() for known in span.comparisons),
+    View("today", category="a/b&c=d", brand="l'oréal + 100 %", product=4711),
+]
 
 
 def reread(view: View) -> View:
@@ -26,6 +29,8 @@ def test_what_an_address_does_not_give_is_the_usual() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        ({"product": "x"}, "product=x is no whole number"),
+        ({"product": str(2**63)}, "product=9223372036854775808 is no product's number: they have 64 bits"),
         ({"span": "day"}, "span=day is unknown: choose one of hour, today, week, month"),
         (
             {"span": "week", "compare": "day"},
@@ -43,3 +48,10 @@ def test_what_can_not_be_shown_is_said_in_a_sentence(asked: dict[str, str], said
 def test_another_span_keeps_the_comparison_that_it_has() -> None:
     assert View("hour", "year").during("month") == View("month", "year")
     assert View("hour", "week").during("month") == View("month", "before")
+
+
+def test_filters_are_added_and_taken_away_one_by_one() -> None:
+    stacked = View("today").only("brand", "irisk").only("product", "4711")
+
+    assert stacked.filters == {"brand": "irisk", "product": "4711"}
+    assert stacked.during("week").only("brand", None) == View("week", product=4711)

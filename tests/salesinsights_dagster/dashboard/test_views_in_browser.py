@@ -1,5 +1,7 @@
 """What a viewer chooses on the Live page: it is in the address, and the back button takes it back."""
 
+import re
+import urllib.request
 from datetime import UTC, datetime
 
 from playwright.sync_api import Page, expect
@@ -13,7 +15,10 @@ from tests.resources.mock_kafka import MockKafka
 
 def sell(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
     now = datetime.now(UTC).isoformat()
-    mock_kafka.publish(topic, [event(product_id=4711, brand="irisk", price="12.34", event_time=now)])
+    sold = [(4711, "irisk", "12.34"), (4712, "irisk", "2.00"), (4713, "runail & co", "1.00")]
+    mock_kafka.publish(
+        topic, [event(product_id=n, brand=brand, price=price, event_time=now) for n, brand, price in sold]
+    )
     run(lake, stream)
 
 
@@ -40,3 +45,37 @@ def test_the_address_says_what_is_shown_and_the_back_button_takes_it_back(
     expect(page).to_have_url(f"{dashboard}/?span=today&theme=dark")
     page.go_forward()
     expect(page.get_by_text("the 7 days before").first).to_be_visible()
+
+
+def test_filters_are_set_by_a_click_shown_as_chips_and_taken_away(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+) -> None:
+    sell(lake, stream, mock_kafka, topic)
+    page.goto(f"{dashboard}/?span=today")
+    revenue = page.locator(".si-figure").first
+    expect(revenue).to_have_text("15.34", timeout=60_000)
+    top = page.locator("section").filter(has_text="Top 20 products by revenue")
+    top.get_by_text("Table", exact=True).click()
+
+    top.get_by_role("link", name="irisk").first.click()
+
+    expect(page).to_have_url(f"{dashboard}/?span=today&compare=before&brand=irisk")
+    expect(revenue).to_have_text("14.34")
+    top.locator("svg path[fill='#6d63f5']").last.click()
+    expect(page).to_have_url(f"{dashboard}/?span=today&compare=before&brand=irisk&product=4711")
+    expect(revenue).to_have_text("12.34")
+    chips = page.get_by_role("group", name="Filters")
+    expect(chips.get_by_role("button")).to_have_text([re.compile("Brand: irisk"), re.compile("Product: 4711")])
+    expect(chips.get_by_role("link", name="About this product")).to_have_attribute("href", "/product?search=4711")
+    chips.get_by_role("button", name="Take away the filter: product 4711").press("Enter")
+    expect(revenue).to_have_text("14.34")
+    page.go_back()
+    expect(revenue).to_have_text("12.34")
+
+    page.goto(f"{dashboard}/?span=today&brand=runail+%26+co")
+
+    expect(revenue).to_have_text("1.00")
+    expect(page.get_by_text("Brand: runail & co")).to_be_visible()
+    csv = page.get_by_role("link", name="CSV: Top 20 products by revenue").get_attribute("href")
+    with urllib.request.urlopen(f"{dashboard}{csv}") as answer:
+        assert answer.read().decode().split()[1].startswith("4713,")
