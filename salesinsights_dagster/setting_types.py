@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from resources.engine import HERE
+from salesinsights_dagster.time_zones import is_time_zone
 
 EARLIEST_DAY = date(2019, 1, 1)
 """The first day whose events the contract accepts."""
@@ -94,6 +95,12 @@ def _database_with_driver(url: str) -> str:
     return f"{POSTGRES_DRIVER}://{place}"
 
 
+def _time_zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise ValueError("is no time zone: set its IANA name, such as Europe/Berlin, or unset it for UTC")
+    return name
+
+
 _Model = Literal["best", "bg_nbd", "mbg_nbd"]
 _Unit = Literal["week", "day"]
 _Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -126,6 +133,11 @@ YearlyRate = Annotated[
 Model = Annotated[_Model, _one_of(_Model)]
 Unit = Annotated[_Unit, _one_of(_Unit)]
 Protocol = Annotated[Annotated[_Protocol, BeforeValidator(str.upper)] | None, _one_of(_Protocol)]
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Currency = Annotated[
+    str, Field(pattern=r"^[A-Z]{3}$"), Wrong("is no currency: set its code of ISO 4217, such as EUR, or unset it")
+]
 
 Folder = Annotated[Path, AfterValidator(lambda folder: folder.expanduser().absolute()), AfterValidator(_readable)]
 LakeRoot = Annotated[str, AfterValidator(_readable)]

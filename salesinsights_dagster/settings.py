@@ -160,6 +160,16 @@ class Settings(BaseSettings):
         CartRule.minutes, description="minutes after which an item in a cart is abandoned"
     )
     cart_days: kinds.Count = Field(CartRule.days, description="days after which an item in a cart is given up")
+    time_zone: kinds.TimeZone = Field(
+        "UTC",
+        description="the shop's time zone, by its IANA name, such as `Europe/Berlin`: the days and clocks of the "
+        "dashboard. What is stored stays in UTC; see [the shop's day](dashboard.md#the-shops-day)",
+    )
+    currency: kinds.Currency | None = Field(
+        None,
+        description="the code of the shop's currency in ISO 4217, such as `EUR`, which the dashboard shows beside "
+        "money; nothing is converted. With none, money has no unit",
+    )
     kafka_bootstrap_servers: str | None = Field(
         None,
         validation_alias="KAFKA_BOOTSTRAP_SERVERS",

@@ -22,10 +22,11 @@ def asked_view(
     category: str | None = None,
     brand: str | None = None,
     product: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
+    zone: str | None = None,
 ) -> View:
-    """The view of a request's parameters. An empty filter counts as none."""
+    """The view of a request's parameters. An empty filter counts as none; without a zone, the shop's is meant."""
     try:
-        return View(span, compare, category or None, brand or None, product)
+        return View(span, compare, category or None, brand or None, product, zone or None)
     except ViewError as error:
         raise HTTPException(422, str(error)) from error
 

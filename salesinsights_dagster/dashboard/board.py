@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -54,8 +55,16 @@ class Board:
     One loop calls `look`; any thread may call the rest.
     """
 
-    def __init__(self, lake: Lake, clock: Callable[[], datetime], window_seconds: int) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        clock: Callable[[], datetime],
+        window_seconds: int,
+        zone: str = "UTC",
+        currency: str | None = None,
+    ) -> None:
         self.lake = lake
+        self.zone, self.currency = zone, currency
         self.clock = clock
         self.latency = PaymentLatency()
         self.names = ProductNames()
@@ -116,6 +125,7 @@ class Board:
 
     def figures(self, view: View) -> Figures | None:
         """The figures of a view, recomputed if they are old; None before the first look."""
+        view = view.at(self.zone)
         with self._computing:
             now, gold = self.clock(), self._days if view.shown.days else self._live
             if gold is None:
@@ -137,7 +147,7 @@ class Board:
             now, gold = self.clock(), self._days
             if gold is None:
                 return None
-            view = replace(view, compare="before")
+            view = replace(view.at(self.zone), compare="before")
             known = self._movers.get(view)
             if known is None or known.end != end_of_movers(view.shown, now):
                 known = movers(gold, view, now, self.window_seconds, self._categories_at(now), self._kept_of_movers)
@@ -157,7 +167,9 @@ class Board:
 
     def product(self, product_id: int) -> ProductSales:
         """`products.sales_of_product` on the newest snapshot. Raises LookupError before the first look."""
-        return sales_of_product(self._seen(), product_id, self.clock())
+        gold = self._seen()
+        with self._computing:
+            return sales_of_product(gold, product_id, self.clock(), ZoneInfo(self.zone), self._kept)
 
     def funnel(self, product_id: int) -> ProductFunnel:
         """`products.funnel_of_product` on the lake as it is now. Raises LakeError if it can't be read."""

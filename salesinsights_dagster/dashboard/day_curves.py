@@ -22,8 +22,8 @@ from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
 from salesinsights_dagster.dashboard.shop_days import steps
 from salesinsights_dagster.dashboard.spans import DAY, QUARTER
 
-MOST_DAYS = 64
-"""How many days are kept: a few kilobytes each."""
+MOST_DAYS = 250
+"""How many days are kept, 8 KB each: three months beside three others, and those of a forecast."""
 
 ROWS_AT_ONCE = 500_000
 """A whole day is read in pieces of about so many purchases: 40 MB."""
@@ -104,7 +104,7 @@ def purchases_between(purchases: LakeTable, ranges: Sequence[_Range], only: str 
     """The purchase rows of these times, each [first, end), for which the SQL predicate `only` holds: PURCHASE."""
     wanted = " OR ".join(
         f"(event_date >= DATE '{first.date()}' AND event_date <= DATE '{end.date()}' "
-        f"AND event_time >= {_literal(first)} AND event_time < {_literal(end)})"
+        f"AND event_time >= {utc_literal(first)} AND event_time < {utc_literal(end)})"
         for first, end in ranges
     )
     return purchases.read(f"({wanted}) AND ({only})" if only else wanted, PURCHASE)
@@ -127,7 +127,8 @@ def quarter_of(moment: datetime) -> datetime:
     return moment - timedelta(minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond)
 
 
-def _literal(moment: datetime) -> str:
+def utc_literal(moment: datetime) -> str:
+    """A moment in a predicate of `LakeTable.read`."""
     return f"TIMESTAMP '{moment:%Y-%m-%dT%H:%M:%S.%fZ}'"
 
 

@@ -23,8 +23,8 @@ from salesinsights_dagster.dashboard.filters import NO_CATEGORIES, FilteredPurch
 from salesinsights_dagster.dashboard.forecast import WEEKS, Forecast, forecast, no_forecast
 from salesinsights_dagster.dashboard.remembered import remember
 from salesinsights_dagster.dashboard.sales import AllSales, RowSales, Sales
-from salesinsights_dagster.dashboard.shop_days import day_of, days_from, days_later, steps
-from salesinsights_dagster.dashboard.spans import QUARTER, WEEK, Comparison, Span
+from salesinsights_dagster.dashboard.shop_days import day_of, days_from, days_later, said_moment, steps
+from salesinsights_dagster.dashboard.spans import QUARTER, WEEK
 from salesinsights_dagster.dashboard.times import Times, times_of
 from salesinsights_dagster.dashboard.view import View
 
@@ -42,9 +42,8 @@ class Figures:
     today: bucket_start; revenue, units, orders, buyers, null if not begun; other_revenue, null if unknown; forecast.
     """
 
-    span: Span
+    view: View
     bucket: timedelta
-    comparison: Comparison
     start: datetime
     end: datetime
     other_start: datetime
@@ -67,7 +66,8 @@ class Figures:
     @property
     def other_text(self) -> str:
         """The other time in words."""
-        return f"{self.comparison.text} until {self.other_end:%H:%M}" if self.span.days else self.comparison.text
+        text, until = self.view.comparison.text, self.other_end.astimezone(self.view.tz)
+        return f"{text} until {until:%H:%M}" if self.view.shown.days else text
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def sales_figures(
         best = query(connection, dashboard_sql("top_products"))
     totals = {**period.totals, "products": sold["product_id"].n_unique()} if period.totals else {}
     found = Figures(
-        span=view.shown, bucket=times.edges[1] - times.edges[0], comparison=view.comparison, start=times.start, end=now,
+        view=view, bucket=times.edges[1] - times.edges[0], start=times.start, end=now,
         other_start=times.other_edges[0], other_end=times.other_until,
         totals=totals, before=other.totals, incomparable=None,
         top=best, over_time=period.course, forecast=foretold,
@@ -209,9 +209,9 @@ def _over_time(found: Figures, times: Times, beside: pl.DataFrame, incomparable:
 def _incomparable(figures: Figures, first_sale: datetime | None) -> str | None:
     """Why the totals can't fairly be compared; None if they can."""
     text = figures.other_text
+    since = "" if first_sale is None else f"sales begin {said_moment(first_sale, figures.view.tz)}"
     if first_sale is None or first_sale >= figures.other_end:
-        since = f": sales begin {first_sale:%d %b %Y %H:%M} UTC" if first_sale else ""
-        return f"the lake has nothing of {text}{since}"
+        return f"the lake has nothing of {text}{since and ': '}{since}"
     if first_sale > figures.other_start:
-        return f"the lake has only a part of {text}: sales begin {first_sale:%d %b %Y %H:%M} UTC"
+        return f"the lake has only a part of {text}: {since}"
     return None if figures.before else f"nothing was sold {text}"

@@ -7,6 +7,7 @@ Add here: how movers are found. Not here: when they are computed (`board`), how 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -43,7 +44,8 @@ class Movers:
     """Until `end`: for each of LEVELS the frame of `movers.sql` without `level`, the largest rise first.
 
     `times` is how many earlier times make what is usual, `step` from one to the next. Without any,
-    `why` says so, and the frames have no rows. `has_categories` says whether categories are computed.
+    `why` says so, and the frames have no rows. `zone` is that of the page's clocks. `has_categories` says whether
+    categories are computed.
     """
 
     start: datetime
@@ -51,6 +53,7 @@ class Movers:
     times: int
     step: timedelta
     why: str | None
+    zone: ZoneInfo
     levels: Mapping[str, pl.DataFrame]
     has_categories: bool
 
@@ -93,13 +96,13 @@ def movers(
     if not known or end <= start:
         unknown = f"the lake has no sales of the same time {agos[0].days} days ago"
         why = "it has only just begun" if known else unknown
-        return Movers(start, end, 0, step, why, dict.fromkeys(LEVELS, _NOTHING), not categories.is_empty())
+        return Movers(start, end, 0, step, why, view.tz, dict.fromkeys(LEVELS, _NOTHING), not categories.is_empty())
     sold = pl.concat([_sold(gold, view, only, kept, (start, end), ago) for ago in (timedelta(), *known)])
     frames, numbers = {"sold": sold, "categories": categories}, {"times": len(known), "each": LIMIT}
     with duckdb_session(frames, numbers, macros=macros()) as connection:
         found = query(connection, dashboard_sql("movers"))
     levels = {level: found.filter(pl.col("level") == level).drop("level") for level in LEVELS}
-    return Movers(start, end, len(known), step, None, levels, not categories.is_empty())
+    return Movers(start, end, len(known), step, None, view.tz, levels, not categories.is_empty())
 
 
 _NOTHING = pl.DataFrame(

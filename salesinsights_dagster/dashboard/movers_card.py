@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 from nicegui import ui
 
+from salesinsights_dagster.dashboard.currency import priced_columns
 from salesinsights_dagster.dashboard.movers import LIMIT, Movers
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED, NamedTable, csv_link, heading
 from salesinsights_dagster.dashboard.picks import make_pickable, with_picks
@@ -22,10 +23,10 @@ _COLUMNS = {"revenue": "Revenue", "usual": "Usual", "per_cent": "Change"}
 class MoversCard:
     """Products, brands or categories, chosen on the card."""
 
-    def __init__(self, names: ProductNames, follow: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, names: ProductNames, currency: str | None, follow: Callable[[str], Awaitable[None]]) -> None:
         self._names = names
         self._movers: Movers | None = None
-        self._view = View()
+        self._view, columns = View(), priced_columns(_COLUMNS, currency)
         with ui.element("section").classes("si-card min-w-0"):
             with ui.row().classes("w-full items-center justify-between gap-2"):
                 heading("More and less than usual")
@@ -34,8 +35,8 @@ class MoversCard:
             self._level = ui.toggle(_LEVELS, value="product", on_change=self._draw)
             self._level.props("no-caps unelevated dense padding='2px 12px' role=group aria-label='What rose and fell'")
             with ui.element("div").classes("si-grid si-pair"):
-                self._rises = NamedTable("Rises", {"name": "Rises", **_COLUMNS})
-                self._falls = NamedTable("Falls", {"name": "Falls", **_COLUMNS})
+                self._rises = NamedTable("Rises", {"name": "Rises", **columns})
+                self._falls = NamedTable("Falls", {"name": "Falls", **columns})
                 for table in (self._rises, self._falls):
                     make_pickable(table, ["name"], follow)
 
@@ -75,7 +76,7 @@ def said(title: str, movers: Movers) -> str:
     """What the movers are compared with, or why there are none."""
     if movers.why:
         return f"Not known: {movers.why}."
-    when = f"{title} until {movers.end:%H:%M}"
+    when = f"{title} until {movers.end.astimezone(movers.zone):%H:%M}"
     if movers.times > 1:
         return f"{when}, against the mean of the same time in the {movers.times} weeks before."
     weeks = movers.step.days // 7

@@ -54,15 +54,17 @@ class Chips:
     def show(self, view: View) -> None:
         """Show the filters of a view."""
         self._row.clear()
-        self._row.set_visibility(bool(view.filters))
+        self._row.set_visibility(bool(view.filters or view.zone))
         with self._row:
             for kind, value in view.filters.items():
                 text = self._names.label(int(value)) if kind == "product" else value
-                chip = ui.button(f"{kind.capitalize()}: {text}", color=None, on_click=self._without(view, kind))
-                chip.props("no-caps unelevated rounded dense icon-right=close padding='2px 12px'").classes("si-even")
-                chip.props["aria-label"] = f"Take away the filter: {kind} {text}"
+                self._chip(kind, text, f"Take away the filter: {kind} {text}", view.only(kind, None))
+            if view.zone:
+                self._chip("Time zone", view.zone, f"Back from {view.zone} to the shop's time zone", view.at_home())
             if view.product is not None:
                 ui.link("About this product", f"/product?search={view.product}").classes("text-sm")
 
-    def _without(self, view: View, kind: str) -> Callable[[], Awaitable[None]]:
-        return lambda: self._go(view.only(kind, None))
+    def _chip(self, kind: str, text: str, name: str, without: View) -> None:
+        chip = ui.button(f"{kind.capitalize()}: {text}", color=None, on_click=lambda: self._go(without))
+        chip.props("no-caps unelevated rounded dense icon-right=close padding='2px 12px'").classes("si-even")
+        chip.props["aria-label"] = name

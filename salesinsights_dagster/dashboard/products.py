@@ -6,6 +6,7 @@ Add here: a figure about one product. Not here: figures about all of them (`figu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -22,6 +23,9 @@ from assets.tables import (
 from resources.duckdb_engine import duckdb_session, query
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
+from salesinsights_dagster.dashboard.day_curves import by_bucket, in_buckets, utc_literal
+from salesinsights_dagster.dashboard.figures import Kept
+from salesinsights_dagster.dashboard.shop_days import UTC_ZONE, day_of, days_from
 from salesinsights_dagster.dashboard.spans import DAY
 
 DAYS = 30
@@ -35,7 +39,7 @@ _MEASURES = ["units", "orders", "buyers", "revenue", "refunds"]
 class ProductSales:
     """A product's `days` (event_date and the measures) and today's `windows` (window_start and the measures).
 
-    Both newest first; a day or window without a sale has no row. Times are UTC.
+    Both newest first; a day or window without a sale has no row. Days are the shop's, moments are UTC.
     """
 
     product_id: int
@@ -44,15 +48,22 @@ class ProductSales:
     windows: pl.DataFrame
 
 
-def sales_of_product(gold: BatchSnapshot, product_id: int, now: datetime) -> ProductSales:
-    """What was sold of a product in the last 30 days; no rows if nothing was."""
-    mine = f"product_id = {int(product_id)}"
-    days = gold.table(PRODUCT_SALES_DAILY).read(
-        f"{mine} AND event_date > DATE '{(now - DAYS * DAY).date()}'", ["event_date", "brand", *_MEASURES]
-    )
-    windows = gold.table(PRODUCT_SALES).read(
-        f"{mine} AND event_date = DATE '{now.date()}'", ["window_start", *_MEASURES]
-    )
+def sales_of_product(
+    gold: BatchSnapshot, product_id: int, now: datetime, zone: ZoneInfo = UTC_ZONE, kept: Kept | None = None
+) -> ProductSales:
+    """What was sold of a product in the last 30 days of a shop; no rows if nothing was.
+
+    Today's windows are those that begin today.
+    """
+    mine, starts = f"product_id = {int(product_id)}", days_from(day_of(now, zone) - (DAYS - 1) * DAY, DAYS, zone)
+    if zone.key == "UTC":
+        since = f"{mine} AND event_date >= DATE '{starts[0].date()}'"
+        days = gold.table(PRODUCT_SALES_DAILY).read(since, ["event_date", "brand", *_MEASURES])
+    else:
+        days = _days_of_shop(gold, mine, starts, zone, kept or Kept())
+    dates = f"event_date >= DATE '{starts[-2].date()}' AND event_date <= DATE '{starts[-1].date()}'"
+    today = f"window_start >= {utc_literal(starts[-2])} AND window_start < {utc_literal(starts[-1])}"
+    windows = gold.table(PRODUCT_SALES).read(f"{mine} AND {dates} AND {today}", ["window_start", *_MEASURES])
     days = days.sort("event_date", descending=True)
     brand = days["brand"].drop_nulls()
     return ProductSales(
@@ -61,6 +72,16 @@ def sales_of_product(gold: BatchSnapshot, product_id: int, now: datetime) -> Pro
         days.drop("brand"),
         windows.sort("window_start", descending=True),
     )
+
+
+def _days_of_shop(
+    gold: BatchSnapshot, mine: str, starts: Sequence[datetime], zone: ZoneInfo, kept: Kept
+) -> pl.DataFrame:
+    """By day of the shop, from purchases: `event_date`, `brand` and the measures."""
+    rows = kept.filtered.between(gold, kept.curves, mine, starts[0], starts[-1])
+    brands = in_buckets(rows, starts, "event_time").group_by("bucket_start").agg(pl.col("brand").max())
+    day = pl.col("bucket_start").dt.convert_time_zone(zone.key).dt.date().alias("event_date")
+    return by_bucket(rows, starts).join(brands, on="bucket_start").select(day, "brand", *_MEASURES)
 
 
 @dataclass(frozen=True)

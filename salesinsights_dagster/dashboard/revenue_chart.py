@@ -3,12 +3,13 @@
 Add here: how that is drawn or said. Not here: how it is computed (`figures`).
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.parts import GREY, columns_over_time
+from salesinsights_dagster.dashboard.shop_days import clock_ms
 
 FORECAST = "#c2571a"
 
@@ -36,26 +37,27 @@ def revenue_over_time(figures: Figures) -> dict[str, object]:
     """The options that follow from a span's figures."""
     bars, other, forecast = revenue_chart()["series"]
     named = [
-        {**bars, "name": figures.span.title, "data": _points(figures, "revenue")},
-        {**other, "name": figures.comparison.title, "data": _points(figures, "other_revenue")},
+        {**bars, "name": figures.view.shown.title, "data": _points(figures, "revenue")},
+        {**other, "name": figures.view.comparison.title, "data": _points(figures, "other_revenue")},
         {**forecast, "name": "Forecast", "data": _points(figures, "forecast")},
     ]
     # A bar is centred on the start of its bucket, so half of it lies before that.
-    half = (figures.span.bucket or timedelta()) / 2
-    last = figures.start + timedelta(days=1) if figures.span.days == 1 else figures.end
-    axis = {**revenue_chart()["xAxis"], "min": _epoch(figures.start - half), "max": _epoch(last + half)}
+    half = (figures.view.shown.bucket or timedelta()) / 2
+    last = figures.over_time["bucket_start"][-1] if figures.view.shown.days else figures.end
+    ends = (clock_ms(moment, figures.view.tz) for moment in (figures.start - half, last + half))
+    axis = {**revenue_chart()["xAxis"], **dict(zip(("min", "max"), ends, strict=True))}
     legend = {**revenue_chart()["legend"], "data": [line["name"] for line in named if line["data"]]}
     return {"series": named, "xAxis": axis, "legend": legend}
 
 
 def said(figures: Figures) -> str:
     """What the chart shows, in a sentence."""
-    parts = [f"{figures.span.title}: {figures.totals.get('revenue', 0):,.2f}"]
+    parts = [f"{figures.view.shown.title}: {figures.totals.get('revenue', 0):,.2f}"]
     if figures.incomparable is None:
         parts.append(f"{figures.other_text}: {figures.before.get('revenue', 0):,.2f}")
     if figures.forecast.total is not None:
         parts.append(f"expected by midnight: {figures.forecast.total:,.2f}")
-    elif figures.span.days == 1 and figures.forecast.why:
+    elif figures.view.shown.days == 1 and figures.forecast.why:
         parts.append(f"no forecast: {figures.forecast.why}")
     return "; ".join(parts)
 
@@ -66,16 +68,9 @@ def course_of(name: str, figures: Figures) -> list[float]:
     if name == "average_order_value":
         sold = course.filter(pl.col("orders") > 0)
         return (sold["revenue"].cast(pl.Float64) / sold["orders"]).to_list()
-    starts = pl.datetime_range(figures.start, figures.end, figures.bucket, eager=True).alias("bucket_start")
-    whole = starts.to_frame().join(course, on="bucket_start", how="left")
-    return whole[name].cast(pl.Float64).fill_null(0).to_list()
+    return course[name].cast(pl.Float64).fill_null(0).to_list()
 
 
 def _points(figures: Figures, column: str) -> list[list[object]]:
-    points = figures.over_time.drop_nulls(column)
-    shown = points.select(pl.col("bucket_start").dt.epoch("ms"), pl.col(column).cast(pl.Float64))
-    return [list(row) for row in shown.iter_rows()]
-
-
-def _epoch(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000)
+    points = figures.over_time.drop_nulls(column).select("bucket_start", pl.col(column).cast(pl.Float64))
+    return [[clock_ms(moment, figures.view.tz), value] for moment, value in points.iter_rows()]

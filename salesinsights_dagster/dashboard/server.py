@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: int, hosts: Sequence[str]) -> None:
     """Run until stopped. `hosts` are more host names to accept, besides the loopback's."""
-    board = Board(Lake(settings.lake), clock, settings.window_seconds)
+    board = Board(Lake(settings.lake), clock, settings.window_seconds, settings.time_zone, settings.currency)
     app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts), remedy=REMEDY, headers=_HEADERS)
     # The description alone: FastAPI's pages about it would load their scripts from another site.
     app.title, app.openapi_url = "SalesInsights", "/openapi.json"

@@ -9,6 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
+from assets.events.contract import UTC_MICROSECONDS
+
+UTC_ZONE = ZoneInfo("UTC")
+
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """The shop's day in which a moment falls."""
@@ -39,3 +45,18 @@ def steps(start: datetime, end: datetime, width: timedelta) -> Sequence[datetime
     """`start`, each step after it, and `end`."""
     count = -(-(end - start) // width)
     return [*(start + number * width for number in range(count)), end]
+
+
+def said_moment(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment as a page says it: 16 Nov 2026 13:00 Europe/Berlin."""
+    return f"{moment.astimezone(zone):%d %b %Y %H:%M} {zone.key}"
+
+
+def clock_ms(moment: datetime, zone: ZoneInfo) -> int:
+    """The wall clock as milliseconds, for charts that know of no zone: those of the moment at which UTC shows it."""
+    return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1_000)
+
+
+def on_clocks(rows: pl.DataFrame, zone: ZoneInfo) -> pl.DataFrame:
+    """The rows with their moments in a zone, as tables show them."""
+    return rows.with_columns(pl.col(UTC_MICROSECONDS).dt.convert_time_zone(zone.key))

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from salesinsights_dagster.dashboard.spans import SPANS, Comparison, Span
+from salesinsights_dagster.time_zones import is_time_zone
 
 FILTERS = ("category", "brand", "product")
 
@@ -22,8 +23,8 @@ class ViewError(ValueError):
 class View:
     """A span of time beside another, of all sales or of those that pass every filter.
 
-    `category` is a code, or the number of one without a code. Raises ViewError for a span that is unknown, or not
-    compared with that time.
+    `category` is a code, or the number of one without a code. `zone` is a time zone's IANA name, None for the shop's.
+    Raises ViewError for a value that is unknown, or does not go with another.
     """
 
     span: str = "hour"
@@ -31,6 +32,7 @@ class View:
     category: str | None = None
     brand: str | None = None
     product: int | None = None
+    zone: str | None = None
 
     def __post_init__(self) -> None:
         if self.span not in SPANS:
@@ -38,6 +40,8 @@ class View:
         if self._compared() is None:
             offered = ", ".join(known.name for known in self.shown.comparisons)
             raise ViewError(f"span={self.span} can't be compared with compare={self.compare}: choose one of {offered}")
+        if self.zone is not None and not is_time_zone(self.zone):
+            raise ViewError(f"zone={self.zone} is no time zone: give its IANA name, such as Europe/Berlin")
         if self.product is not None and not -(2**63) <= self.product < 2**63:
             raise ViewError(f"product={self.product} is no product's number: they have 64 bits")
 
@@ -75,9 +79,17 @@ class View:
         chosen: Any = _whole_number(name, value) if value and name == "product" else value
         return replace(self, **{name: chosen})
 
+    def at_home(self) -> "View":
+        """The same in the shop's zone."""
+        return replace(self, zone=None)
+
+    def at(self, zone: str) -> "View":
+        """The same in a shop's zone, if it has none of its own."""
+        return self if self.zone else replace(self, zone=zone)
+
     @property
     def tz(self) -> ZoneInfo:
-        return ZoneInfo("UTC")
+        return ZoneInfo(self.zone or "UTC")
 
     @property
     def shown(self) -> Span:

@@ -6,14 +6,16 @@ Add here: what this page shows. Not here: how it is computed (`figures`, `paymen
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 from nicegui import run, ui
 from nicegui.events import EChartPointClickEventArguments, GenericEventArguments
 
 from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.currency import priced_columns
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.movers_card import MoversCard
 from salesinsights_dagster.dashboard.parts import (
@@ -30,6 +32,7 @@ from salesinsights_dagster.dashboard.parts import (
 )
 from salesinsights_dagster.dashboard.picks import Chips, make_pickable, with_picks
 from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
+from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks, said_moment
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.trend_tile import TrendTile
 from salesinsights_dagster.dashboard.view import View, ViewError
@@ -57,6 +60,7 @@ class LivePage:
     def __init__(self, board: Board, asked: Mapping[str, str], theme: str | None) -> None:
         self._board, self._theme = board, theme
         self._view, wrong = _view_of(asked)
+        self._zone = self._view.at(board.zone).tz.key
         self._shown: Figures | None = None
         with page_frame("Live", theme):
             with ui.row().classes("w-full items-center justify-between gap-3"):
@@ -74,16 +78,20 @@ class LivePage:
             self._wrong = ui.label(wrong).classes("si-warn rounded px-3 py-1").props("role=status")
             self._wrong.set_visibility(bool(wrong))
             with ui.element("div").classes("si-grid si-tiles"):
-                self._tiles = {name: TrendTile(title) for name, title in _TILES.items()}
+                tiles = priced_columns(_TILES, board.currency)
+                self._tiles = {name: TrendTile(title) for name, title in tiles.items()}
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
-                    self._time = ChartCard("Revenue over time (UTC)", revenue_chart(), "", _TIME_COLUMNS, "300px")
-                    self._movers = MoversCard(board.names, self._follow)
+                    title, columns = f"Revenue over time ({self._zone})", priced_columns(_TIME_COLUMNS, board.currency)
+                    columns = {"bucket_start": f"From ({self._zone})", **columns}
+                    self._time = ChartCard(title, revenue_chart(), "", columns, "300px")
+                    self._movers = MoversCard(board.names, board.currency, self._follow)
                 with column():
-                    self._top = ChartCard("Top 20 products by revenue", _bars(), "", _TOP_COLUMNS, "620px")
+                    top = priced_columns(_TOP_COLUMNS, board.currency)
+                    self._top = ChartCard("Top 20 products by revenue", _bars(), "", top, "620px")
                     make_pickable(self._top.table, ["product_id", "brand"], self._follow)
                     self._top.chart.on_point_click(self._pick_bar)
-                    self._wait = WaitCard()
+                    self._wait = WaitCard(self._view.at(board.zone).tz)
         ui.on("si_back", self._back)
         ui.add_body_html(_TELL_BACK)
         ui.timer(1.0, self.refresh)
@@ -93,14 +101,19 @@ class LivePage:
 
     async def _go(self, view: View) -> None:
         """Show a view, and put it into the address, so that it can be kept, sent, and gone back to."""
-        if view != self._view:
+        if view.zone != self._view.zone:
+            ui.navigate.to(_address(view, self._theme))
+        elif view != self._view:
             ui.navigate.history.push(_address(view, self._theme))
             await self._show_view(view)
 
     async def _back(self, event: GenericEventArguments) -> None:
         """Show what the address says, to which the browser has gone back."""
         view, _ = _view_of(dict(parse_qsl(str(event.args).removeprefix("?"))))
-        await self._show_view(view)
+        if view.zone != self._view.zone:
+            ui.navigate.reload()
+        else:
+            await self._show_view(view)
 
     async def _follow(self, query: str) -> None:
         view, _ = _view_of(dict(parse_qsl(query)))
@@ -138,7 +151,9 @@ class LivePage:
             tile.show(
                 _figure(name, figures.totals), figures.change(name), _note(name, figures), course_of(name, figures)
             )
-        empty = f"Nothing was sold in this span ({figures.start:%d %b %Y %H:%M} to {figures.end:%d %b %H:%M} UTC)."
+        zone = figures.view.tz
+        span = f"{figures.start.astimezone(zone):%d %b %Y %H:%M} to {said_moment(figures.end, zone)}"
+        empty = f"Nothing was sold in this span ({span})."
         top = figures.top.reverse()
         names = self._board.names
         labels = [names.short(product, brand) for product, brand in top.select("product_id", "brand").iter_rows()]
@@ -147,7 +162,7 @@ class LivePage:
         axis = {**_bars()["yAxis"], "data": labels}
         rows = with_picks(with_picks(figures.top, self._view, "product_id", "product"), self._view, "brand", "brand")
         self._top.show({"yAxis": axis, "series": [series]}, names.shown(rows), f"/api/top-products{query}", empty)
-        self._time.show(revenue_over_time(figures), figures.over_time, f"/api/over-time{query}", empty)
+        self._time.show(revenue_over_time(figures), on_clocks(figures.over_time, zone), f"/api/over-time{query}", empty)
         self._time.say(said(figures))
 
 
@@ -175,7 +190,8 @@ def _address(view: View, theme: str | None) -> str:
 class WaitCard:
     """How long payments take to reach this page, compared with the promised 45 seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
         with ui.element("section").classes("si-card"):
             title = f"Data delay, from payment to this page (at most {LATENCY_LIMIT:.0f} s)"
             heading(title)
@@ -194,19 +210,18 @@ class WaitCard:
         self._chart.props["aria-label"] = f"Data delay. {text}"
         self._chart.set_visibility(bool(points))
         median, longest = self._chart.options["series"]
-        median["data"] = [[_epoch(at), round(usual, 1)] for at, usual, _ in points]
-        longest["data"] = [[_epoch(at), round(most, 1)] for at, _, most in points]
+        median["data"] = [[clock_ms(at, self._zone), round(usual, 1)] for at, usual, _ in points]
+        longest["data"] = [[clock_ms(at, self._zone), round(most, 1)] for at, _, most in points]
         if points:
             longest["showSymbol"] = median["showSymbol"] = len(points) == 1
             begin, end = points[0][0], max(points[-1][0], points[0][0] + _SHORTEST)
-            self._chart.options["xAxis"].update(min=_epoch(begin), max=_epoch(end))
+            self._chart.options["xAxis"].update(min=clock_ms(begin, self._zone), max=clock_ms(end, self._zone))
         self._chart.options["yAxis"]["max"] = 15 * math.ceil(max([60.0, *(most for _, _, most in points)]) / 15)
         self._chart.update()
 
 
 _TOP_COLUMNS = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
 _TIME_COLUMNS = {
-    "bucket_start": "From (UTC)",
     "revenue": "Revenue",
     "other_revenue": "Compared with",
     "forecast": "Forecast",
@@ -229,10 +244,6 @@ def _note(name: str, figures: Figures) -> str:
         return figures.incomparable[0].upper() + figures.incomparable[1:]
     text = figures.other_text[0].upper() + figures.other_text[1:]
     return f"{text}: {_figure(name, figures.before)}"
-
-
-def _epoch(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000)
 
 
 def _bars() -> dict:

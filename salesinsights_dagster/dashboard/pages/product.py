@@ -4,11 +4,13 @@ Add here: what this page shows. Not here: how it is computed (`products`).
 """
 
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from nicegui import run, ui
 
 from salesinsights_dagster.dashboard.board import Board
+from salesinsights_dagster.dashboard.currency import priced_columns
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
@@ -22,6 +24,7 @@ from salesinsights_dagster.dashboard.parts import (
     page_frame,
 )
 from salesinsights_dagster.dashboard.products import DAYS, ProductCompany, ProductFunnel, ProductSales
+from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks
 from salesinsights_dagster.dashboard.spans import DAY
 
 _MEASURES = {"revenue": "Revenue", "units": "Units", "orders": "Orders", "buyers": "Buyers", "refunds": "Refunds"}
@@ -52,21 +55,21 @@ class ProductPage:
             self._again = ui.label("").classes("si-muted text-sm")
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
+                    measures, found = (priced_columns(each, board.currency) for each in (_MEASURES, _FOUND))
                     self._days = ChartCard(
-                        f"Revenue of {DAYS} days (UTC)",
+                        f"{measures['revenue']} of {DAYS} days ({board.zone})",
                         columns_over_time(),
                         "",
-                        {"event_date": "Day", **_MEASURES},
+                        {"event_date": "Day", **measures},
                         "300px",
                     )
-                    self._found = TableCard(f"Matching products, last {DAYS} days", _FOUND)
+                    self._found = TableCard(f"Matching products, last {DAYS} days", found)
                 with column() as beside:
                     steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
                     self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
                     self._together = TableCard("Bought in the same orders, 90 days", _TOGETHER)
-                    self._windows = TableCard(
-                        f"Sales today, every {board.window_seconds} s (UTC)", {"window_start": "From", **_MEASURES}
-                    )
+                    today = f"Sales today, every {board.window_seconds} s ({board.zone})"
+                    self._windows = TableCard(today, {"window_start": "From", **measures})
             if self._product is None:
                 self._title.set_text("Type a product's number to see its days and windows")
                 self._days.card.set_visibility(False)
@@ -124,11 +127,12 @@ class ProductPage:
         empty = f"Nothing was sold of product {sales.product_id} in {DAYS} days."
         now = self._board.clock()
         # Half a day more, so that today's bar is drawn completely.
-        ends = {"min": int((now - DAYS * DAY).timestamp() * 1_000), "max": int((now + DAY / 2).timestamp() * 1_000)}
+        zone = ZoneInfo(self._board.zone)
+        ends = {"min": clock_ms(now - DAYS * DAY, zone), "max": clock_ms(now + DAY / 2, zone)}
         axis = {**columns_over_time()["xAxis"], **ends}
         self._days.show({"series": [series], "xAxis": axis}, sales.days, f"{address}/days?format=csv", empty)
         none_today = f"Nothing was sold of product {sales.product_id} today."
-        self._windows.show(sales.windows, f"{address}/windows?format=csv", none_today)
+        self._windows.show(on_clocks(sales.windows, zone), f"{address}/windows?format=csv", none_today)
 
 
 def _go(wanted: str | None) -> None:

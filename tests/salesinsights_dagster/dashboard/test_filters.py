@@ -1,9 +1,7 @@
 """Filtered figures, compared with plain sums over the silver rows that pass the filter."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from random import Random
 
 import polars as pl
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from assets.progress.batch_snapshot import batch_snapshot
 from assets.silver.purchases import rebuild_purchases
 from assets.stream.stream_assets import Stream
-from assets.tables import SILVER_EVENTS
 from resources.lake import Lake
 from salesinsights_dagster.dashboard import filters
 from salesinsights_dagster.dashboard.figures import Kept, sales_figures
@@ -23,10 +20,10 @@ from salesinsights_dagster.dashboard.view import View
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
+from tests.salesinsights_dagster.dashboard.plain_sums import counted, expected, purchases_of, sales
 
 NOW = datetime(2026, 11, 24, 12, 7, 20, tzinfo=UTC)
 CATEGORIES = pl.DataFrame({"product_id": [1, 2, 3], "category": ["nails", "nails", "hair"]})
-BRANDS = ["o'clock", "b", None]
 
 WANTED = {
     View(brand="o'clock"): pl.col("brand") == "o'clock",
@@ -37,35 +34,8 @@ WANTED = {
 }
 
 
-def sales(seed: int, count: int = 400) -> Iterator[bytes]:
-    """Purchases, returns and views of the last days; a product has now this brand and now that."""
-    draw = Random(seed)
-    for _ in range(count):
-        ago = timedelta(seconds=round(draw.choice([3_000, 90_000, 1_500_000]) * draw.random()))
-        yield event(
-            event_time=(NOW - ago).isoformat(),
-            event_type=draw.choice(["purchase", "purchase", "view"]),
-            product_id=draw.randint(1, 4),
-            brand=draw.choice(BRANDS),
-            price=f"{draw.choice([-1, 1, 1, 1])}.{draw.randint(10, 99)}",
-            user_id=draw.randint(1, 9),
-            user_session=draw.choice("st"),
-        )
-
-
-def expected(lake: Lake, start: datetime, until: datetime, wanted: pl.Expr) -> tuple[object, ...] | None:
-    """Revenue, units, refunds, orders and buyers of silver's purchases in [start, until)."""
-    is_there = pl.col("event_time").is_between(start, until, closed="left") & (pl.col("event_type") == "purchase")
-    rows = lake.table(SILVER_EVENTS).read().filter(is_there & wanted)
-    bought = rows.filter(pl.col("price") >= 0)
-    orders = bought.select("user_id", "user_session", pl.col("event_time").dt.truncate("1s")).n_unique()
-    refunds = -rows.filter(pl.col("price") < 0)["price"].sum()
-    sums = rows["price"].sum(), bought.height, refunds, orders if bought.height else 0, bought["user_id"].n_unique()
-    return sums if rows.height else None
-
-
-def counted(totals: dict[str, object]) -> tuple[object, ...] | None:
-    return tuple(totals[name] for name in ("revenue", "units", "refunds", "orders", "buyers")) if totals else None
+def between(start: datetime, until: datetime) -> pl.Expr:
+    return pl.col("event_time").is_between(start, until, closed="left")
 
 
 def test_filtered_figures_are_those_of_silver_also_when_they_are_kept(
@@ -73,18 +43,18 @@ def test_filtered_figures_are_those_of_silver_also_when_they_are_kept(
 ) -> None:
     kept = Kept()
     for seed in range(3):
-        mock_kafka.publish(topic, list(sales(seed)))
+        mock_kafka.publish(topic, list(sales(NOW, seed)))
         run(lake, stream)
         if seed == 2:
             rebuild_purchases(lake, [date(2026, 11, 23), date(2026, 11, 24)])
-        gold, now = batch_snapshot(lake), NOW + seed * timedelta(minutes=7)
+        gold, silver, now = batch_snapshot(lake), purchases_of(lake), NOW + seed * timedelta(minutes=7)
         for filtered, wanted in WANTED.items():
             for span in SPANS:
                 view = filtered.during(span)
                 shown, times = sales_figures(gold, view, now, 45, kept, CATEGORIES), times_of(view, now, 45)
-                assert counted(shown.totals) == expected(lake, times.start, times.end, wanted)
-                other = times.other_edges[0], times.other_until
-                assert counted(shown.before) == expected(lake, *other, wanted)
+                assert counted(shown.totals) == expected(silver, wanted & between(times.start, times.end))
+                other = between(times.other_edges[0], times.other_until)
+                assert counted(shown.before) == expected(silver, wanted & other)
                 assert (shown.top["revenue"].sum(), shown.over_time["revenue"].sum()) == (
                     (shown.totals["revenue"],) * 2 if shown.totals else (0, 0)
                 )
@@ -93,7 +63,7 @@ def test_filtered_figures_are_those_of_silver_also_when_they_are_kept(
 def test_days_beyond_what_is_kept_are_read_again(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mock_kafka.publish(topic, list(sales(1)))
+    mock_kafka.publish(topic, list(sales(NOW, 1)))
     run(lake, stream)
     view, kept = View("month", brand="b"), Kept()
     usual = sales_figures(batch_snapshot(lake), view, NOW, 45)

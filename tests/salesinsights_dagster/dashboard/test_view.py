@@ -9,7 +9,7 @@ from salesinsights_dagster.dashboard.view import View, ViewError
 
 VIEWS = [
     *(View(name, known.name) for name, span in SPANS.items() for known in span.comparisons),
-    View("today", category="a/b&c=d", brand="l'oréal + 100 %", product=4711),
+    View("today", category="a/b&c=d", brand="l'oréal + 100 %", product=4711, zone="America/New_York"),
 ]
 
 
@@ -29,6 +29,7 @@ def test_what_an_address_does_not_give_is_the_usual() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        ({"zone": "Berlin"}, "zone=Berlin is no time zone: give its IANA name, such as Europe/Berlin"),
         ({"product": "x"}, "product=x is no whole number"),
         ({"product": str(2**63)}, "product=9223372036854775808 is no product's number: they have 64 bits"),
         ({"span": "day"}, "span=day is unknown: choose one of hour, today, week, month"),

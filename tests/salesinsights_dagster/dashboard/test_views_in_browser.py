@@ -3,7 +3,9 @@
 import re
 import urllib.request
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from assets.stream.stream_assets import Stream
@@ -79,3 +81,35 @@ def test_filters_are_set_by_a_click_shown_as_chips_and_taken_away(
     csv = page.get_by_role("link", name="CSV: Top 20 products by revenue").get_attribute("href")
     with urllib.request.urlopen(f"{dashboard}{csv}") as answer:
         assert answer.read().decode().split()[1].startswith("4713,")
+
+
+@pytest.fixture
+def far_away(monkeypatch: pytest.MonkeyPatch) -> ZoneInfo:
+    """The zone of a shop whose dashboard is started next."""
+    monkeypatch.setenv("SALESINSIGHTS_TIME_ZONE", "Asia/Kathmandu")
+    monkeypatch.setenv("SALESINSIGHTS_CURRENCY", "NPR")
+    return ZoneInfo("Asia/Kathmandu")
+
+
+def test_days_and_clocks_are_those_of_the_shop_or_of_the_address(
+    far_away: ZoneInfo, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+) -> None:
+    sell(lake, stream, mock_kafka, topic)
+    today = f"{datetime.now(far_away):%d\u00a0%b\u00a0%Y}"
+    page.goto(f"{dashboard}/?span=today")
+    expect(page.locator(".si-figure").first).to_have_text("15.34", timeout=60_000)
+    expect(page.get_by_role("heading", name="Revenue (NPR)")).to_be_visible()
+    time = page.locator("section").filter(has_text="Revenue over time (Asia/Kathmandu)")
+    time.get_by_text("Table", exact=True).click()
+    expect(time.get_by_role("cell", name=f"{today} 00:00:00")).to_be_visible()
+
+    page.goto(f"{dashboard}/?span=today&zone=Europe/Berlin")
+
+    chips = page.get_by_role("group", name="Filters")
+    expect(page.get_by_role("heading", name="Revenue over time (Europe/Berlin)")).to_be_visible(timeout=60_000)
+    chips.get_by_role("button", name="Back from Europe/Berlin to the shop's time zone").click()
+    expect(page).to_have_url(f"{dashboard}/?span=today&compare=before")
+    expect(page.get_by_role("heading", name="Revenue over time (Asia/Kathmandu)")).to_be_visible(timeout=60_000)
+    page.goto(f"{dashboard}/product?search=4711")
+    expect(page.get_by_text("Revenue (NPR) of 30 days (Asia/Kathmandu)")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("4711 irisk")).to_be_visible(timeout=60_000)
