@@ -31,6 +31,7 @@ COMMANDS = {
     "simulate": "salesinsights_dagster.simulator.commands:simulate",
     "snapshot": "salesinsights_dagster.commands.snapshot:snapshot",
     "sql": "salesinsights_dagster.commands.sql:sql",
+    "user": "salesinsights_dagster.commands.user:user",
 }
 """Each command and where it is; a module is loaded only when its command is used."""
 

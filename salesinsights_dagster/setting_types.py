@@ -6,10 +6,12 @@ Add here: a type, or a check of one value. Not here: a setting, or a check of tw
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AliasGenerator, BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from resources.engine import HERE
 from salesinsights_dagster.time_zones import is_time_zone
@@ -22,6 +24,14 @@ LONGEST_STREAM = 100
 
 POSTGRES_DRIVER = "postgresql+psycopg2"
 """For SQLAlchemy 2.1 a bare `postgresql` means a different driver than the one that dagster-postgres installs."""
+
+FROM_ENVIRONMENT = SettingsConfigDict(
+    alias_generator=AliasGenerator(validation_alias=lambda name: f"SALESINSIGHTS_{name.upper()}"),
+    case_sensitive=True,
+    frozen=True,
+    hide_input_in_errors=True,
+)
+"""How a class of settings finds its variables."""
 
 _SECONDS_A_DAY = 86_400
 UNUSABLE = set("%[]\\=")
@@ -82,6 +92,19 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _listed(text: object) -> object:
+    """The parts of a text between its commas."""
+    return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else text
+
+
+def _networks(listed: object) -> object:
+    named = _listed(listed)
+    try:
+        return tuple(ip_network(one) for one in named) if isinstance(named, tuple) else named
+    except ValueError:
+        raise ValueError("is not a list of addresses or networks: set such as 127.0.0.1,10.0.3.0/24") from None
+
+
 def _database(url: str) -> str:
     if not url.startswith(("postgres://", "postgresql://")):
         raise ValueError(_DATABASE.format(instead=""))
@@ -103,6 +126,7 @@ def _time_zone(name: str) -> str:
 
 _Model = Literal["best", "bg_nbd", "mbg_nbd"]
 _Unit = Literal["week", "day"]
+_Login = Literal["off", "users", "proxy", "oidc"]
 _Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 Count = Annotated[
@@ -131,6 +155,9 @@ YearlyRate = Annotated[
     float, Field(ge=0, lt=10, allow_inf_nan=False), Wrong("is not a yearly rate: set one such as 0.1")
 ]
 Model = Annotated[_Model, _one_of(_Model)]
+Login = Annotated[_Login, _one_of(_Login)]
+NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
 Unit = Annotated[_Unit, _one_of(_Unit)]
 Protocol = Annotated[Annotated[_Protocol, BeforeValidator(str.upper)] | None, _one_of(_Protocol)]
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import AliasGenerator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import EnvSettingsSource
 
 from assets.customers.audience import AudienceFile
 from assets.customers.options import ClvOptions
@@ -22,6 +22,7 @@ from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster import setting_types as kinds
+from salesinsights_dagster.login_settings import LoginSettings, wrong_login
 from salesinsights_dagster.object_store_settings import wrong_store
 from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
 
@@ -34,19 +35,12 @@ class SettingsError(ForeseenError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
-class Settings(BaseSettings):
+class Settings(LoginSettings):
     """Everything that differs between two installations, a field per variable; the properties say what they make.
 
     A field's variable is its name after `SALESINSIGHTS_`, or its alias. One that ends in `*` takes all variables that
     begin so. No field that may hold a secret is in the repr.
     """
-
-    model_config = SettingsConfigDict(
-        alias_generator=AliasGenerator(validation_alias=lambda name: f"SALESINSIGHTS_{name.upper()}"),
-        case_sensitive=True,
-        frozen=True,
-        hide_input_in_errors=True,
-    )
 
     home: kinds.Folder = Field(
         CHECKOUT / ".salesinsights",
@@ -326,6 +320,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _store_can_be_asked(self) -> Self:
         wrong = wrong_store(self.lake, self.aws)
+        if wrong:
+            raise SettingsError(wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _login_lets_somebody_in(self) -> Self:
+        wrong = wrong_login(self)
         if wrong:
             raise SettingsError(wrong)
         return self

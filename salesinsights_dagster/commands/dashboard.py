@@ -7,7 +7,13 @@ import click
 
 from salesinsights_dagster.broker.ports import check_port
 from salesinsights_dagster.home import make_home
+from salesinsights_dagster.safe_requests import LOOPBACK
 from salesinsights_dagster.settings import load_settings
+
+OPEN_TO_ALL = (
+    "Warning: no login. Everyone who reaches {place} can read all figures, and who your best customers are. Set "
+    "SALESINSIGHTS_LOGIN (docs/dashboard.md, Who may look), or leave out --host."
+)
 
 
 @click.command()
@@ -29,4 +35,6 @@ def dashboard(port: int, host: str, allow_host: tuple[str, ...]) -> None:
     from salesinsights_dagster.topic import utc_now
 
     click.echo(f"Dashboard: http://{host}:{port}")
+    if settings.login == "off" and host not in LOOPBACK:
+        click.secho(OPEN_TO_ALL.format(place=f"{host}:{port}"), fg="red", bold=True, err=True)
     serve(settings, utc_now, host, port, allow_host)

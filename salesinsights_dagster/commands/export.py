@@ -149,6 +149,7 @@ def _write(rows: "pl.DataFrame", path: Path, descriptions: Mapping[str, str]) ->
     from resources.whole_files import write_whole
     from salesinsights_dagster.dashboard.csv_export import as_csv
 
+    _write_down(path, rows.height)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".csv":
@@ -158,6 +159,19 @@ def _write(rows: "pl.DataFrame", path: Path, descriptions: Mapping[str, str]) ->
     except OSError as error:
         raise Failure(f"{path} can't be written: {error.strerror}") from error
     click.echo(f"{path}: {rows.height:,} rows, {rows.width} columns")
+
+
+def _write_down(path: Path, rows: int) -> None:
+    """Put it into the log of exports, as the dashboard does: somebody takes customers away."""
+    import psutil  # type: ignore[import-untyped]
+
+    from salesinsights_dagster.home import make_home
+    from salesinsights_dagster.login.export_log import EXPORTS, ExportLog
+    from salesinsights_dagster.topic import utc_now
+
+    home, who = load_settings().home, psutil.Process().username()
+    make_home(home)
+    ExportLog(home / EXPORTS).write(utc_now(), who, f"export {path.absolute()}", rows, None)
 
 
 def _of_training() -> Mapping[str, str]:

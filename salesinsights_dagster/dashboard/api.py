@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, HTTPException, Path, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
@@ -22,6 +23,7 @@ from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.one_customer import OneCustomer
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 from salesinsights_dagster.dashboard.view import View
+from salesinsights_dagster.login.export_log import ROWS
 
 Format = Literal["json", "csv"]
 _T = TypeVar("_T")
@@ -108,7 +110,7 @@ class Latency(BaseModel):
 def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> Sequence[APIRouter]:
     """Every address of the API."""
     of_board = (sales_routes(board), mover_routes(board), product_routes(board), customer_routes(board))
-    return [*of_board, health_routes(watch), metric_routes(metrics)]
+    return [*of_board, health_routes(watch), monitoring_routes(board, metrics)]
 
 
 def sales_routes(board: Board) -> APIRouter:
@@ -293,9 +295,16 @@ def health_routes(watch: HealthWatch) -> APIRouter:
     return router
 
 
-def metric_routes(metrics: CollectorRegistry) -> APIRouter:
-    """What Prometheus asks for."""
-    router = APIRouter(tags=["metrics"])
+def monitoring_routes(board: Board, metrics: CollectorRegistry) -> APIRouter:
+    """What Prometheus asks for, and what watches whether the dashboard is alive."""
+    router = APIRouter(tags=["monitoring"])
+
+    @router.get("/healthz", response_class=PlainTextResponse, responses=_LATER)
+    def alive() -> str:
+        """`ok` while the lake can be read; without a figure, so that nobody has to log in for it."""
+        if board.error or not board.is_ready:
+            raise HTTPException(503, "the lake can't be read: see the dashboard" if board.error else _not_yet(board))
+        return "ok"
 
     @router.get("/metrics", responses=_METRICS, response_class=Response)
     def prometheus() -> Response:
@@ -337,7 +346,8 @@ def _jsonable(row: dict[str, object]) -> dict[str, str | int | None]:
 
 
 def _rows(frame: pl.DataFrame, form: Format) -> Response:
+    rows = {ROWS: str(frame.height)}
     if form == "csv":
-        return Response(as_csv(frame), media_type=CSV)
+        return Response(as_csv(frame), media_type=CSV, headers=rows)
     text = frame.with_columns(pl.col(pl.Decimal).cast(pl.String))
-    return Response(text.write_json(), media_type="application/json")
+    return Response(text.write_json(), media_type="application/json", headers=rows)

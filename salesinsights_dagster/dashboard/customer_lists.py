@@ -62,13 +62,13 @@ class CustomerTable(NamedTable):
 
     def __init__(self, title: str, columns: dict[str, str]) -> None:
         super().__init__(title, columns)
-        self._table.add_slot("body-cell-user_id", _USER)
-        self._table.add_slot("header-cell", _HEAD)
+        self.table.add_slot("body-cell-user_id", _USER)
+        self.table.add_slot("header-cell", _HEAD)
         self.head(columns)
 
     def head(self, columns: dict[str, str]) -> None:
         """Show these columns from now on."""
-        self._table.columns = [
+        self.table.columns = [
             {
                 "name": name,
                 "label": label,

@@ -13,6 +13,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from salesinsights_dagster.dashboard.board import QUIET, Board
+from salesinsights_dagster.login.visitor import SCOPE, Visitor
 
 ACCENT = "#6d63f5"
 """Of bars and lines: it stands out from white and from black alike."""
@@ -139,9 +140,20 @@ def page_frame(title: str, theme: str | None) -> Iterator[None]:
                     )
                     if name == title:
                         link.props("aria-current=page")
+            _log_out(ui.context.client.request.scope.get(SCOPE))
             dimmer = ui.button(icon="contrast", on_click=turn).props('flat round dense aria-label="Light or dark"')
             dimmer.classes("self-center si-muted").tooltip("Light or dark")
         yield
+
+
+def _log_out(visitor: Visitor | None) -> None:
+    """Who is logged in, and the way out; nothing where everybody may look."""
+    if visitor is None:
+        return
+    with ui.element("form").props('method="post" action="/logout"').classes("flex items-baseline gap-2 self-center"):
+        ui.label(f"{visitor.name} ({visitor.role})").classes("si-muted text-sm")
+        if visitor.can_log_out:
+            ui.button("Log out", color=None).props('flat dense no-caps type="submit"').classes("si-muted")
 
 
 def heading(text: str, level: int = 2) -> TextElement:

@@ -24,6 +24,9 @@ from salesinsights_dagster.dashboard.pages.health import HealthPage
 from salesinsights_dagster.dashboard.pages.live import LivePage
 from salesinsights_dagster.dashboard.pages.product import ProductPage
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
+from salesinsights_dagster.login.export_log import EXPORTS, ExportLog
+from salesinsights_dagster.login.gate import Gate
+from salesinsights_dagster.login.ways import way_of
 from salesinsights_dagster.safe_requests import LOOPBACK, SafeRequests
 from salesinsights_dagster.settings import Settings
 from sensors.notices import Pager
@@ -40,9 +43,10 @@ REMEDY = "start the dashboard with --allow-host NAME"
 _HEADERS = {
     # NiceGUI compiles its templates in the browser, with inline and evaluated scripts; nothing is loaded from outside.
     b"content-security-policy": b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    b"connect-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
+    b"connect-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'",
     b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
+    # Other sites learn nothing. With no-referrer a form of ours would not say its Origin, and would be refused.
+    b"referrer-policy": b"same-origin",
 }
 
 _log = logging.getLogger(__name__)
@@ -51,7 +55,13 @@ _log = logging.getLogger(__name__)
 def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: int, hosts: Sequence[str]) -> None:
     """Run until stopped. `hosts` are more host names to accept, besides the loopback's."""
     board = Board(Lake(settings.lake), clock, settings.window_seconds, settings.time_zone, settings.currency)
-    app.add_middleware(SafeRequests, hosts=(*LOOPBACK, *hosts), remedy=REMEDY, headers=_HEADERS)
+    way = way_of(settings, clock)
+    if way is not None:
+        exports = ExportLog(settings.home / EXPORTS)
+        app.add_middleware(Gate, way=way, exports=exports, clock=clock, metrics_token=settings.metrics_token)
+    # Added last, it stands in front: the gate sees only requests for our names, from our pages.
+    hosts = [*LOOPBACK, *hosts, *([settings.dashboard_host] if settings.dashboard_host else [])]
+    app.add_middleware(SafeRequests, hosts=hosts, remedy=REMEDY, headers=_HEADERS)
     # The description alone: FastAPI's pages about it would load their scripts from another site.
     app.title, app.openapi_url = "SalesInsights", "/openapi.json"
     # Quasar's bar for requests under way has no name, and pages update by a socket anyway.
@@ -97,6 +107,8 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
         show_welcome_message=False,
         reconnect_timeout=RECONNECT_SECONDS,
         timeout_graceful_shutdown=2,
+        # Whose address a request comes from is never taken from a header that anybody may send.
+        proxy_headers=False,
     )
 
 

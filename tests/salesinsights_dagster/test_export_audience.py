@@ -1,5 +1,6 @@
 """`salesinsights export audience`, and audiences in `refresh`."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def test_an_audience_is_refreshed_and_exported_as_csv_and_parquet(home: Path) ->
     assert text[0] == ",".join(members.columns)
     assert text[1].startswith(f"{USER},")
     assert len(text) == 2
+    log = [json.loads(line) for line in (home / "exports.jsonl").read_text().splitlines()]
+    assert [(line["what"], line["rows"]) for line in log[-2:]] == [
+        (f"export {home / 'out'}/audience_rich.{kind}", 1) for kind in ("parquet", "csv")
+    ]
+    assert log[0]["who"]
 
 
 def test_a_wrong_name_and_a_wrong_file_are_named(home: Path) -> None:

@@ -5,9 +5,26 @@ import pytest
 
 from assets.customers.options import ClvOptions
 from assets.customers.segment_rules import BUILT_IN
+from salesinsights_dagster.login_settings import LoginSettings
 from salesinsights_dagster.settings import CHECKOUT, Settings, SettingsError, load_settings
 
 PAGE = CHECKOUT / "docs" / "settings.md"
+
+
+PROXY = {
+    "SALESINSIGHTS_LOGIN": "proxy",
+    "SALESINSIGHTS_PROXY_HEADER": "X-Forwarded-User",
+    "SALESINSIGHTS_PROXIES": "127.0.0.1, 10.0.3.0/24",
+    "SALESINSIGHTS_READERS": "*@shop.example",
+}
+OIDC = {
+    "SALESINSIGHTS_LOGIN": "oidc",
+    "SALESINSIGHTS_OIDC_ISSUER": "https://login.shop.example",
+    "SALESINSIGHTS_OIDC_CLIENT_ID": "dashboard",
+    "SALESINSIGHTS_OIDC_CLIENT_SECRET": "topsecret",
+    "SALESINSIGHTS_DASHBOARD_URL": "https://sales.shop.example",
+    "SALESINSIGHTS_ADMINS": "ann@shop.example",
+}
 
 
 def test_everything_has_a_default() -> None:
@@ -20,9 +37,10 @@ def test_everything_has_a_default() -> None:
 
 def test_the_page_tells_each_setting_its_default_and_what_it_means() -> None:
     usual = load_settings({})
+    in_order = sorted(Settings.model_fields.items(), key=lambda field: field[0] in LoginSettings.model_fields)
     due = [
         f"| `{field.validation_alias}` | {shown(getattr(usual, name), usual)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in in_order
     ]
 
     assert [line for line in PAGE.read_text().splitlines() if line.startswith("| `")] == due
@@ -30,7 +48,7 @@ def test_the_page_tells_each_setting_its_default_and_what_it_means() -> None:
 
 def shown(default: object, usual: Settings) -> str:
     """A default as the page shows it: texts as code, numbers with commas, nothing where there is none."""
-    if default is None or default == {}:
+    if default is None or default in ({}, ()):
         return "none"
     if default == usual.home:
         return f"`{usual.home.relative_to(CHECKOUT)}` in the checkout"
@@ -99,6 +117,16 @@ def test_an_object_store_that_can_be_asked_is_taken(changed: dict[str, str]) -> 
     assert "topsecret" not in repr(settings)
 
 
+def test_who_may_look_is_a_setting() -> None:
+    behind_a_proxy, at_a_provider = load_settings(PROXY), load_settings(OIDC)
+
+    assert load_settings({}).login == "off"
+    assert [str(network) for network in behind_a_proxy.proxies] == ["127.0.0.1/32", "10.0.3.0/24"]
+    assert behind_a_proxy.readers == ("*@shop.example",)
+    assert (at_a_provider.dashboard_host, at_a_provider.admins) == ("sales.shop.example", ("ann@shop.example",))
+    assert "topsecret" not in repr(at_a_provider)
+
+
 def test_home_moves_everything() -> None:
     settings = load_settings({"SALESINSIGHTS_HOME": "/srv/si"})
 
@@ -136,6 +164,14 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_CLV_DISCOUNT": "-1"}, "is not a yearly rate"),
         ({"SCHEMA_REGISTRY_URL": "mock://registry"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "shop:secret"}, "SCHEMA_REGISTRY_URL is not http"),
+        ({"SALESINSIGHTS_LOGIN": "on"}, "'on' is unknown: set one of off, users, proxy, oidc"),
+        ({"SALESINSIGHTS_LOGIN": "proxy"}, "LOGIN=proxy needs SALESINSIGHTS_PROXY_HEADER: set it"),
+        ({"SALESINSIGHTS_PROXY_HEADER": "X-User"}, "but SALESINSIGHTS_LOGIN=off does not use it: set proxy"),
+        ({"SALESINSIGHTS_READERS": "ann"}, "set proxy or oidc, or unset them"),
+        ({**PROXY, "SALESINSIGHTS_PROXIES": "localhost"}, "PROXIES=localhost is not a list of addresses or networks"),
+        ({**PROXY, "SALESINSIGHTS_READERS": ","}, "LOGIN=proxy lets nobody in: name people in SALESINSIGHTS_ADMINS"),
+        ({**OIDC, "SALESINSIGHTS_DASHBOARD_URL": ""}, "LOGIN=oidc needs SALESINSIGHTS_DASHBOARD_URL"),
+        ({**OIDC, "SALESINSIGHTS_LOGIN": "users"}, "OIDC_ISSUER is set, but SALESINSIGHTS_LOGIN=users does not use it"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker"}, "'broker' is not HOST:PORT"),
         ({"KAFKA_BOOTSTRAP_SERVERS": "a:9092,b:0"}, "'b:0' is not HOST:PORT"),
         ({"KAFKA_SASL_PASSWORD": "secret"}, "KAFKA_BOOTSTRAP_SERVERS is not set"),

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,15 +25,22 @@ MISSING = "Chromium is missing: apt-get install chromium"
 @pytest.fixture
 def dashboard(lake: Lake, tmp_path: Path) -> Iterator[str]:
     """The address of a dashboard of `lake`, in a process of its own."""
+    with serving(lake, tmp_path, {}, "/api/latency") as address:
+        yield address
+
+
+@contextmanager
+def serving(lake: Lake, home: Path, settings: dict[str, str], open_address: str) -> Iterator[str]:
+    """A dashboard with these settings, once it answers `open_address`."""
     port = free_port(0)
     command = [str(Path(sys.executable).with_name("salesinsights")), "dashboard", "--port", str(port)]
-    env = {**os.environ, "SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_LAKE": lake.root}
+    env = {**os.environ, "SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_LAKE": lake.root, **settings}
     # NiceGUI starts differently if it sees that a test runs.
     env.pop("PYTEST_CURRENT_TEST", None)
-    with (tmp_path / "dashboard.log").open("wb") as log:
+    with (home / "dashboard.log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     try:
-        _await(f"http://127.0.0.1:{port}/api/latency", tmp_path / "dashboard.log")
+        _await(f"http://127.0.0.1:{port}{open_address}", home / "dashboard.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
