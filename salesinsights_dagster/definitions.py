@@ -12,6 +12,7 @@ from assets.archive.archive_asset import Archive, archive_months
 from assets.customers.audience_asset import audience_members
 from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value, sales_outlook, segments
 from assets.gold.restatements_asset import restatements
+from assets.gold.targets import TargetFile
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
 from assets.runs.clock import Clock
@@ -41,6 +42,7 @@ from sensors.input_sensor import input_sensor
 from sensors.jobs import ARCHIVE, CUSTOMERS, PROOF, PUBLISH, STREAM, UPKEEP
 from sensors.kafka_sensor import build_kafka_sensor
 from sensors.notices import Pager
+from sensors.sales_alarm_sensor import SalesWatch, sales_alarm_sensor
 from sensors.upkeep_schedule import proof_schedule, upkeep_schedule
 
 MADE = (
@@ -51,6 +53,8 @@ MADE = (
     *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""
+
+ALARMS = (alert_sensor, sales_alarm_sensor)
 
 
 def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
@@ -67,7 +71,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             *(replica.spec for replica in replicas_of(settings)),
         ],
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
-        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, alert_sensor],
+        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, *ALARMS],
         schedules=[upkeep_schedule, proof_schedule],
         resources={
             "lake": Lake(settings.lake),
@@ -76,6 +80,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
             "pager": Pager.to(settings.alert_webhook),
+            "sales_watch": SalesWatch(TargetFile(settings.home / "targets.toml"), settings.dashboard_url),
             "clv_options": settings.clv,
             "segment_rules": settings.segment_rules,
             "cart_rule": settings.carts,

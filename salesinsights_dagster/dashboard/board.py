@@ -14,6 +14,7 @@ import polars as pl
 
 from assets.customers.audience import Audience
 from assets.customers.audiences import members_of
+from assets.gold.product_categories import categories_of_products
 from assets.progress.batch_snapshot import DAYS, SALES, BatchSnapshot, batch_snapshot
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
@@ -21,7 +22,7 @@ from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
 from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
-from salesinsights_dagster.dashboard.movers import Movers, categories_of_products, end_of_movers, movers
+from salesinsights_dagster.dashboard.movers import Movers, end_of_movers, movers
 from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
 from salesinsights_dagster.dashboard.product_names import ProductNames

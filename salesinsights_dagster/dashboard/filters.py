@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from assets.gold.product_categories import CATEGORIES
 from assets.progress.batch_snapshot import BatchSnapshot
 from assets.progress.source_fingerprints import rebuilds_of
 from assets.tables import SILVER_PURCHASES
@@ -19,13 +20,13 @@ from salesinsights_dagster.dashboard.view import View
 MOST_ROWS = 1_000_000
 """How many purchases are kept for all filters together: 100 MB. Beyond it a day is read again at each look."""
 
-NO_CATEGORIES = pl.DataFrame(schema={"product_id": pl.Int64(), "category": pl.String()})
+NO_CATEGORIES = pl.DataFrame(schema=CATEGORIES)
 
 
 def wanted_sql(view: View, categories: pl.DataFrame) -> str | None:
     """The SQL predicate of purchases that a view's filters leave; None if it has no filter.
 
-    A brand is that of the sale. `categories` are `movers.categories_of_products`: a category is its products.
+    A brand is that of the sale. `categories` are `categories_of_products`: a category is its products.
     """
     wanted = list[str]()
     if view.category is not None:

@@ -12,16 +12,14 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from assets.progress.batch_snapshot import BatchSnapshot
-from assets.tables import FUNNEL_DAILY
 from assets.tables.queries import macros
 from resources.duckdb_engine import duckdb_session, query
-from resources.lake import Lake
 from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
 from salesinsights_dagster.dashboard.day_curves import quarter_of
 from salesinsights_dagster.dashboard.figures import Kept, sales_of
-from salesinsights_dagster.dashboard.filters import NO_CATEGORIES, wanted_sql
+from salesinsights_dagster.dashboard.filters import wanted_sql
 from salesinsights_dagster.dashboard.shop_days import days_later
-from salesinsights_dagster.dashboard.spans import DAY, MINUTE, WEEK, Span, midnight_of
+from salesinsights_dagster.dashboard.spans import MINUTE, WEEK, Span, midnight_of
 from salesinsights_dagster.dashboard.times import times_of
 from salesinsights_dagster.dashboard.view import View
 
@@ -30,9 +28,6 @@ TIMES = 4
 
 LIMIT = 10
 """How many rise, and how many fall, are told of each kind."""
-
-CATEGORY_DAYS = 7
-"""A product's category is that of its events in the last days."""
 
 LEVELS = ("product", "brand", "category")
 
@@ -61,17 +56,6 @@ class Movers:
 def end_of_movers(span: Span, now: datetime) -> datetime:
     """Movers of the last hour are of whole minutes; those of days, which cost more, of whole quarters of an hour."""
     return now - (now - midnight_of(now)) % MINUTE if not span.days else quarter_of(now)
-
-
-def categories_of_products(lake: Lake, now: datetime) -> pl.DataFrame:
-    """`product_id` and `category` (its code, else its number) by the newest events of funnel_daily, minutes behind."""
-    rows = lake.table(FUNNEL_DAILY).read(
-        f"level = 'product' AND event_date > DATE '{(now - CATEGORY_DAYS * DAY).date()}'",
-        ["product_id", "category_id", "category_code", "event_date"],
-    )
-    name = pl.coalesce("category_code", pl.col("category_id").cast(pl.String)).alias("category")
-    newest = rows.sort("event_date").with_columns(name).drop_nulls("category").group_by("product_id").last()
-    return newest.select(NO_CATEGORIES.columns).cast(NO_CATEGORIES.schema)
 
 
 def movers(

@@ -6,11 +6,12 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from assets.gold.product_categories import categories_of_products
 from assets.progress.batch_snapshot import batch_snapshot
 from assets.stream.stream_assets import Stream
 from assets.tables import FUNNEL_DAILY
 from resources.lake import Lake
-from salesinsights_dagster.dashboard.movers import Movers, categories_of_products, movers
+from salesinsights_dagster.dashboard.movers import Movers, movers
 from salesinsights_dagster.dashboard.movers_card import said
 from salesinsights_dagster.dashboard.view import View
 from tests.conftest import event
