@@ -28,6 +28,7 @@ FILES = (
     "tests/faults/test_every_call.py",
     "tests/faults/test_every_call_of_replicas.py",
     "tests/faults/test_every_request.py",
+    "tests/faults/test_replica_kills.py",
     "tests/salesinsights_dagster/test_ui_launches.py",
 )
 

@@ -19,12 +19,14 @@ from resources.lake import Lake
 from tests.assets.gold.gold_states import GoldStates
 from tests.assets.serving import audience_messages, cart_messages, postgres_copies, sales_messages
 from tests.assets.serving.postgres_copies import copy, server
+from tests.campaign import tries
 from tests.faults.replica_run import NOW, TOPIC_MOMENTS, catch_up_and_die
 from tests.faults.standby import Standby
 
 __all__ = ["copy", "server"]
 
-STATEMENTS = 20
+STATEMENTS = range(0, 20, tries(3, 1))
+"""At which statements of an update it is killed."""
 
 
 @pytest.mark.kafka
@@ -100,7 +102,7 @@ def test_the_database_equals_gold_after_kills(standby: Standby, lake: Lake, copy
     states = GoldStates(lake, seed=12)
     states.move()
     copy.catch_up(lake, NOW)
-    for number in range(STATEMENTS):
+    for number in STATEMENTS:
         states.move()
         assert catch_up_and_die(standby, copy, lake, str(number)) == -signal.SIGKILL, number
         if number % 2:
