@@ -7,7 +7,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from nicegui import run, ui
+from nicegui import ui
 
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.currency import priced_columns
@@ -24,6 +24,7 @@ from salesinsights_dagster.dashboard.parts import (
     page_frame,
 )
 from salesinsights_dagster.dashboard.products import DAYS, ProductCompany, ProductFunnel, ProductSales
+from salesinsights_dagster.dashboard.reading_notice import ReadingNotice
 from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks
 from salesinsights_dagster.dashboard.spans import DAY
 
@@ -51,6 +52,7 @@ class ProductPage:
                 search = ui.input("Product number, name or brand", value=wanted).props("outlined dense clearable")
                 search.classes("w-72").on("keydown.enter", lambda: _go(search.value))
                 self._fresh = FreshnessPill()
+            self._notice = ReadingNotice()
             self._title = ui.label("").classes("text-lg font-semibold")
             self._again = ui.label("").classes("si-muted text-sm")
             with ui.element("div").classes("si-grid si-charts"):
@@ -79,22 +81,28 @@ class ProductPage:
     async def refresh(self) -> None:
         """Show what gold has, if it has something new."""
         self._fresh.show(self._board)
-        if self._board.is_ready and self._board.batch != self._batch:
-            self._batch = self._board.batch
-            found = await run.io_bound(self._board.find_products, self._wanted)
-            if found is not None:
-                csv = f"/api/products?search={quote(self._wanted)}&format=csv"
-                nothing = f"No product sold in {DAYS} days has this number, name or brand."
-                self._found.show(self._board.names.shown(found), csv, nothing)
-            await self._show_product()
+        batch = self._board.batch
+        if self._board.is_ready and batch != self._batch:
+            answer = await self._notice.answer(self._ask)
+            if answer is not None:
+                self._batch = batch
+                self._show_all(*answer)
 
-    async def _show_product(self) -> None:
+    def _ask(self) -> tuple[pl.DataFrame, tuple[ProductSales, ProductFunnel, ProductCompany] | None]:
+        """The products that match, and what is shown of the one whose number was searched."""
+        found, board = self._board.find_products(self._wanted), self._board
         if self._product is None:
-            return
-        sales = await run.io_bound(self._board.product, self._product)
-        funnel = await run.io_bound(self._board.funnel, self._product)
-        company = await run.io_bound(self._board.company, self._product)
-        if sales is not None and funnel is not None and company is not None:
+            return found, None
+        return found, (board.product(self._product), board.funnel(self._product), board.company(self._product))
+
+    def _show_all(
+        self, found: pl.DataFrame, product: tuple[ProductSales, ProductFunnel, ProductCompany] | None
+    ) -> None:
+        csv = f"/api/products?search={quote(self._wanted)}&format=csv"
+        nothing = f"No product sold in {DAYS} days has this number, name or brand."
+        self._found.show(self._board.names.shown(found), csv, nothing)
+        if product is not None:
+            sales, funnel, company = product
             self._show(sales)
             self._show_company(company)
             self._show_funnel(funnel, f"/api/products/{self._product}/funnel?format=csv")
