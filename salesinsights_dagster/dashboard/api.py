@@ -54,7 +54,7 @@ _ROWS: dict[int | str, dict[str, Any]] = {
     **_LATER,
 }
 _NO_SEGMENT: dict[int | str, dict[str, Any]] = {
-    404: {"model": Trouble, "description": "Nobody is in a segment of that name"}
+    404: {"model": Trouble, "description": "There is no segment of that name"}
 }
 _ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **_LATER}
 _METRICS: dict[int | str, dict[str, Any]] = {
@@ -233,10 +233,11 @@ def customer_routes(board: Board) -> APIRouter:
 
     @router.get("/members", responses={**_ROWS, **_NO_SEGMENT})
     def members(segment: str, format: Format = "json") -> Response:
-        """Who is in a segment now: user_id, what customer_value says of them, and cart_value."""
-        known = _asked(lambda: board.customers().segments["segment"])
-        if segment not in known:
-            raise HTTPException(404, f"nobody is in a segment of this name: choose one of {', '.join(known)}")
+        """Who is in a segment now: user_id, what customer_value says of them, and cart_value; no row if nobody is."""
+        found = _asked(board.customers)
+        known = {*found.segment_months["segment"], *found.segments["segment"]}
+        if found.count and segment not in known:
+            raise HTTPException(404, f"there is no segment of this name: choose one of {', '.join(sorted(known))}")
         return _rows(_asked(lambda: board.members(segment)), format)
 
     @router.get("/{part}", responses=_ROWS)

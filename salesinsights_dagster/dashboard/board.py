@@ -41,6 +41,9 @@ from salesinsights_dagster.dashboard.view import View
 AGES = timedelta(seconds=30)
 """After this time a span's figures are recomputed and the tables loaded again, even if nothing new came."""
 
+VALUES_AGE = timedelta(seconds=2)
+"""Customers follow within minutes: no page needs them to be newer."""
+
 CATEGORIES_KEPT = timedelta(minutes=15)
 """A product hardly ever changes its category."""
 
@@ -84,7 +87,8 @@ class Board:
         self._categories: tuple[datetime | None, pl.DataFrame] = None, pl.DataFrame()
         self._computing = threading.Lock()
         self._moving = threading.Lock()
-        self._customers: Customers | None = None
+        self._valuing = threading.Lock()
+        self._customers: tuple[datetime | None, Customers | None] = None, None
         self._told: list[Callable[[pl.Series], object]] = []
 
     def on_payments(self, tell: Callable[[pl.Series], object]) -> None:
@@ -181,10 +185,17 @@ class Board:
         return company_of_product(self.lake, product_id)
 
     def customers(self) -> Customers:
-        """The figures about customers now, computed once for all viewers. Raises LakeError if they can't be read."""
-        with self._computing:
-            self._customers = customers_now(self.lake, self._customers)
-            return self._customers
+        """The figures about customers, computed once for all viewers. Raises LakeError if they can't be read.
+
+        The tables are loaded every two seconds at most, however many ask.
+        """
+        with self._valuing:
+            at, known = self._customers
+            now = self.clock()
+            if known is None or at is None or now - at >= VALUES_AGE:
+                known = customers_now(self.lake, known)
+                self._customers = now, known
+            return known
 
     def customer(self, user_id: int) -> OneCustomer:
         """`one_customer` on the lake as it is now. Raises LakeError if it can't be read."""

@@ -14,7 +14,8 @@ from salesinsights_dagster.dashboard.customers import Customers
 from salesinsights_dagster.dashboard.parts import NamedTable, csv_link
 
 _USER = (
-    '<q-td :props="props"><a class="nicegui-link" :href="\'/customers?customer=\' + props.row.user_id" '
+    '<q-td :props="props"><a class="nicegui-link" style="white-space: nowrap" '
+    ":href=\"'/customers?customer=' + props.row.user_id\" "
     ":aria-label=\"'Customer ' + props.row.user_id\">{{ props.value }}</a></q-td>"
 )
 _HEAD = '<q-th :props="props" :title="props.col.about">{{ props.col.label }}</q-th>'
@@ -24,7 +25,7 @@ LISTS = {
         "Highest expected value",
         {
             "user_id": "Customer",
-            "predicted_value": "Expected value",
+            "predicted_value": "Expected",
             "interval": "90 % interval",
             "probability_alive": "P(active)",
             "revenue": "Revenue so far",
@@ -104,11 +105,15 @@ class ListsCard:
         if self._found is None:
             return
         name = str(self._list.value)
-        columns = LISTS[name][1]
+        columns, days = dict(LISTS[name][1]), max(self._found.horizons, default=0)
         rows: pl.DataFrame = getattr(self._found, name)
         if name == "expected_customers":
             low, high = (pl.col(f"predicted_value_{end}").cast(pl.String) for end in ("low", "high"))
             rows = rows.with_columns(interval=low + " to " + high)
+            columns["predicted_value"] = f"Expected in {days} days" if days else "Expected"
+        if "probability_alive" in columns:
+            per_cent = (100 * pl.col("probability_alive")).cast(pl.Int64).cast(pl.String) + " %"
+            rows = rows.with_columns(probability_alive=per_cent)
         self._table.head(columns)
         self._table.show(rows.select(list(columns)), self._why(self._found, name))
         self._csv.props["href"] = f"/api/customers/{name}?format=csv"

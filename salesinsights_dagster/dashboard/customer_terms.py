@@ -74,21 +74,15 @@ IN_CART = (
 )
 
 
-def expected(days: int) -> str:
-    """What the shop is expected to sell within a horizon."""
-    return (
-        f"Revenue that is expected within {days} days after the newest day with a purchase, with its 90 % interval: to "
-        f"customers so far, and to those yet to come. Not discounted. Beside it: what the {days} days before brought."
-    )
-
-
-def expected_of_one(days: int) -> str:
-    """What one customer is expected to bring within a horizon."""
-    return (
-        f"Revenue that is expected of the customer within {days} days, each purchase discounted to today, and the 90 % "
-        "interval of what comes. Beside it: what was expected 30 days ago or earlier."
-    )
-
+EXPECTED = (
+    "Revenue that is expected within the shorter horizon, whose days stand below, counted from the newest day with a "
+    "purchase; with its 90 % interval. To customers so far, and to those yet to come. Not discounted. Beside it: what "
+    "as many days before brought."
+)
+EXPECTED_VALUE = (
+    "Revenue that is expected of the customer within the longer horizon, whose days stand below, each purchase "
+    "discounted to today; and the 90 % interval of what comes. Beside it: what was expected 30 days ago or earlier."
+)
 
 COLUMNS: Mapping[str, str] = {
     "user_id": "The customer's number (user_id of the events)",

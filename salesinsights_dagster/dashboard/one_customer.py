@@ -14,6 +14,7 @@ import polars as pl
 from assets.progress.source_fingerprints import day_rows, has_changed, is_not_computed
 from assets.tables import (
     ABANDONED_CARTS,
+    CLV_MODEL,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
     CUSTOMER_VALUE_DAYS,
@@ -58,10 +59,13 @@ class Spent:
 
 @dataclass(frozen=True)
 class OneCustomer:
-    """`worth` is the row of customer_value, None for who has not bought; `before` that of customer_value_days, a month
-    ago or more, None if none was kept. `spent` and `spent_before` are of SPAN_DAYS up to the shop's newest day with a
-    purchase, and of as many days before. `cart` are the rows of abandoned_carts. `timeline` has the columns TIMELINE,
-    the newest first; its sessions begin with the day `sessions_since`, None where there are none to look through.
+    """What the lake has of a number.
+
+    `worth` is the row of customer_value, None for who has not bought; `before` that of customer_value_days, AGO_DAYS
+    ago or earlier, None if none was kept. `horizon` is of how many days the expected value is. `spent` and
+    `spent_before` are of SPAN_DAYS up to the shop's newest day with a purchase, and of as many days before. `cart` are
+    the rows of abandoned_carts. `timeline` has the columns TIMELINE, the newest first; its sessions begin with the day
+    `sessions_since`, None where there are none to look through.
 
     `is_computed` tells of customer_value, sessions and carts; `is_behind` whether newer purchases follow.
     """
@@ -69,6 +73,7 @@ class OneCustomer:
     user_id: int
     worth: Mapping[str, Any] | None
     before: Mapping[str, Any] | None
+    horizon: int | None
     spent: Spent
     spent_before: Spent
     cart: pl.DataFrame
@@ -104,6 +109,7 @@ def one_customer(lake: Lake, user_id: int) -> OneCustomer:
         user_id=user_id,
         worth=row.row(0, named=True) if row.height else None,
         before=None if as_of is None else _before(lake, mine, as_of - timedelta(days=AGO_DAYS)),
+        horizon=_horizon(lake, row),
         spent=_spent(days, as_of, 0),
         spent_before=_spent(days, as_of, SPAN_DAYS),
         cart=cart.sort("cart_value", descending=True),
@@ -138,6 +144,13 @@ def _before(lake: Lake, mine: str, day: date) -> Mapping[str, Any] | None:
     found = [one for one in kept.days if one <= day]
     rows = kept.read(f"as_of = DATE '{found[-1]}' AND {mine}", _FACTS) if found else pl.DataFrame()
     return rows.row(0, named=True) if rows.height else None
+
+
+def _horizon(lake: Lake, row: pl.DataFrame) -> int | None:
+    """The longer horizon of the model that has said what is expected of the customer."""
+    models = lake.table(CLV_MODEL).read(columns=["model_version", "far_days"])
+    found = models.join(row.select("model_version"), on="model_version", how="semi")
+    return found.item(0, "far_days") if found.height else None
 
 
 def _spent(days: pl.DataFrame, as_of: date | None, ago: int) -> Spent:

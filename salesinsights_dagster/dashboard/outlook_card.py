@@ -15,7 +15,7 @@ from salesinsights_dagster.dashboard.customers import Customers
 from salesinsights_dagster.dashboard.parts import ACCENT, GREY, PLAIN_TIP, NamedTable, chart, csv_link
 
 _TITLE = "Expected sales"
-_AHEAD = {"name": "Next days", "expected": "Expected", "low": "From", "high": "To", "before": "As many days before"}
+_AHEAD = {"name": "Next days", "expected": "Expected", "low": "From", "high": "To"}
 _TESTED = {"name": "Month", "expected": "Expected", "low": "From", "high": "To", "actual": "Came"}
 
 
@@ -28,6 +28,7 @@ class OutlookCard:
                 defined_heading(_TITLE, terms.OUTLOOK)
                 with ui.row().classes("gap-3 no-wrap"):
                     csv_link(_TITLE, "/api/customers/expected_sales?format=csv")
+            self._before = ui.label("").classes("si-muted text-sm")
             self._ahead = NamedTable(_TITLE, _AHEAD)
             with ui.row().classes("w-full items-center justify-between no-wrap pt-3"):
                 self._said = ui.label("").classes("si-muted text-sm")
@@ -38,8 +39,9 @@ class OutlookCard:
 
     def show(self, found: Customers, empty: str, untested: str) -> None:
         """Show both; `empty` and `untested` are what the table and the chart say without rows."""
+        self._before.set_text(" ".join(said_before(found, days) for days in found.sold_before))
         self._ahead.show(ahead(found), empty)
-        months = tested(found.sales_backtest)
+        months = past_months(found.sales_backtest)
         self._months.show(months, untested)
         self._chart.set_visibility(months.height > 0)
         said = said_of(found.sales_backtest) if months.height else untested
@@ -56,7 +58,7 @@ class OutlookCard:
 
 def ahead(found: Customers) -> pl.DataFrame:
     """What is expected within each horizon: of the shop, of customers so far and to come; no row if nothing is."""
-    parts = {WHOLE: "the whole shop", KNOWN: "customers so far", TO_COME: "customers to come"}
+    parts = {WHOLE: "all", KNOWN: "customers so far", TO_COME: "customers to come"}
     rows = []
     for days in found.horizons:
         for part, words in parts.items():
@@ -64,12 +66,11 @@ def ahead(found: Customers) -> pl.DataFrame:
             if held.is_empty() or held.item(0, "revenue") is None:
                 continue
             row = held.row(0, named=True)
-            told = {"name": f"{days} days, {words}", "before": _before(found, days) if part == WHOLE else ""}
-            rows.append({**told, **_ends(row, "revenue")})
+            rows.append({"name": f"{days} days, {words}", **_ends(row, "revenue")})
     return pl.DataFrame(rows, schema=dict.fromkeys(_AHEAD, pl.String))
 
 
-def tested(months: pl.DataFrame) -> pl.DataFrame:
+def past_months(months: pl.DataFrame) -> pl.DataFrame:
     """The months of gold/sales_backtest as text, the newest first; those without an expectation say so."""
     rows = [
         {"name": f"{row['month']:%b %Y}", "actual": _whole(row["actual"]), **_ends(row, "expected")}
@@ -97,10 +98,12 @@ def _ends(row: dict[str, object], name: str) -> dict[str, str]:
     return {end: _whole(row[column]) for end, column in ends.items()}
 
 
-def _before(found: Customers, days: int) -> str:
+def said_before(found: Customers, days: int) -> str:
     """What as many days before brought; or since when the lake has sales, if that is later."""
     sold, first = found.sold_before.get(days), found.first_sale
-    return f"{sold:,.0f}" if sold is not None else f"sales begin {first:%d %b %Y}" if first else "not known"
+    if sold is not None:
+        return f"The {days} days before brought {sold:,.0f}."
+    return f"The lake has not all of the {days} days before: sales begin {first:%d %b %Y}." if first else ""
 
 
 def _whole(money: object) -> str:

@@ -32,6 +32,7 @@ class RetentionCard:
             self._activity.props(
                 "no-caps unelevated dense padding='2px 12px' role=group aria-label='What counts as being active'"
             )
+            ui.label("Per cent of them who were active so many months later").classes("si-muted text-sm pt-2")
             self._empty = ui.label("").classes("si-muted py-6")
             with ui.element("div").classes("si-scroll pt-2").props("tabindex=0 role=region") as scrolled:
                 scrolled.props["aria-label"] = "Table: Who came back"
@@ -74,7 +75,7 @@ def heat_map(rows: pl.DataFrame) -> str:
 
 
 def _after(month: int) -> str:
-    return "1 month later" if month == 1 else f"{month} later"
+    return f'<span title="{month} months after the first">+{month}</span>'
 
 
 def _row(rows: pl.DataFrame, cohort: date, last: int, most: float, running: object) -> str:

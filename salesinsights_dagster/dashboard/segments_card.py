@@ -4,7 +4,7 @@ Add here: how segments look. Not here: what a segment is (`assets.customers.segm
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import quote
 
 import polars as pl
@@ -26,20 +26,20 @@ _BODY = """
     <div class="si-muted">{{ props.row.definition }}</div>
     <div>{{ props.row.action }}</div>
   </q-td>
-  <q-td key="customers" :props="props" data-name="Customers">
+  <q-td key="customers" :props="props"><div class="si-label si-muted">Customers</div>
     {{ props.row.customers }} <span class="si-muted">{{ props.row.share }}</span>
     <div class="si-bar"><div :class="props.row.gone" :style="{width: props.row.width}"></div></div>
   </q-td>
-  <q-td key="trend" :props="props" :data-name="props.row.since">
+  <q-td key="trend" :props="props"><div class="si-label si-muted">{{ props.row.since }}</div>
     <svg class="si-line" viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true" focusable="false">
       <path :d="props.row.path" fill="none" stroke="currentColor" stroke-width="1.5"
             vector-effect="non-scaling-stroke"/></svg>
     <div><span v-if="props.row.change" class="si-pill" :class="props.row.kind">{{ props.row.change }}</span></div>
   </q-td>
-  <q-td key="revenue" :props="props" data-name="Revenue so far">
+  <q-td key="revenue" :props="props"><div class="si-label si-muted">Revenue so far</div>
     {{ props.row.revenue }}<div class="si-muted">{{ props.row.revenue_share }}</div>
   </q-td>
-  <q-td key="expected" :props="props" :data-name="props.row.horizon">
+  <q-td key="expected" :props="props"><div class="si-label si-muted">{{ props.row.horizon }}</div>
     {{ props.row.expected }}<div class="si-muted">{{ props.row.interval }}</div>
   </q-td>
   <q-td key="export" :props="props">
@@ -54,7 +54,7 @@ class SegmentsCard:
     """A row per segment, in the order of the file of segments."""
 
     def __init__(self) -> None:
-        with ui.element("section").classes("si-card min-w-0 si-segments"):
+        with ui.element("section").classes("si-card w-full min-w-0 si-segments"):
             with ui.row().classes("w-full items-center justify-between no-wrap"):
                 defined_heading("Segments", terms.SEGMENTS)
                 csv_link("Segments by month", "/api/customers/segment_months?format=csv")
@@ -68,29 +68,41 @@ class SegmentsCard:
     def show(self, found: Customers, empty: str) -> None:
         """Show the newest month's segments, or what `empty` says where there are none."""
         months = found.segment_months
-        ends = end_of_months(months)
-        before = f"{ends[-2]:%d %b %Y}" if len(ends) > 1 else ""
-        self._said.set_text(_said(found, before))
+        before = end_before(months)
+        self._said.set_text(_said(found, f"{before:%d %b %Y}" if before else ""))
         self._table.props["no-data-label"] = empty
         self._table.columns = _columns(_horizon(found))
         self._table.rows = list(segment_rows(found))
         self._table.update()
 
 
-def end_of_months(months: pl.DataFrame) -> list[date]:
-    """The days at whose end the months' rows hold, the newest last."""
-    return sorted(months.drop_nulls("as_of")["as_of"].unique())
+def known_months(months: pl.DataFrame) -> list[date]:
+    """The months of which gold/segments tells, the newest last."""
+    return sorted(months.drop_nulls("as_of")["month"].unique())
+
+
+def end_before(months: pl.DataFrame) -> date | None:
+    """The end of the month before the newest one; None if that is the first."""
+    known = known_months(months)
+    return known[-1] - timedelta(days=1) if len(known) > 1 else None
+
+
+def customers_by_month(months: pl.DataFrame) -> list[int]:
+    """How many customers these rows have at the end of each month; the newest is last."""
+    return (
+        months.drop_nulls("as_of").group_by("month").agg(pl.col("customers").sum()).sort("month")["customers"].to_list()
+    )
 
 
 def segment_rows(found: Customers) -> Iterator[dict[str, str]]:
     """The rows of the table: each figure as text."""
     months = found.segment_months.drop_nulls("as_of")
-    ends = end_of_months(months)
-    if not ends:
+    known, before = known_months(months), end_before(months)
+    if not known:
         return
     expected = {row["name"]: row for row in found.expected("segment", min(found.horizons, default=0)).to_dicts()}
-    for row in months.filter(pl.col("as_of") == ends[-1]).sort("position").iter_rows(named=True):
-        course = _course(months, ends[-MONTHS:], row["segment"])
+    for row in months.filter(pl.col("month") == known[-1]).sort("position").iter_rows(named=True):
+        course = _course(months, known[-MONTHS:], row["segment"])
         change = course[-1] - course[-2] if len(course) > 1 else 0
         own = expected.get(row["segment"])
         yield {
@@ -104,7 +116,7 @@ def segment_rows(found: Customers) -> Iterator[dict[str, str]]:
             "path": spark_path([float(number) for number in course]),
             "change": f"{'▲' if change > 0 else '▼'} {abs(change):,}" if change else "",
             "kind": "si-good" if (change > 0) == row["is_active"] else "si-bad",
-            "since": f"Since {ends[-2]:%d %b}" if len(ends) > 1 else "Trend",
+            "since": f"Since {before:%d %b}" if before else "Trend",
             "revenue": f"{row['revenue']:,.0f}",
             "revenue_share": _percent(row["revenue_share"]),
             "horizon": _horizon(found),
@@ -116,10 +128,10 @@ def segment_rows(found: Customers) -> Iterator[dict[str, str]]:
         }
 
 
-def _course(months: pl.DataFrame, ends: list[date], segment: str) -> list[int]:
+def _course(months: pl.DataFrame, known: list[date], segment: str) -> list[int]:
     """Customers of a segment at each end of a month; none where the segment did not exist."""
-    held = dict(months.filter(pl.col("segment") == segment).select("as_of", "customers").iter_rows())
-    return [held.get(end, 0) for end in ends]
+    held = dict(months.filter(pl.col("segment") == segment).select("month", "customers").iter_rows())
+    return [held.get(month, 0) for month in known]
 
 
 def _columns(horizon: str) -> list[dict[str, str]]:

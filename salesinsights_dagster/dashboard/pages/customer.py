@@ -4,6 +4,8 @@ Add here: what is shown of one customer. Not here: how it is found (`one_custome
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -37,10 +39,12 @@ from salesinsights_dagster.dashboard.parts import (
     csv_link,
     heading,
 )
-from salesinsights_dagster.dashboard.reading_notice import ReadingNotice
 
 ROWS = 100
 """So many rows of the timeline are listed; the CSV has all."""
+
+LONGEST = 90
+"""So many characters of a row are listed; the CSV has all."""
 
 _FOUND = {
     "user_id": "Customer",
@@ -69,11 +73,19 @@ def address(wanted: str, theme: str | None) -> str:
     return f"/customers?{asked}" if asked else "/customers"
 
 
+@dataclass(frozen=True)
+class Searched:
+    """The customer of the number, None if it is none, and others whose number begins with it."""
+
+    one: OneCustomer | None
+    others: pl.DataFrame
+
+
 class CustomerView:
     """The customer with the number `wanted`, and those whose number begins with it."""
 
-    def __init__(self, board: Board, wanted: str, notice: ReadingNotice, theme: str | None) -> None:
-        self._board, self._wanted, self._notice = board, wanted.strip(), notice
+    def __init__(self, board: Board, wanted: str) -> None:
+        self._board, self._wanted = board, wanted.strip()
         self._title = heading("…").classes("text-lg font-semibold")
         self._said = ui.label("").classes("si-muted text-sm")
         self._card = ui.element("div").classes("w-full flex flex-col gap-4")
@@ -83,7 +95,7 @@ class CustomerView:
                 self._revenue = DefinedTile("Revenue so far", terms.REVENUE)
                 self._orders = DefinedTile("Orders", terms.ORDERS)
                 self._chance = DefinedTile("P(active)", terms.P_ACTIVE)
-                self._far = DefinedTile("Expected value", terms.COLUMNS["predicted_value"])
+                self._far = DefinedTile("Expected value", terms.EXPECTED_VALUE)
                 self._segment = DefinedTile("Segment", terms.SEGMENT)
                 self._cart = DefinedTile("In the cart", terms.IN_CART)
             with ui.element("section").classes("si-card min-w-0 w-full"):
@@ -100,21 +112,23 @@ class CustomerView:
             self._found = CustomerTable("Found customers", _FOUND)
         self._others.set_visibility(False)
 
-    async def refresh(self) -> bool:
-        """Show what the lake has; whether it could be read."""
+    def ask(self) -> Searched:
+        """What the lake has of what is searched. Raises LakeError if it can't be read."""
         if not is_number(self._wanted):
+            return Searched(None, pl.DataFrame())
+        one = self._board.customer(int(self._wanted))
+        others = self._board.find_customers(self._wanted).filter(pl.col("user_id") != one.user_id)
+        return Searched(one, others.select(list(_FOUND)))
+
+    def show(self, searched: Searched) -> None:
+        """Show what was found."""
+        if searched.one is None:
             self._title.set_text(f"{self._wanted[:40]} is no customer's number")
             self._said.set_text("A customer is found by number, the user_id of the shop's events: digits alone.")
-            return True
-        one = await self._notice.answer(self._board.customer, int(self._wanted))
-        others = await self._notice.answer(self._board.find_customers, self._wanted)
-        if one is None or others is None:
-            return False
-        self._show(one)
-        rest = others.filter(pl.col("user_id") != one.user_id)
-        self._others.set_visibility(rest.height > 0)
-        self._found.show(rest.select(list(_FOUND)), "")
-        return True
+            return
+        self._show(searched.one)
+        self._others.set_visibility(searched.others.height > 0)
+        self._found.show(searched.others, "")
 
     def _show(self, one: OneCustomer) -> None:
         title, said = headline(one)
@@ -127,9 +141,11 @@ class CustomerView:
         since = f"Sessions since {one.sessions_since:%d %b %Y}" if one.sessions_since else "No sessions yet"
         more = f"; the newest {ROWS} of {one.timeline.height:,} rows are listed" if one.timeline.height > ROWS else ""
         self._since.set_text(f"{since}, all orders and returns, and what is in the cart now{more}.")
-        listed = one.timeline.head(ROWS)
+        what = pl.when(pl.col("what").str.len_chars() > LONGEST).then(pl.col("what").str.head(LONGEST) + " \u2026")
+        listed = one.timeline.head(ROWS).with_columns(what=what.otherwise("what"))
         self._timeline.show(listed.select("at", name="kind", step="what", value="value"), "Nothing was done yet.")
         self._chart.options["series"] = _points(one.timeline)
+        self._chart.options["xAxis"]["axisLabel"]["formatter"] = _dates(one.timeline)
         self._chart.props["aria-label"] = f"Timeline. {said}"
         self._chart.update()
 
@@ -147,7 +163,7 @@ class CustomerView:
         orders = spans.format(f"{spent.orders:,}", f"{before.orders:,}")
         self._orders.show(f"{worth['orders']:,}", f"{worth['average_order_value']:,.2f} each. {orders}")
         self._chance.show(said_chance(worth["probability_alive"]), said_of_chance(worth, one.before))
-        self._far.show(*said_value(worth, one.before))
+        self._far.show(*said_value(worth, one.before, one.horizon))
         self._segment.show(str(worth["segment"]), said_before(one.before, "segment"))
 
 
@@ -164,13 +180,13 @@ def said_of_chance(worth: Mapping[str, Any], before: Mapping[str, Any] | None) -
     return "Bought on one day only: the model can't tell." if by_model else str(worth["prediction"])
 
 
-def said_value(worth: Mapping[str, Any], before: Mapping[str, Any] | None) -> tuple[str, str]:
-    """The expected value, with its interval and what it was; or why nothing is expected."""
+def said_value(worth: Mapping[str, Any], before: Mapping[str, Any] | None, days: int | None) -> tuple[str, str]:
+    """The expected value within so many days, with its interval and what it was; or why nothing is expected."""
     value, low, high = (worth[f"predicted_value{end}"] for end in ("", "_low", "_high"))
     if value is None:
         return UNKNOWN, str(worth["prediction"])
-    interval = f"90 %: {low:,.2f} to {high:,.2f}. " if low is not None else ""
-    return f"{value:,.2f}", f"{interval}{said_before(before, 'predicted_value')}"
+    interval = f", 90 %: {low:,.2f} to {high:,.2f}" if low is not None else ""
+    return f"{value:,.2f}", f"In {days} days{interval}. {said_before(before, 'predicted_value')}"
 
 
 def said_before(before: Mapping[str, Any] | None, name: str) -> str:
@@ -216,6 +232,13 @@ def _lanes() -> dict:
         },
         "series": [],
     }
+
+
+def _dates(timeline: pl.DataFrame) -> str:
+    """How the axis writes its dates, by the time that it spans."""
+    first, last = timeline["at"].min(), timeline["at"].max()
+    is_long = isinstance(first, datetime) and isinstance(last, datetime) and (last - first).days > 200
+    return "{MMM} {yyyy}" if is_long else "{d} {MMM}"
 
 
 def _points(timeline: pl.DataFrame) -> list[dict[str, object]]:

@@ -6,7 +6,6 @@ Add here: what this page shows of all customers. Not here: one customer (`custom
 
 from decimal import Decimal
 
-import polars as pl
 from nicegui import ui
 
 from assets.customers.expected_sales import WHOLE
@@ -27,8 +26,8 @@ from salesinsights_dagster.dashboard.customer_lists import CustomerTable, ListsC
 from salesinsights_dagster.dashboard.customer_tiles import UNKNOWN, DefinedTile, change_of
 from salesinsights_dagster.dashboard.customers import Customers
 from salesinsights_dagster.dashboard.customers_style import CUSTOMERS_STYLE
-from salesinsights_dagster.dashboard.outlook_card import OutlookCard, said_interval
-from salesinsights_dagster.dashboard.pages.customer import CustomerView, search_field
+from salesinsights_dagster.dashboard.outlook_card import OutlookCard, said_before, said_interval
+from salesinsights_dagster.dashboard.pages.customer import CustomerView, Searched, search_field
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
@@ -42,7 +41,7 @@ from salesinsights_dagster.dashboard.parts import (
 from salesinsights_dagster.dashboard.reading_notice import ReadingNotice
 from salesinsights_dagster.dashboard.retention_card import RetentionCard
 from salesinsights_dagster.dashboard.segment_moves_card import MovesCard, moved
-from salesinsights_dagster.dashboard.segments_card import MONTHS, SegmentsCard, end_of_months
+from salesinsights_dagster.dashboard.segments_card import MONTHS, SegmentsCard, customers_by_month, end_before
 
 _REVENUE = {"customers": "Customers", "revenue": "Revenue"}
 _CARTS = {
@@ -71,7 +70,7 @@ class CustomersPage:
                 search_field(wanted, theme)
                 self._clock = ui.label("Looking at the lake …").classes("si-muted text-sm")
             self._notice = ReadingNotice()
-            self._one = CustomerView(board, wanted, self._notice, theme) if wanted.strip() else None
+            self._one = CustomerView(board, wanted) if wanted.strip() else None
             if self._one is None:
                 self._build()
         ui.timer(2.0, self.refresh)
@@ -79,11 +78,11 @@ class CustomersPage:
     def _build(self) -> None:
         with ui.element("div").classes("si-grid si-tiles si-wide"):
             self._count = DefinedTile("Customers", terms.CUSTOMERS)
-            self._active = DefinedTile("Active customers", terms.ACTIVE)
+            self._active = DefinedTile("Active", terms.ACTIVE)
             self._new = DefinedTile("New customers", terms.NEW)
             self._back = DefinedTile("Won back", terms.WON_BACK)
             self._lost = DefinedTile("Lost", terms.LOST, more_is_good=False)
-            self._expected = DefinedTile("Expected sales", terms.OUTLOOK)
+            self._expected = DefinedTile("Expected sales", terms.EXPECTED)
             self._carts = DefinedTile("Left in carts", terms.CARTS)
         self._segments = SegmentsCard()
         with ui.element("div").classes("si-grid si-charts"):
@@ -100,18 +99,25 @@ class CustomersPage:
                 self._lists = ListsCard(why_empty)
                 bands = {"band": "Revenue of a customer", **_REVENUE}
                 self._bands = ChartCard("Customers by revenue so far", _bars(), "", bands, "260px")
+                self._bands.say(terms.BANDS)
 
     async def refresh(self) -> None:
         """Show what gold has, if it has something new."""
-        found = await self._notice.answer(self._board.customers)
-        if found is None or found is self._shown:
+        answer = await self._notice.answer(self._ask)
+        if answer is None or answer[0] is self._shown:
             return
+        found, one = answer
+        self._shown = found
         self._clock.set_text(said_clock(found))
         if self._one is None:
             self._show(found)
-            self._shown = found
-        elif await self._one.refresh():
-            self._shown = found
+        elif one is not None:
+            self._one.show(one)
+
+    def _ask(self) -> tuple[Customers, Searched | None]:
+        """What is new of all customers, and of the one that the page is about."""
+        found = self._board.customers()
+        return found, None if self._one is None or found is self._shown else self._one.ask()
 
     def _show(self, found: Customers) -> None:
         self._show_counts(found)
@@ -130,20 +136,19 @@ class CustomersPage:
         self._bands.show({"series": [series], "xAxis": axis}, bands, csv, why_empty(found, "value_bands"))
 
     def _show_counts(self, found: Customers) -> None:
-        months = found.segment_months
-        ends, active = end_of_months(months), pl.col("is_active")
-        before = f"{ends[-2]:%d %b %Y}" if len(ends) > 1 else None
-        missing = NOT_COMPUTED if found.is_missing(CUSTOMER_VALUE) else ""
-        for tile, count, kept in ((self._count, found.count, True), (self._active, found.active, active)):
-            held = (
-                months.filter(kept).drop_nulls("as_of").group_by("as_of").agg(pl.col("customers").sum()).sort("as_of")
-            )
-            course = held["customers"].to_list()
-            was = course[-2] if before and len(course) > 1 else None
-            share = f"{100 * count / found.count:.0f} % of all. " if tile is self._active and found.count else ""
-            note = f"{share}{before}: {was:,}" if was is not None else f"{share}No month before to compare with"
-            figure = UNKNOWN if missing else f"{count:,}"
-            tile.show(figure, missing or note, change_of(count, was), [float(one) for one in course[-MONTHS:]])
+        months, end = found.segment_months, end_before(found.segment_months)
+        counted = (
+            (self._count, found.count, months, ""),
+            (self._active, found.active, months.filter("is_active"), f"{_share(found)} of all. "),
+        )
+        for tile, count, rows, share in counted:
+            if not found.count:
+                tile.show(UNKNOWN if found.is_missing(CUSTOMER_VALUE) else "0", why_empty(found, "segments"))
+                continue
+            course = customers_by_month(rows)
+            was = course[-2] if end else None
+            note = "No month before to compare with" if end is None else f"{end:%d %b %Y}: {was:,}"
+            tile.show(f"{count:,}", f"{share}{note}", change_of(count, was), [float(one) for one in course[-MONTHS:]])
         self._show_moves(found)
         carts = found.carts
         if found.is_missing(ABANDONED_CARTS):
@@ -173,10 +178,13 @@ class CustomersPage:
             return
         row = whole.row(0, named=True)
         sold = found.sold_before.get(days)
-        before = f"{days} days before: {sold:,.0f}" if sold is not None else f"The lake has no {days} days before"
-        note = f"In {days} days, 90 %: {said_interval(row, 'revenue')}. {before}"
+        note = f"In {days} days, 90 %: {said_interval(row, 'revenue')}. {said_before(found, days)}"
         change = None if not sold else (100 * (row["revenue"] - sold) / sold).quantize(Decimal("0.1"))
         self._expected.show(f"{row['revenue']:,.0f}", note, change)
+
+
+def _share(found: Customers) -> str:
+    return f"{100 * found.active / found.count:.0f} %" if found.count else ""
 
 
 _SOURCES: dict[str, TableLayout] = {
