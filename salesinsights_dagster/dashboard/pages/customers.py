@@ -108,7 +108,7 @@ class CustomersPage:
             return
         found, one = answer
         self._shown = found
-        self._clock.set_text(said_clock(found))
+        self._clock.set_text(said_clock(found, self._board.currency))
         if self._one is None:
             self._show(found)
         elif one is not None:
@@ -214,14 +214,15 @@ def why_empty(found: Customers, name: str) -> str:
     return f"Nothing is expected: {found.why}." if found.why else "No active customer."
 
 
-def said_clock(found: Customers) -> str:
-    """Up to when the figures hold."""
+def said_clock(found: Customers, currency: str | None = None) -> str:
+    """Up to when the figures hold, and in which currency the money is, if the shop has set one."""
     if found.is_missing(CUSTOMER_VALUE):
         return NOT_COMPUTED
     if found.as_of is None or found.customers_at is None:
         return "No customer yet"
     newer = ", newer purchases follow within minutes" if found.is_behind else ""
-    return f"Up to {found.as_of:%d %b %Y}, computed at {found.customers_at:%d %b %H:%M} UTC{newer}"
+    money = f". Money in {currency}" if currency else ""
+    return f"Up to {found.as_of:%d %b %Y}, computed at {found.customers_at:%d %b %H:%M} UTC{newer}{money}"
 
 
 _NARROW = {"width": 36, "overflow": "break", "fontSize": 10, "lineHeight": 13}

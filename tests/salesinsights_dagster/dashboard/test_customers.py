@@ -112,6 +112,7 @@ def test_customers_that_are_behind_say_so_and_when_they_were_computed(
     assert abs(datetime.now(UTC) - behind.customers_at) < timedelta(minutes=10)
     told = f"computed at {behind.customers_at:%d %b %H:%M} UTC"
     assert said_clock(current).endswith(told)
+    assert said_clock(current, "EUR").endswith(f"{told}. Money in EUR")
     assert said_clock(behind).endswith(f"{told}, newer purchases follow within minutes")
     refresh_customer_value(lake)
     assert customers_now(lake, behind).is_behind is False
