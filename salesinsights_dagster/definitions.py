@@ -38,6 +38,7 @@ from salesinsights_dagster.settings import Settings, load_settings
 from salesinsights_dagster.topic import open_reader, registry_of, utc_now
 from sensors.alert_sensor import alert_sensor
 from sensors.customer_automation import customer_automation, with_cadence
+from sensors.digest_schedule import DIGEST, DigestPost, digest_schedule
 from sensors.input_sensor import input_sensor
 from sensors.jobs import ARCHIVE, CUSTOMERS, PROOF, PUBLISH, STREAM, UPKEEP
 from sensors.kafka_sensor import build_kafka_sensor
@@ -70,9 +71,9 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             ),
             *(replica.spec for replica in replicas_of(settings)),
         ],
-        jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF],
+        jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF, DIGEST],
         sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, *ALARMS],
-        schedules=[upkeep_schedule, proof_schedule],
+        schedules=[upkeep_schedule, proof_schedule, digest_schedule],
         resources={
             "lake": Lake(settings.lake),
             "stream": stream_of(settings),
@@ -80,6 +81,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "clock": Clock(utc_now),
             "archive": archive or archive_of(settings),
             "pager": Pager.to(settings.alert_webhook),
+            "digest_post": DigestPost(settings.mail, settings.dashboard_url),
             "sales_watch": SalesWatch(TargetFile(settings.home / "targets.toml"), settings.dashboard_url),
             "clv_options": settings.clv,
             "segment_rules": settings.segment_rules,

@@ -92,6 +92,12 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _mail_server(url: str) -> str:
+    if not url.startswith(("smtp://", "smtps://")):
+        raise ValueError("is no mail server: set smtp://USER:PASSWORD@HOST:587, or smtps://, or unset it")
+    return url
+
+
 def _listed(text: object) -> object:
     """The parts of a text between its commas."""
     return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else text
@@ -171,6 +177,7 @@ LakeRoot = Annotated[str, AfterValidator(_readable)]
 Topic = Annotated[str, AfterValidator(_not_the_archive)]
 TopicOrOff = Annotated[str | None, BeforeValidator(_none_if_off)]
 EngineName = Annotated[str, AfterValidator(_engine)]
+MailAddress = Annotated[str, AfterValidator(_mail_server)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Database = Annotated[str, AfterValidator(_database)]
 DagsterDatabase = Annotated[str, AfterValidator(_database_with_driver)]

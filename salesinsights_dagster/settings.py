@@ -21,6 +21,7 @@ from assets.visitors.cart_rule import CartRule
 from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
+from resources.mail import MailServer
 from salesinsights_dagster import setting_types as kinds
 from salesinsights_dagster.login_settings import LoginSettings, wrong_login
 from salesinsights_dagster.object_store_settings import wrong_store
@@ -104,6 +105,14 @@ class Settings(LoginSettings):
         'takes a POST of `{"text": "..."}`). Set it for `salesinsights dev` and for the dashboard. With none, only to '
         "Dagster's log",
     )
+    mail_server: kinds.MailAddress | None = Field(
+        None,
+        repr=False,
+        description="through which the [daily digest](alerts.md#the-daily-digest) is mailed: "
+        "`smtp://USER:PASSWORD@HOST:587`, or `smtps://`",
+    )
+    mail_from: str | None = Field(None, description="who sends it")
+    mail_to: kinds.NameList = Field((), description="who gets it, separated by commas")
     sales_topic: kinds.TopicOrOff = Field(
         "shop.product-sales",
         description="the topic to which changed rows of product_sales are published; `off` for none; see "
@@ -232,6 +241,14 @@ class Settings(LoginSettings):
         return ClvOptions(modified, unit_days, self.clv_near_days, self.clv_days, self.clv_discount)
 
     @property
+    def mail(self) -> MailServer | None:
+        if self.mail_server is None:
+            return None
+        if not self.mail_from or not self.mail_to:
+            raise SettingsError("SALESINSIGHTS_MAIL_SERVER is set: set SALESINSIGHTS_MAIL_FROM and _MAIL_TO too")
+        return MailServer(self.mail_server, self.mail_from, self.mail_to)
+
+    @property
     def segment_rules(self) -> SegmentRules:
         """The rules of segments as their file is now. Raises SegmentsError."""
         own = self.segments or self.home / "segments.toml"
@@ -322,6 +339,11 @@ class Settings(LoginSettings):
         wrong = wrong_store(self.lake, self.aws)
         if wrong:
             raise SettingsError(wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _mail_has_both_ends(self) -> Self:
+        _ = self.mail
         return self
 
     @model_validator(mode="after")

@@ -164,6 +164,8 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_CLV_DISCOUNT": "-1"}, "is not a yearly rate"),
         ({"SCHEMA_REGISTRY_URL": "mock://registry"}, "SCHEMA_REGISTRY_URL is not http"),
         ({"SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "shop:secret"}, "SCHEMA_REGISTRY_URL is not http"),
+        ({"SALESINSIGHTS_MAIL_SERVER": "mail:secret"}, "MAIL_SERVER is no mail server: set smtp://"),
+        ({"SALESINSIGHTS_MAIL_SERVER": "smtp://u:secret@mail"}, "MAIL_SERVER is set: set SALESINSIGHTS_MAIL_FROM"),
         ({"SALESINSIGHTS_LOGIN": "on"}, "'on' is unknown: set one of off, users, proxy, oidc"),
         ({"SALESINSIGHTS_LOGIN": "proxy"}, "LOGIN=proxy needs SALESINSIGHTS_PROXY_HEADER: set it"),
         ({"SALESINSIGHTS_PROXY_HEADER": "X-User"}, "but SALESINSIGHTS_LOGIN=off does not use it: set proxy"),
