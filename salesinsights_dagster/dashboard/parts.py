@@ -13,6 +13,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from salesinsights_dagster.dashboard.board import QUIET, Board
+from salesinsights_dagster.login.rules import LINKS_OF_A_READER
 from salesinsights_dagster.login.visitor import SCOPE, Visitor
 
 ACCENT = "#6d63f5"
@@ -150,6 +151,8 @@ def _log_out(visitor: Visitor | None) -> None:
     """Who is logged in, and the way out; nothing where everybody may look."""
     if visitor is None:
         return
+    if visitor.role != "admin":
+        ui.add_css(LINKS_OF_A_READER)
     with ui.element("form").props('method="post" action="/logout"').classes("flex items-baseline gap-2 self-center"):
         ui.label(f"{visitor.name} ({visitor.role})").classes("si-muted text-sm")
         if visitor.can_log_out:

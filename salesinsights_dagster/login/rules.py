@@ -20,6 +20,14 @@ _OF_MANY = ("value_bands", "segments", "cohorts")
 _PAGES_SOCKET = "/_nicegui_ws/"
 """Where a page that has no web socket posts what its visitor clicks."""
 
+LINKS_OF_A_READER = "\n".join(
+    [
+        f'a[href^="{_CUSTOMERS}"] {{ display: none; }}',
+        *(f'a[href^="{_CUSTOMERS}/{name}"] {{ display: inline; }}' for name in _OF_MANY),
+    ]
+)
+"""A page's style that hides links which would be refused."""
+
 
 def role_for(method: str, path: str) -> Role:
     """Who may ask this. Customers are taken away, and things are changed, by admins."""

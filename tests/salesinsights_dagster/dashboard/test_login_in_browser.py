@@ -57,8 +57,9 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
 
 
 def exported(page: Page, address: str) -> int:
-    """The status of what the page's own visitor asks for."""
-    status: int = page.evaluate("async address => (await fetch(address)).status", address)
+    """The status of what the page's own visitor asks for, who says to come from elsewhere."""
+    asked = "async address => (await fetch(address, {headers: {'x-forwarded-for': '10.9.9.9'}})).status"
+    status: int = page.evaluate(asked, address)
     return status
 
 
@@ -96,8 +97,18 @@ def test_who_logs_in_sees_figures_by_role_and_nobody_else_does(
         ("rob", "/api/totals?format=csv"),
         ("ann", "/api/customers/top_customers?format=csv"),
     ]
+    assert {line["from"] for line in log} == {"127.0.0.1"}
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_reader_sees_no_link_that_would_be_refused(closed_dashboard: str, page: Page) -> None:
+    page.goto(f"{closed_dashboard}/customers")
+    log_in(page, "rob")
+
+    expect(page.locator('a[href="/api/customers/segments?format=csv"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('a[href="/api/customers/top_customers?format=csv"]')).to_have_count(1)
+    expect(page.locator('a[href="/api/customers/top_customers?format=csv"]')).to_be_hidden()
 
 
 def test_an_open_page_of_a_removed_user_shows_no_new_sale(
