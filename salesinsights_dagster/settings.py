@@ -21,9 +21,9 @@ from assets.visitors.cart_rule import CartRule
 from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
-from resources.mail import MailServer
 from salesinsights_dagster import setting_types as kinds
 from salesinsights_dagster.login_settings import LoginSettings, wrong_login
+from salesinsights_dagster.mail_settings import MailSettings, wrong_mail
 from salesinsights_dagster.object_store_settings import wrong_store
 from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
 
@@ -36,7 +36,7 @@ class SettingsError(ForeseenError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
-class Settings(LoginSettings):
+class Settings(LoginSettings, MailSettings):
     """Everything that differs between two installations, a field per variable; the properties say what they make.
 
     A field's variable is its name after `SALESINSIGHTS_`, or its alias. One that ends in `*` takes all variables that
@@ -105,14 +105,6 @@ class Settings(LoginSettings):
         'takes a POST of `{"text": "..."}`). Set it for `salesinsights dev` and for the dashboard. With none, only to '
         "Dagster's log",
     )
-    mail_server: kinds.MailAddress | None = Field(
-        None,
-        repr=False,
-        description="through which the [daily digest](alerts.md#the-daily-digest) is mailed: "
-        "`smtp://USER:PASSWORD@HOST:587`, or `smtps://`",
-    )
-    mail_from: str | None = Field(None, description="who sends it")
-    mail_to: kinds.NameList = Field((), description="who gets it, separated by commas")
     sales_topic: kinds.TopicOrOff = Field(
         "shop.product-sales",
         description="the topic to which changed rows of product_sales are published; `off` for none; see "
@@ -241,14 +233,6 @@ class Settings(LoginSettings):
         return ClvOptions(modified, unit_days, self.clv_near_days, self.clv_days, self.clv_discount)
 
     @property
-    def mail(self) -> MailServer | None:
-        if self.mail_server is None:
-            return None
-        if not self.mail_from or not self.mail_to:
-            raise SettingsError("SALESINSIGHTS_MAIL_SERVER is set: set SALESINSIGHTS_MAIL_FROM and _MAIL_TO too")
-        return MailServer(self.mail_server, self.mail_from, self.mail_to)
-
-    @property
     def segment_rules(self) -> SegmentRules:
         """The rules of segments as their file is now. Raises SegmentsError."""
         own = self.segments or self.home / "segments.toml"
@@ -342,13 +326,8 @@ class Settings(LoginSettings):
         return self
 
     @model_validator(mode="after")
-    def _mail_has_both_ends(self) -> Self:
-        _ = self.mail
-        return self
-
-    @model_validator(mode="after")
-    def _login_lets_somebody_in(self) -> Self:
-        wrong = wrong_login(self)
+    def _people_are_reached(self) -> Self:
+        wrong = wrong_mail(self) or wrong_login(self)
         if wrong:
             raise SettingsError(wrong)
         return self

@@ -14,7 +14,16 @@ ALIVE, METRICS = "/healthz", "/metrics"
 LOGIN, LOGOUT, PROVIDER = "/login", "/logout", "/oidc"
 
 _CUSTOMERS = "/api/customers"
-_OF_MANY = ("value_bands", "segments", "cohorts")
+_OF_MANY = (
+    "value_bands",
+    "segments",
+    "cohorts",
+    "segment_months",
+    "segment_moves",
+    "expected_sales",
+    "sales_backtest",
+    "retention",
+)
 """Tables of customers that name none."""
 
 _PAGES_SOCKET = "/_nicegui_ws/"
