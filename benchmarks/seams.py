@@ -23,7 +23,7 @@ from assets.tables import BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, PRODUCT_SALES, S
 from benchmarks.system import COMMAND, System, fresh_system, generate_months, prove_live, selling, unread
 from benchmarks.topic_sales import differences
 from resources.lake import Lake
-from salesinsights_dagster.dagster_process import DagsterProcess
+from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError
 from salesinsights_dagster.demo import free_port
 from salesinsights_dagster.settings import CHECKOUT
 from tests.salesinsights_dagster.dagster_ui import LOCATION, UNENDED_BACKFILL, UNENDED_RUN, DagsterUi
@@ -33,7 +33,7 @@ MONTH, MONTH_EVENTS = date(2019, 11, 1), 20_000
 PAUSE = 5.0
 """Seconds from one click to the next, at most."""
 
-MOST_SETTLE_SECONDS = 1_200.0
+MOST_SETTLE_SECONDS, MOST_LOAD_SECONDS = 1_200.0, 300.0
 STREAM = "stream"
 
 _RUNS = """
@@ -96,11 +96,27 @@ class Clicker:
         click.echo(f"{datetime.now(UTC):%H:%M:%S} {name}: {answer[:120]}", err=True)
 
     def leave(self) -> None:
-        """Turn all sensors on, and stop the second daemon."""
+        """Stop the second daemon, and turn all sensors on."""
         if self._daemon is not None:
             self._second_daemon()
+        self._load()
         for sensor in self._sensors():
             self._ask(_START, {"of": {**LOCATION, "sensorName": sensor["name"]}})
+
+    def _load(self) -> None:
+        """Reload the location until it is there: beside much other work a reload may take too long, and fail.
+
+        Raises DagsterStartError if it can't be loaded.
+        """
+        until = time.monotonic() + MOST_LOAD_SECONDS
+        while True:
+            try:
+                return self._dagster.await_ready()
+            except (DagsterStartError, OSError):
+                if time.monotonic() > until:
+                    raise
+            with suppress(OSError):
+                self._reload()
 
     def unended(self) -> list[str]:
         """What is still under way: backfills, and all runs but the stream's."""
