@@ -4,6 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model.deeds import Forget, Run
+from tests.model.known import OLD_DAYS, USERS, Said
 from tests.model.machine import Machine
 
 STORIES = settings(
@@ -18,3 +20,14 @@ STORIES = settings(
 @pytest.mark.timeout(1_200)
 def test_no_story_harms_the_lake() -> None:
     run_state_machine_as_test(Machine, settings=STORIES)
+
+
+def test_buyers_are_forgotten_one_after_the_other() -> None:
+    """The first forgetting lists the other buyers in customer_value, where nothing may be left of them either."""
+    machine = Machine()
+    try:
+        machine.open_the_shop([(Said(f"{OLD_DAYS[0]} 10:00:10 UTC", user=user), 0) for user in USERS])
+        for deed in (Run(), Forget(USERS[0]), Forget(USERS[1])):
+            machine.do([], deed, None)
+    finally:
+        machine.teardown()
