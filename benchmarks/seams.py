@@ -119,8 +119,8 @@ class Clicker:
                 self._reload()
 
     def unended(self) -> list[str]:
-        """What is still under way: backfills, and all runs but the stream's."""
-        runs = [run for run in self._runs(UNENDED_RUN) if run["jobName"] != STREAM or _is_backfill(run)]
+        """What is still under way of what was clicked: sensors launch runs for ever."""
+        runs = [run for run in self._runs(UNENDED_RUN) if not _is_of_sensor(run)]
         backfills = [one for one in self._backfills() if one["status"] in UNENDED_BACKFILL]
         return [*(f"{run['jobName']} {run['status']}" for run in runs), *(f"backfill {b['status']}" for b in backfills)]
 
@@ -221,8 +221,8 @@ class Clicker:
         return ": ".join(filter(None, (answer["__typename"], answer.get("message"))))
 
 
-def _is_backfill(run: Any) -> bool:
-    return any(tag["key"] == "dagster/backfill" for tag in run["tags"])
+def _is_of_sensor(run: Any) -> bool:
+    return any(tag["key"] == "dagster/sensor_name" for tag in run["tags"])
 
 
 def _said(errors: list[Any]) -> str:
