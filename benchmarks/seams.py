@@ -5,6 +5,7 @@ Add here: a click. Not here: what the UI asks for it (`tests.salesinsights_dagst
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -35,10 +36,15 @@ PAUSE = 5.0
 
 MOST_SETTLE_SECONDS, MOST_LOAD_SECONDS = 1_200.0, 300.0
 STREAM = "stream"
+_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 _RUNS = """
 query ($statuses: [RunStatus!]) { runsOrError(filter: {statuses: $statuses}, limit: 500) { ... on Runs { results {
     runId jobName status tags { key value } } } } }
+"""
+_ENDS = """
+query ($id: ID!) { runOrError(runId: $id) { ... on Run { eventConnection(limit: 5000) { events {
+    ... on RunFailureEvent { message } } } } } }
 """
 _BACKFILLS = "{ partitionBackfillsOrError(limit: 200) { ... on PartitionBackfills { results { id status } } } }"
 _SENSORS = """
@@ -92,7 +98,7 @@ class Clicker:
         # The UI shows an error and lives on, and so does whoever clicks.
         except (AssertionError, OSError, KeyError, TypeError) as error:
             answer = f"{type(error).__name__}: {error}"
-        self.answers[name, answer.partition("\n")[0][:120]] += 1
+        self.answers[name, _RUN_ID.sub("…", answer.partition("\n")[0])[:120]] += 1
         click.echo(f"{datetime.now(UTC):%H:%M:%S} {name}: {answer[:120]}", err=True)
 
     def leave(self) -> None:
@@ -127,7 +133,12 @@ class Clicker:
     def failures(self) -> Counter[str]:
         """Of the runs that failed though nobody touched them, the first line of what each says."""
         failed = [run["runId"] for run in self._runs(("FAILURE",)) if run["runId"] not in self.touched]
-        return Counter(_said(self._ui.ended_run(run)["errors"]) for run in failed)
+        return Counter(_said(self._ui.ended_run(run)["errors"]) or self._end(run) for run in failed)
+
+    def _end(self, run: str) -> str:
+        """What Dagster says of a run that failed without an error of its own."""
+        events = self._dagster.ask(_ENDS, {"id": run})["runOrError"]["eventConnection"]["events"]
+        return _RUN_ID.sub("…", " ".join(event["message"] for event in events if event))[:200]
 
     def _launch(self) -> str:
         name = self._chance.choice([asset.name for asset in self._ui.assets.values() if asset.is_executable])
@@ -227,7 +238,7 @@ def _is_of_sensor(run: Any) -> bool:
 
 def _said(errors: list[Any]) -> str:
     if not errors:
-        return "nothing"
+        return ""
     causes = errors[-1].get("causes") or [errors[-1]]
     return str(causes[-1]["message"]).strip().partition("\n")[0][:200]
 
