@@ -17,7 +17,7 @@ from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
 from assets.runs.clock import Clock
 from assets.serving.audience_topic import AudienceTopic
-from assets.serving.cart_topic import CartTopic
+from assets.serving.cart_topic import CartTopic, RecoveredTopic
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
@@ -25,7 +25,15 @@ from assets.serving.table_topic import TableTopic
 from assets.stream.live_run import Life
 from assets.stream.replicas import Replica
 from assets.stream.stream_assets import Stream, micro_batch
-from assets.tables import ABANDONED_CARTS, CATALOG, EXPECTED_SALES, SALES_BACKTEST, SEGMENT_MOVES, SEGMENTS
+from assets.tables import (
+    ABANDONED_CARTS,
+    CATALOG,
+    EXPECTED_SALES,
+    RECOVERED_CARTS,
+    SALES_BACKTEST,
+    SEGMENT_MOVES,
+    SEGMENTS,
+)
 from assets.tables.asset_specs import ARCHIVE_FILES, SHOP_EVENTS, key_of, spec_of, with_calendar
 from assets.upkeep.proof_checks import proof
 from assets.upkeep.upkeep_assets import lake_files, run_history
@@ -95,7 +103,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
 
 def _with_settings(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """The spec with the settings that its rows depend on as its code version: a changed one makes it due."""
-    if spec.key == key_of(ABANDONED_CARTS):
+    if spec.key in map(key_of, (ABANDONED_CARTS, RECOVERED_CARTS)):
         return spec.replace_attributes(code_version=str(settings.carts))
     if spec.key in map(key_of, (*CUSTOMER_ASSETS, SEGMENTS, SEGMENT_MOVES, EXPECTED_SALES, SALES_BACKTEST)):
         return spec.replace_attributes(code_version=f"{settings.clv} {settings.segment_rules.fingerprint:x}")
@@ -128,6 +136,7 @@ def replicas_of(settings: Settings) -> list[Replica]:
         SalesTopic: settings.sales_topic,
         AudienceTopic: settings.audience_topic,
         CartTopic: settings.carts_topic,
+        RecoveredTopic: settings.recovered_topic,
     }
     found: list[Replica] = [
         kind(name, lambda: find_kafka(settings), platform.node()) for kind, name in topics.items() if name

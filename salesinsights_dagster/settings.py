@@ -120,6 +120,10 @@ class Settings(LoginSettings, MailSettings):
         description="the topic to which [left carts](customers.md#shopleft-carts) are published, with the money at "
         "risk; `off` for none",
     )
+    recovered_topic: kinds.TopicOrOff = Field(
+        "shop.recovered-carts",
+        description="the topic to which [recovered carts](customers.md#shopleft-carts) are published; `off` for none",
+    )
     postgres: kinds.Database | None = Field(
         None,
         repr=False,
@@ -269,8 +273,8 @@ class Settings(LoginSettings, MailSettings):
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:
         taken: set[str | None] = {self.topic}
-        named = {"SALES": self.sales_topic, "AUDIENCE": self.audience_topic, "CARTS": self.carts_topic}
-        for name, topic in named.items():
+        of_customers = {"AUDIENCE": self.audience_topic, "CARTS": self.carts_topic, "RECOVERED": self.recovered_topic}
+        for name, topic in {"SALES": self.sales_topic, **of_customers}.items():
             if topic is not None and topic in taken:
                 raise SettingsError(
                     f"SALESINSIGHTS_{name}_TOPIC={topic} is another topic of the shop: choose another name"

@@ -44,3 +44,9 @@ CREATE MACRO returns(event_type, price) AS count(*) FILTER (event_type = 'purcha
 
 -- A removal or a purchase takes all of an item out of the cart.
 CREATE MACRO takes_out(event_type, price) AS event_type = 'remove_from_cart' OR is_sold(event_type, price);
+
+-- When an item was next taken out of the cart; null if it lies there still.
+CREATE MACRO out_at(event_time, event_type, price, user_id, product_id) AS
+    min(event_time) FILTER (takes_out(event_type, price)) OVER (
+        PARTITION BY user_id, product_id ORDER BY event_time RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    );

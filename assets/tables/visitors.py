@@ -24,8 +24,9 @@ _LINEAGE = {
     "sessions": ("user_session",),
     "products": ("product_id",),
     **dict.fromkeys(("event_date", "first_event_at", "last_event_at", "started_at", "ended_at"), ("event_time",)),
-    **dict.fromkeys(("carted_at", "abandoned_at"), ("event_time",)),
+    **dict.fromkeys(("carted_at", "abandoned_at", "recovered_at"), ("event_time",)),
     **dict.fromkeys(("outcome", "quantity"), ("event_type",)),
+    "units": ("price",),
     "revenue": ("price",),
     "cart_value": ("price", "event_type"),
     "updated_at": ("ingested_at",),
@@ -151,6 +152,37 @@ ABANDONED_CARTS = Table(
         "cart_value": "price times quantity",
         "carted_at": "when the item was last put in the cart (UTC)",
         "abandoned_at": "when the item counted as abandoned (UTC): SALESINSIGHTS_CART_MINUTES after carted_at",
+    },
+)
+
+RECOVERED_CARTS = Table(
+    "gold/recovered_carts",
+    pl.Schema(
+        {
+            "user_id": pl.Int64(),
+            "product_id": pl.Int64(),
+            "brand": pl.String(),
+            "carted_at": UTC_MICROSECONDS,
+            "abandoned_at": UTC_MICROSECONDS,
+            "recovered_at": UTC_MICROSECONDS,
+            "units": pl.Int64(),
+            "revenue": AMOUNT,
+        }
+    ),
+    (),
+    "Items that users bought after they had left them in their carts, of the carts of SALESINSIGHTS_CART_DAYS.",
+    key=("user_id", "product_id", "recovered_at"),
+    made_from=("silver/events",),
+    lineage=_LINEAGE,
+    cadence=Cadence.MINUTES,
+    engine="duckdb",
+    is_served=True,
+    keeps_users=True,
+    columns={
+        "carted_at": "when the item was last put in the cart before it was bought (UTC)",
+        "abandoned_at": "when the item counted as abandoned (UTC): SALESINSIGHTS_CART_MINUTES after carted_at",
+        "recovered_at": "when the item was bought after all (UTC)",
+        "revenue": "what was paid for the item then; a later refund is not taken off",
     },
 )
 

@@ -18,6 +18,7 @@ from assets.products.repurchases import refresh_repurchases
 from assets.progress.rebuild_marks import finishing
 from assets.silver.silver import rebuild_silver
 from assets.tables import (
+    ABANDONED_CARTS,
     BOUGHT_TOGETHER,
     BRONZE_EVENTS,
     COHORT_RETENTION,
@@ -25,6 +26,7 @@ from assets.tables import (
     DAILY,
     EXPECTED_SALES,
     PROOFS,
+    RECOVERED_CARTS,
     REPURCHASES,
     SALES_BACKTEST,
     SEGMENT_MOVES,
@@ -38,6 +40,7 @@ from assets.tables import (
 from assets.tables.table import Table
 from assets.upkeep.lost_messages import LOST, Finding, OpenReader, restore_bronze
 from assets.upkeep.repair_plan import Damage, begin_repair, damage_of, end_repair, unfinished_repair
+from assets.visitors.abandoned_carts import clear_carts
 from assets.visitors.cohort_retention import refresh_cohorts
 from assets.visitors.daily_tables import refresh_days
 from resources.lake import Lake
@@ -83,6 +86,8 @@ _RECOMPUTED: Mapping[str, Callable[[Lake], object]] = {
     SEGMENT_MOVES.sql_name: clear_segments,
     EXPECTED_SALES.sql_name: clear_outlook,
     SALES_BACKTEST.sql_name: clear_outlook,
+    RECOVERED_CARTS.sql_name: clear_carts,
+    ABANDONED_CARTS.sql_name: clear_carts,
     COHORT_RETENTION.sql_name: refresh_cohorts,
     BOUGHT_TOGETHER.sql_name: refresh_bought_together,
     REPURCHASES.sql_name: refresh_repurchases,

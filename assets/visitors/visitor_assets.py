@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.runs.process_priority import yield_to_stream
-from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, VISITOR_TABLES
+from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, RECOVERED_CARTS, VISITOR_TABLES
 from assets.tables.asset_specs import key_of, spec_of
 from assets.visitors.abandoned_carts import refresh_carts
 from assets.visitors.cart_rule import CartRule
@@ -30,15 +30,18 @@ def visitor_tables(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lak
             yield dg.MaterializeResult(key_of(layout), metadata=metadata)
 
 
-@dg.multi_asset(name="abandoned_carts", specs=[spec_of(ABANDONED_CARTS)])
+@dg.multi_asset(name="abandoned_carts", specs=[spec_of(ABANDONED_CARTS), spec_of(RECOVERED_CARTS)])
 def abandoned_carts(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], cart_rule: dg.ResourceParam[CartRule]
-) -> dg.MaterializeResult:
-    """Recompute what lies in abandoned carts."""
+) -> Iterator[dg.MaterializeResult]:
+    """Recompute what lies in abandoned carts, and what was bought after all."""
     yield_to_stream(context)
-    rows = refresh_carts(lake, cart_rule)
-    worth = lake.table(ABANDONED_CARTS).read(columns=["cart_value"])["cart_value"].sum()
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "cart_value": str(worth)})
+    refresh_carts(lake, cart_rule)
+    for layout, column in ((ABANDONED_CARTS, "cart_value"), (RECOVERED_CARTS, "revenue")):
+        money = lake.table(layout).read(columns=[column])[column]
+        yield dg.MaterializeResult(
+            key_of(layout), metadata={"dagster/row_count": money.len(), column: str(money.sum())}
+        )
 
 
 @dg.multi_asset(name="cohort_retention", specs=[spec_of(COHORT_RETENTION)])

@@ -86,7 +86,7 @@ def updated(copies: list[Copy]) -> None:
 
 def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> Iterator[Kept]:
     """What no command of ours removes, and how it is removed."""
-    from assets.tables import ABANDONED_CARTS, AUDIENCE_MEMBERS
+    from assets.tables import ABANDONED_CARTS, AUDIENCE_MEMBERS, RECOVERED_CARTS
     from assets.upkeep.user_files import files_about
 
     yield Kept(
@@ -95,7 +95,11 @@ def kept(settings: Settings, done: "Forgotten", user_id: int, now: datetime) -> 
         "its messages stay until the topic's retention ends (retention.ms, or kafka-delete-records); read again, "
         "those of the user from before now are dropped",
     )
-    of_users = ((settings.audience_topic, AUDIENCE_MEMBERS), (settings.carts_topic, ABANDONED_CARTS))
+    of_users = (
+        (settings.audience_topic, AUDIENCE_MEMBERS),
+        (settings.carts_topic, ABANDONED_CARTS),
+        (settings.recovered_topic, RECOVERED_CARTS),
+    )
     for topic in (name for name, table in of_users if name and done.found.get(table.sql_name)):
         yield Kept(
             f"Kafka, topic {topic}",

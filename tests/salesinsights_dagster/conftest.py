@@ -35,6 +35,7 @@ def settings(
         "SALESINSIGHTS_SALES_TOPIC": f"{topic}.sales",
         "SALESINSIGHTS_AUDIENCE_TOPIC": f"{topic}.audiences",
         "SALESINSIGHTS_CARTS_TOPIC": f"{topic}.left-carts",
+        "SALESINSIGHTS_RECOVERED_TOPIC": f"{topic}.recovered-carts",
     }
     return load_settings({**env, **of_module(request), "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers})
 
@@ -51,6 +52,7 @@ def dagster(
         "SALESINSIGHTS_SALES_TOPIC": settings.sales_topic or "off",
         "SALESINSIGHTS_AUDIENCE_TOPIC": settings.audience_topic or "off",
         "SALESINSIGHTS_CARTS_TOPIC": settings.carts_topic or "off",
+        "SALESINSIGHTS_RECOVERED_TOPIC": settings.recovered_topic or "off",
         "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers,
     }
     running = DagsterProcess.start(settings, free_port(0), env)

@@ -77,6 +77,7 @@ def test_nobody_can_materialize_what_others_write(tmp_path: Path) -> None:
         "kafka/product_sales",
         "kafka/audiences",
         "kafka/left_carts",
+        "kafka/recovered_carts",
         "serving/postgres",
     }
 

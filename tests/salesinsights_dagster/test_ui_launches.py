@@ -141,6 +141,7 @@ def test_what_others_write_is_not_offered(launched: Launched) -> None:
         "kafka/product_sales",
         "kafka/audiences",
         "kafka/left_carts",
+        "kafka/recovered_carts",
     }
     assert launched.ui.group("sources") == []
 

@@ -53,7 +53,8 @@ CUSTOMERS = {
     *("gold/expected_sales", "gold/sales_backtest"),
 }
 AUDIENCES = "gold/audience_members"
-VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", "gold/abandoned_carts", AUDIENCES}
+CARTS = {"gold/abandoned_carts", "gold/recovered_carts"}
+VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", *CARTS, AUDIENCES}
 SEGMENT_TABLES = {"gold/segments", "gold/segment_moves"}
 COHORTS = key_of(COHORT_RETENTION).to_user_string()
 BI = "serving/duckdb"
@@ -74,7 +75,7 @@ def test_customers_follow_a_day_of_purchases_and_what_is_made_from_them_follows_
     ("setting", "due"),
     [
         ("SALESINSIGHTS_CLV_DAYS", {*CUSTOMERS, AUDIENCES, BI}),
-        ("SALESINSIGHTS_CART_DAYS", {"gold/abandoned_carts", AUDIENCES, BI}),
+        ("SALESINSIGHTS_CART_DAYS", {*CARTS, AUDIENCES, BI}),
     ],
 )
 def test_a_changed_setting_is_followed_though_nothing_was_sold(daemon: Daemon, setting: str, due: set[str]) -> None:

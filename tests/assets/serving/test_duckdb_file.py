@@ -44,6 +44,7 @@ def test_any_duckdb_driver_reads_what_gold_holds(sold: Lake, tmp_path: Path) -> 
         "catalog": 0,
         "clv_model": 0,
         "clv_holdout": 0,
+        "recovered_carts": 0,
         "abandoned_carts": 0,
         "cohort_retention": 0,
     }

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.tables import ABANDONED_CARTS, SESSIONS, SILVER_EVENTS
+from assets.tables import ABANDONED_CARTS, RECOVERED_CARTS, SESSIONS, SILVER_EVENTS
 from assets.visitors import daily_tables
 from assets.visitors.abandoned_carts import carts_are_behind, refresh_carts
 from assets.visitors.cart_rule import CartRule
@@ -104,6 +104,32 @@ def _left(key: tuple[int, int], events: list[Event], now: datetime, rule: CartRu
         yield (*key, len(put), price, price * len(put), last)
 
 
+def recoveries(events: Iterable[Event], rule: CartRule = RULE) -> set[tuple[Any, ...]]:
+    """By the definition, item by item and second by second: what was bought after it had been left."""
+    seconds: dict[tuple[int, int], dict[datetime, list[Event]]] = {}
+    for one in events:
+        seconds.setdefault((one["user_id"], one["product_id"]), {}).setdefault(moment_of(one), []).append(one)
+    return {found for item, of_item in seconds.items() for found in _recovered(item, of_item, rule)}
+
+
+def _recovered(
+    item: tuple[int, int], seconds: dict[datetime, list[Event]], rule: CartRule
+) -> Iterable[tuple[Any, ...]]:
+    put: datetime | None = None
+    for at in sorted(seconds):
+        kinds = [kind_of(one) for one in seconds[at]]
+        put = at if "cart" in kinds else put
+        sold = [Decimal(one["price"]) for one, kind in zip(seconds[at], kinds, strict=True) if kind == "purchase"]
+        if sold and put and put + timedelta(minutes=rule.minutes) <= at:
+            yield (*item, put, at, len(sold), sum(sold))
+        put = None if {"purchase", "remove_from_cart"} & set(kinds) else put
+
+
+def held_recoveries(lake: Lake) -> set[tuple[Any, ...]]:
+    columns = ("user_id", "product_id", "carted_at", "recovered_at", "units", "revenue")
+    return set(rows(lake, RECOVERED_CARTS).select(columns).rows())
+
+
 def held_carts(lake: Lake) -> set[tuple[Any, ...]]:
     columns = ("user_id", "product_id", "quantity", "price", "cart_value", "carted_at")
     return set(rows(lake, ABANDONED_CARTS).select(columns).rows())
@@ -133,6 +159,8 @@ def test_whatever_the_order_of_arrival_they_are_those_of_one_batch(
     assert any(one[3].date() - one[2].date() > timedelta(days=1) for one in held(lake)), "no session of several days"
     assert held_carts(lake) == carts(events)
     assert len(held_carts(lake)) > 3
+    assert held_recoveries(lake) == recoveries(events)
+    assert len(held_recoveries(lake)) > 3
     assert (stale_days(lake, SESSIONS), carts_are_behind(lake, RULE), follow(lake)) == ([], False, [])
 
 
