@@ -13,13 +13,15 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "dashboard.md"
 
 def documented(text: str) -> Iterator[str]:
     """The addresses in backticks; in a table's first cell, a bare name stands for the last part of the one before."""
+    base = None
     for line in text.splitlines():
+        base = base if line.startswith("|") else None
         cell = line.split("|")[1] if line.startswith("|") else line
         for name in re.findall(r"`([^`]+)`", cell):
             if name.startswith("/"):
                 base = name
                 yield name
-            elif line.startswith("|") and re.fullmatch(r"[a-z_]+", name):
+            elif base and line.startswith("|") and re.fullmatch(r"[a-z_]+", name):
                 yield f"{base.rpartition('/')[0]}/{name}"
 
 
