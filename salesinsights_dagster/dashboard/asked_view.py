@@ -12,21 +12,26 @@ from fastapi.exceptions import RequestValidationError
 from salesinsights_dagster.dashboard.csv_export import NamedCsv
 from salesinsights_dagster.dashboard.view import View, ViewError
 
-SpanName = Literal["hour", "today", "week", "month"]
+SpanName = Literal["hour", "today", "week", "month", "range"]
 CompareName = Literal["before", "day", "week", "year"]
 
 
 def asked_view(
-    span: SpanName = "hour",
+    span: SpanName | None = None,
     compare: CompareName = "before",
     category: str | None = None,
     brand: str | None = None,
     product: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
     zone: str | None = None,
+    since: Annotated[str | None, Query(alias="from")] = None,
+    until: Annotated[str | None, Query(alias="to")] = None,
 ) -> View:
-    """The view of a request's parameters. An empty filter counts as none; without a zone, the shop's is meant."""
+    """The view of a request's parameters. An empty text counts as none; without a zone, the shop's is meant."""
+    chosen = span or ("range" if since else "hour")
     try:
-        return View(span, compare, category or None, brand or None, product, zone or None)
+        return View(
+            chosen, compare, category or None, brand or None, product, zone or None, since or None, until or None
+        )
     except ViewError as error:
         raise HTTPException(422, str(error)) from error
 

@@ -21,7 +21,7 @@ from resources.lake import Lake
 from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now
-from salesinsights_dagster.dashboard.figures import Figures, Kept, sales_figures
+from salesinsights_dagster.dashboard.figures import Figures, Kept, newest, sales_figures
 from salesinsights_dagster.dashboard.movers import Movers, end_of_movers, movers
 from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
@@ -80,9 +80,9 @@ class Board:
         self.window_seconds = window_seconds
         self._live: BatchSnapshot | None = None
         self._days: BatchSnapshot | None = None
-        self._figures: dict[View, tuple[BatchSnapshot, Figures]] = {}
+        self._figures: dict[View, tuple[object, Figures]] = {}
         self._kept = Kept()
-        self._movers: dict[View, Movers] = {}
+        self._movers: dict[View, tuple[datetime, Movers]] = {}
         self._kept_of_movers = Kept()
         self._categories: tuple[datetime | None, pl.DataFrame] = None, pl.DataFrame()
         self._computing = threading.Lock()
@@ -135,11 +135,13 @@ class Board:
             now, gold = self.clock(), self._days if view.shown.days else self._live
             if gold is None:
                 return None
-            shown, figures = self._figures.get(view, (None, None))
-            if figures is None or shown is not gold or now - figures.end > AGES:
+            seen, figures = newest(gold, view, now, self.window_seconds, self._kept), None
+            if view in self._figures:
+                shown, figures = self._figures[view]
+            if figures is None or shown != seen or (seen is gold and now - figures.end > AGES):
                 categories = self._categories_at(now) if view.category is not None else None
                 figures = sales_figures(gold, view, now, self.window_seconds, self._kept, categories)
-                remember(self._figures, view, (gold, figures))
+                remember(self._figures, view, (seen, figures))
             return figures
 
     def movers(self, view: View) -> Movers | None:
@@ -153,10 +155,10 @@ class Board:
             if gold is None:
                 return None
             view = replace(view.at(self.zone), compare="before")
-            known = self._movers.get(view)
-            if known is None or known.end != end_of_movers(view.shown, now):
+            at, known = self._movers.get(view, (None, None))
+            if known is None or at != end_of_movers(view.shown, now):
                 known = movers(gold, view, now, self.window_seconds, self._categories_at(now), self._kept_of_movers)
-                remember(self._movers, view, known)
+                remember(self._movers, view, (end_of_movers(view.shown, now), known))
             return known
 
     def _categories_at(self, now: datetime) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 CSV = "text/csv"
 
-CHOICES = ("span", "compare", "category", "brand", "product", "zone")
+CHOICES = ("span", "compare", "category", "brand", "product", "zone", "from", "to")
 """The parameters that choose what a file holds, in the order of its name."""
 
 _FORMULA = r"(^|[;\t\r\n])([\p{Zs}\p{Cf}\x00-\x08\x0b\x0c\x0e-\x1f]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])"

@@ -24,8 +24,8 @@ from salesinsights_dagster.dashboard.forecast import WEEKS, Forecast, forecast, 
 from salesinsights_dagster.dashboard.remembered import remember
 from salesinsights_dagster.dashboard.sales import AllSales, RowSales, Sales
 from salesinsights_dagster.dashboard.shop_days import day_of, days_from, days_later, said_moment, steps
-from salesinsights_dagster.dashboard.spans import QUARTER, WEEK
-from salesinsights_dagster.dashboard.times import Times, times_of
+from salesinsights_dagster.dashboard.spans import DAY, QUARTER, WEEK
+from salesinsights_dagster.dashboard.times import Times, are_days, times_of
 from salesinsights_dagster.dashboard.view import View
 
 TOP = 20
@@ -43,7 +43,6 @@ class Figures:
     """
 
     view: View
-    bucket: timedelta
     start: datetime
     end: datetime
     other_start: datetime
@@ -64,10 +63,14 @@ class Figures:
         return (100 * (sold - then) / abs(then)).quantize(Decimal("0.1"))
 
     @property
+    def is_by_day(self) -> bool:
+        return bool(self.view.shown.days > 1 and self.view.shown.bucket == DAY)
+
+    @property
     def other_text(self) -> str:
         """The other time in words."""
         text, until = self.view.comparison.text, self.other_end.astimezone(self.view.tz)
-        return f"{text} until {until:%H:%M}" if self.view.shown.days else text
+        return f"{text} until {until:%H:%M}" if self.view.shown.days and not self.view.range else text
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,20 @@ def sales_figures(
         best = query(connection, dashboard_sql("top_products"))
     totals = {**period.totals, "products": sold["product_id"].n_unique()} if period.totals else {}
     found = Figures(
-        view=view, bucket=times.edges[1] - times.edges[0], start=times.start, end=now,
+        view=view, start=times.start, end=min(now, times.end),
         other_start=times.other_edges[0], other_end=times.other_until,
         totals=totals, before=other.totals, incomparable=None,
         top=best, over_time=period.course, forecast=foretold,
     )  # fmt: skip
     why = _incomparable(found, kept.curves.first_sale(gold))
     return replace(found, incomparable=why, over_time=_over_time(found, times, _beside(times, other.course), why))
+
+
+def newest(gold: BatchSnapshot, view: View, now: datetime, window_seconds: int, kept: Kept) -> object:
+    """What moves when the figures may: the snapshot, or of a time that is over, the purchases of its days."""
+    times = times_of(view, now, window_seconds)
+    ends = (*times.edges, *times.other_edges)
+    return gold if times.end > now else kept.curves.state(gold, min(ends).date(), max(ends).date())
 
 
 def sales_of(
@@ -141,8 +151,7 @@ def _period(sales: Sales, edges: Sequence[datetime], until: datetime) -> Period:
     counted, bought = sales.course(edges, until), sales.bought(edges[0], until)
     with duckdb_session({"buckets": counted, "bought": bought}, macros=macros()) as connection:
         found = query(connection, dashboard_sql("totals"))
-    by_day = edges[1] - edges[0] > QUARTER
-    course = counted if by_day or until >= edges[-1] else sales.course(edges, edges[-1])
+    course = counted if are_days(edges) or until >= edges[-1] else sales.course(edges, edges[-1])
     return Period(found.row(0, named=True) if found.height else {}, course)
 
 
@@ -158,7 +167,7 @@ def _other(gold: BatchSnapshot, view: View, only: str | None, times: Times, kept
 
 
 def _forecast(sales: Sales, view: View, times: Times, now: datetime, today: Period, known: Container[date]) -> Forecast:
-    if view.shown.days != 1:
+    if view.span != "today":
         return no_forecast(NO_FORECAST)
     day = day_of(times.start, view.tz)
     weeks = [number * WEEK.days for number in range(1, WEEKS + 1)]

@@ -71,7 +71,8 @@ def movers(
     `categories` is `categories_of_products`.
     """
     span, kept, only = view.shown, kept or Kept(), wanted_sql(view, categories)
-    start, end = times_of(view, now, window_seconds).start, end_of_movers(span, now)
+    times = times_of(view, now, window_seconds)
+    start, end = times.start, min(end_of_movers(span, now), times.end) if span.days else end_of_movers(span, now)
     first_sale = kept.curves.first_sale(gold)
     step = -(-max(span.days, 1) // WEEK.days) * WEEK
     agos = [number * step for number in range(1, TIMES + 1 if step == WEEK else 2)]

@@ -50,7 +50,7 @@ class MoversCard:
         movers, level = self._movers, str(self._level.value)
         if movers is None:
             return
-        self._text.set_text(said(self._view.shown.title, movers))
+        self._text.set_text(said(self._view.shown.title, movers, self._view.range is not None))
         self._csv.props["href"] = f"/api/movers?{self._view.query}&by={level}&format=csv"
         self._csv.update()
         found = movers.levels[level]
@@ -72,11 +72,11 @@ class MoversCard:
         return pl.Series("name", labels, pl.String)
 
 
-def said(title: str, movers: Movers) -> str:
+def said(title: str, movers: Movers, is_over: bool = False) -> str:
     """What the movers are compared with, or why there are none."""
     if movers.why:
         return f"Not known: {movers.why}."
-    when = f"{title} until {movers.end.astimezone(movers.zone):%H:%M}"
+    when = title if is_over else f"{title} until {movers.end.astimezone(movers.zone):%H:%M}"
     if movers.times > 1:
         return f"{when}, against the mean of the same time in the {movers.times} weeks before."
     weeks = movers.step.days // 7

@@ -57,7 +57,7 @@ def said(figures: Figures) -> str:
         parts.append(f"{figures.other_text}: {figures.before.get('revenue', 0):,.2f}")
     if figures.forecast.total is not None:
         parts.append(f"expected by midnight: {figures.forecast.total:,.2f}")
-    elif figures.view.shown.days == 1 and figures.forecast.why:
+    elif figures.view.span == "today" and figures.forecast.why:
         parts.append(f"no forecast: {figures.forecast.why}")
     return "; ".join(parts)
 

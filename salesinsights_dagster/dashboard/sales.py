@@ -20,6 +20,7 @@ from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.dashboard_sql import dashboard_sql
 from salesinsights_dagster.dashboard.day_curves import DayCurves, by_bucket, in_buckets, purchases_between, quarter_of
 from salesinsights_dagster.dashboard.spans import DAY, QUARTER, midnight_of
+from salesinsights_dagster.dashboard.times import are_days
 
 SOLD = ["product_id", "brand", "revenue", "units"]
 
@@ -63,7 +64,7 @@ class AllSales:
         self._gold, self._curves = gold, curves
 
     def course(self, edges: Sequence[datetime], until: datetime) -> pl.DataFrame:
-        if edges[1] - edges[0] <= QUARTER:
+        if not are_days(edges):
             return self._quarters(edges[0], until)
         sums = in_buckets(self._sums(edges, until), edges, "bucket_start")
         summed = sums.group_by("bucket_start").agg(pl.col(_SUMS).sum())

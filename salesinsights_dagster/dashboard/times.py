@@ -5,11 +5,12 @@ Add here: how a span becomes moments. Not here: which spans there are (`spans`),
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from salesinsights_dagster.dashboard.free_range import FreeRange
 from salesinsights_dagster.dashboard.shop_days import day_of, days_from, days_later, steps
-from salesinsights_dagster.dashboard.spans import MINUTE, QUARTER, midnight_of
+from salesinsights_dagster.dashboard.spans import DAY, MINUTE, QUARTER, midnight_of
 from salesinsights_dagster.dashboard.view import View
 
 
@@ -32,6 +33,16 @@ class Times:
     def end(self) -> datetime:
         return self.edges[-1]
 
+    @property
+    def by_day(self) -> bool:
+        """Whether a bucket is a day, not a quarter of an hour or a window."""
+        return are_days(self.edges)
+
+
+def are_days(edges: Sequence[datetime]) -> bool:
+    """Whether these are the edges of days, of which the first and the last may be cut."""
+    return edges[-1] - edges[0] > (len(edges) - 1) * QUARTER
+
 
 def times_of(view: View, now: datetime, window_seconds: int) -> Times:
     """The times of a view whose span ends now."""
@@ -44,6 +55,8 @@ def times_of(view: View, now: datetime, window_seconds: int) -> Times:
         first = days_later(windows[0], -ago.days, view.tz)
         then = [first + (start - windows[0]) for start in windows]
         return Times(windows, then, days_later(minute, -ago.days, view.tz), _later(ago.days, view.tz))
+    if view.range is not None:
+        return _of_range(view.range, view.tz, minute, (ago or span.days * DAY).days)
     days = span.days if ago is None else ago.days
     first_day = day_of(now, view.tz) - timedelta(days=span.days - 1)
     edges = _in_buckets(days_from(first_day, span.days, view.tz))
@@ -57,6 +70,21 @@ def last_hour(now: datetime, window_seconds: int) -> Sequence[datetime]:
     count = timedelta(hours=1) // window
     end = midnight + ((now - midnight) // window + 1) * window
     return steps(end - count * window, end, window)
+
+
+def _of_range(chosen: FreeRange, zone: ZoneInfo, minute: datetime, days: int) -> Times:
+    edges, others = (_edges(chosen, zone, ago) for ago in (0, days))
+    until = min(max(minute, edges[0]), edges[-1])
+    return Times(edges, others, min(days_later(until, -days, zone), others[-1]), _later(days, zone))
+
+
+def _edges(chosen: FreeRange, zone: ZoneInfo, days: int) -> Sequence[datetime]:
+    """So many days before a range: up to two days by quarters of an hour, more of them by day."""
+    start, end = ((wall - days * DAY).replace(tzinfo=zone).astimezone(UTC) for wall in (chosen.start, chosen.end))
+    if chosen.days <= 2:
+        return steps(start, end, QUARTER)
+    midnights = days_from(day_of(start, zone), chosen.days, zone)
+    return [start, *(midnight for midnight in midnights if start < midnight < end), end]
 
 
 def _in_buckets(starts: Sequence[datetime]) -> Sequence[datetime]:

@@ -9,10 +9,17 @@ from typing import Any, Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from salesinsights_dagster.dashboard.free_range import FreeRange, RangeError, read_range
 from salesinsights_dagster.dashboard.spans import SPANS, Comparison, Span
 from salesinsights_dagster.time_zones import is_time_zone
 
 FILTERS = ("category", "brand", "product")
+
+RANGE = "range"
+"""The span that is chosen freely."""
+
+_ASKED = {"since": "from", "until": "to"}
+"""Fields whose names in an address differ: `from` is a word of the language."""
 
 
 class ViewError(ValueError):
@@ -23,6 +30,7 @@ class ViewError(ValueError):
 class View:
     """A span of time beside another, of all sales or of those that pass every filter.
 
+    A span "range" goes from `since` to `until`, as `free_range` reads them: in an address, `from` and `to`.
     `category` is a code, or the number of one without a code. `zone` is a time zone's IANA name, None for the shop's.
     Raises ViewError for a value that is unknown, or does not go with another.
     """
@@ -33,10 +41,18 @@ class View:
     brand: str | None = None
     product: int | None = None
     zone: str | None = None
+    since: str | None = None
+    until: str | None = None
 
     def __post_init__(self) -> None:
-        if self.span not in SPANS:
-            raise ViewError(f"span={self.span} is unknown: choose one of {', '.join(SPANS)}")
+        if self.span not in (*SPANS, RANGE):
+            raise ViewError(f"span={self.span} is unknown: choose one of {', '.join((*SPANS, RANGE))}")
+        if (self.since is None) != (self.until is None) or (self.since is None) != (self.span != RANGE):
+            raise ViewError("from= and to= go together, and with span=range")
+        try:
+            _ = self.range
+        except RangeError as error:
+            raise ViewError(str(error)) from error
         if self._compared() is None:
             offered = ", ".join(known.name for known in self.shown.comparisons)
             raise ViewError(f"span={self.span} can't be compared with compare={self.compare}: choose one of {offered}")
@@ -48,7 +64,10 @@ class View:
     @classmethod
     def read(cls, asked: Mapping[str, str]) -> Self:
         """The view of an address's parameters; empty and unknown ones count as not given. Raises ViewError."""
-        given: dict[str, Any] = {each.name: asked[each.name] for each in fields(cls) if asked.get(each.name)}
+        names = {each.name: _ASKED.get(each.name, each.name) for each in fields(cls)}
+        given: dict[str, Any] = {field: asked[name] for field, name in names.items() if asked.get(name)}
+        if "since" in given:
+            given.setdefault("span", RANGE)
         if "product" in given:
             given["product"] = _whole_number("product", given["product"])
         return cls(**given)
@@ -61,7 +80,7 @@ class View:
 
     @property
     def parameters(self) -> Mapping[str, str | int | None]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {_ASKED.get(each.name, each.name): getattr(self, each.name) for each in fields(self)}
 
     @property
     def filters(self) -> Mapping[str, str]:
@@ -72,7 +91,16 @@ class View:
     def during(self, span: str) -> "View":
         """The same of another span, beside the same time if that span is compared with it."""
         kept = SPANS[span].comparison(self.compare) or SPANS[span].comparisons[0]
-        return replace(self, span=span, compare=kept.name)
+        return replace(self, span=span, compare=kept.name, since=None, until=None)
+
+    def between(self, since: str, until: str) -> "View":
+        """The same of a free range. Raises ViewError."""
+        try:
+            offered = [known.name for known in read_range(since, until).span.comparisons]
+        except RangeError as error:
+            raise ViewError(str(error)) from error
+        compare = self.compare if self.compare in offered else offered[0]
+        return replace(self, span=RANGE, compare=compare, since=since, until=until)
 
     def only(self, name: str, value: str | None) -> "View":
         """The same with one filter more, or with another value of it; None takes it away."""
@@ -93,7 +121,11 @@ class View:
 
     @property
     def shown(self) -> Span:
-        return SPANS[self.span]
+        return SPANS[self.span] if self.range is None else self.range.span
+
+    @property
+    def range(self) -> FreeRange | None:
+        return read_range(self.since, self.until) if self.since and self.until else None
 
     @property
     def comparison(self) -> Comparison:

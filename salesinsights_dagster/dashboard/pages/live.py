@@ -31,6 +31,7 @@ from salesinsights_dagster.dashboard.parts import (
     page_frame,
 )
 from salesinsights_dagster.dashboard.picks import Chips, make_pickable, with_picks
+from salesinsights_dagster.dashboard.range_button import RangeButton
 from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
 from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks, said_moment
 from salesinsights_dagster.dashboard.spans import SPANS
@@ -66,13 +67,15 @@ class LivePage:
             with ui.row().classes("w-full items-center justify-between gap-3"):
                 with ui.row().classes("items-center gap-x-4 gap-y-2"):
                     choices = {name: choice.title for name, choice in SPANS.items()}
-                    self._span = _choice("Span of time", choices, self._view.span)
-                    self._span.on_value_change(lambda chosen: self._go(self._view.during(str(chosen.value))))
+                    self._span = _choice("Span of time", choices, self._chosen_span())
+                    self._span.on_value_change(lambda chosen: self._during(chosen.value))
+                    self._range = RangeButton(self._view, self._go)
                     with ui.row().classes("items-center gap-2"):
                         ui.label("compared with").classes("si-muted text-sm")
                         self._compare = _choice("Compared with", _comparisons(self._view), self._view.compare)
                         self._compare.on_value_change(lambda chosen: self._beside(str(chosen.value)))
                 self._fresh = FreshnessPill()
+            self._range.place_form()
             self._chips = Chips(board.names, self._go)
             self._chips.show(self._view)
             self._wrong = ui.label(wrong).classes("si-warn rounded px-3 py-1").props("role=status")
@@ -85,6 +88,7 @@ class LivePage:
                     title, columns = f"Revenue over time ({self._zone})", priced_columns(_TIME_COLUMNS, board.currency)
                     columns = {"bucket_start": f"From ({self._zone})", **columns}
                     self._time = ChartCard(title, revenue_chart(), "", columns, "300px")
+                    self._time.chart.on_point_click(self._pick_day)
                     self._movers = MoversCard(board.names, board.currency, self._follow)
                 with column():
                     top = priced_columns(_TOP_COLUMNS, board.currency)
@@ -95,6 +99,13 @@ class LivePage:
         ui.on("si_back", self._back)
         ui.add_body_html(_TELL_BACK)
         ui.timer(1.0, self.refresh)
+
+    def _chosen_span(self) -> str | None:
+        return None if self._view.range else self._view.span
+
+    async def _during(self, span: str | None) -> None:
+        if span is not None:
+            await self._go(self._view.during(span))
 
     async def _beside(self, compare: str) -> None:
         await self._go(replace(self._view, compare=compare))
@@ -119,6 +130,13 @@ class LivePage:
         view, _ = _view_of(dict(parse_qsl(query)))
         await self._go(view)
 
+    async def _pick_day(self, clicked: EChartPointClickEventArguments) -> None:
+        """Show the day of a bar; a bar of a quarter of an hour is no day."""
+        if self._shown is not None and self._shown.is_by_day and clicked.series_index == 0:
+            begun = self._shown.over_time["bucket_start"][clicked.data_index]
+            day = begun.astimezone(ZoneInfo(self._zone)).date().isoformat()
+            await self._go(self._view.between(day, day))
+
     async def _pick_bar(self, clicked: EChartPointClickEventArguments) -> None:
         if self._shown is not None and clicked.data_index < self._shown.top.height:
             await self._go(self._view.only("product", str(self._shown.top.reverse()["product_id"][clicked.data_index])))
@@ -128,7 +146,8 @@ class LivePage:
         self._view = view
         self._wrong.set_visibility(False)
         self._chips.show(view)
-        self._span.set_value(view.span)
+        self._span.set_value(self._chosen_span())
+        self._range.show(view)
         self._compare.set_options(_comparisons(view), value=view.compare)
         await self.refresh()
 
@@ -166,7 +185,7 @@ class LivePage:
         self._time.say(said(figures))
 
 
-def _choice(name: str, choices: dict[str, str], chosen: str) -> ui.toggle:
+def _choice(name: str, choices: dict[str, str], chosen: str | None) -> ui.toggle:
     toggle = ui.toggle(choices, value=chosen).props("no-caps unelevated dense padding='4px 14px'")
     return toggle.props(f'role=group aria-label="{name}"')
 
@@ -263,6 +282,7 @@ def _bars() -> dict:
                 "type": "bar",
                 "data": [],
                 "barCategoryGap": "28%",
+                "barMaxWidth": 34,
                 "itemStyle": {"color": ACCENT, "borderRadius": [0, 5, 5, 0]},
                 "label": {"show": True, "position": "right", "color": GREY},
             }

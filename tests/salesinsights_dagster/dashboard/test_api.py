@@ -133,8 +133,10 @@ def test_without_a_readable_lake_an_address_says_so(lake: Lake, stream: Stream) 
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("/api/totals?span=day", "span: Input should be 'hour', 'today', 'week' or 'month'"),
+        ("/api/totals?span=day", "span: Input should be 'hour', 'today', 'week', 'month' or 'range'"),
         ("/api/over-time?span=week&compare=day", "span=week can't be compared with compare=day"),
+        ("/api/totals?from=2026-11-02&to=2026-11-01", "from=2026-11-02 is not before to=2026-11-01"),
+        ("/api/movers?zone=Berlin", "zone=Berlin is no time zone"),
         ("/api/products/x/days", "product_id: Input should be a valid integer"),
     ],
 )

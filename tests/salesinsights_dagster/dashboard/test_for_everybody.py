@@ -12,7 +12,7 @@ from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 
 PAGES = {
-    "/?span=today": "Nothing is known",
+    "/?span=today&brand=irisk&zone=Europe/Berlin": "Nothing is known",
     "/product?search=4711": "4711 irisk",
     "/customers": "Not computed yet",
     "/health": "silver_events",

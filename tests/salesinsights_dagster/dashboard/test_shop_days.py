@@ -10,11 +10,13 @@ import pytest
 from assets.progress.batch_snapshot import batch_snapshot
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
+from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.figures import Figures, sales_figures
 from salesinsights_dagster.dashboard.products import sales_of_product
 from salesinsights_dagster.dashboard.shop_days import clock_ms, day_begins, days_from, days_later
 from salesinsights_dagster.dashboard.view import View, ViewError
 from salesinsights_dagster.time_zones import time_zones
+from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
 from tests.salesinsights_dagster.dashboard.plain_sums import counted, expected, purchases_of, sales
@@ -57,6 +59,58 @@ def test_the_days_of_a_shop_are_those_of_its_clocks(
                 for day, bar in by_day(shown, zone).items():
                     sums = expected(silver, wanted & (local(zone).dt.date() == day)) or (0, 0, 0, 0, 0)
                     assert bar == (*sums[:2], *sums[3:])
+
+
+RANGES = [
+    ("2026-10-24", "2026-10-25"),
+    ("2026-10-24T23:30", "2026-10-25T03:15"),
+    ("2026-10-20T06:00", "2026-10-25T18:00"),
+    ("2026-10-25T01:00", "2026-10-25T23:00"),
+]
+
+
+def test_a_free_range_is_counted_by_the_clocks_and_so_is_what_it_is_compared_with(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    zone, now = "America/New_York", datetime(2026, 10, 26, 12, 7, tzinfo=UTC)
+    mock_kafka.publish(topic, list(sales(now, 3, 800)))
+    run(lake, stream)
+    gold, silver = batch_snapshot(lake), purchases_of(lake)
+    wall = local(zone).dt.replace_time_zone(None)
+
+    for since, until in RANGES:
+        view = View(zone=zone).between(since, until)
+        assert view.range is not None
+        start, end, ago = view.range.start, view.range.end, timedelta(days=view.range.days)
+        for filtered, wanted in WANTED.items():
+            shown = sales_figures(gold, replace(view, brand=filtered.brand), now, 45)
+            assert counted(shown.totals) == expected(silver, wanted & wall.is_between(start, end, closed="left"))
+            then = wall.is_between(start - ago, end - ago, closed="left")
+            assert counted(shown.before) == expected(silver, wanted & then)
+            assert shown.over_time["revenue"].sum() == shown.top["revenue"].sum() == shown.totals["revenue"]
+            assert shown.forecast.total is None
+
+
+def test_a_range_that_is_over_is_counted_again_only_if_its_sales_change(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    now = datetime(2026, 10, 26, 12, 7, tzinfo=UTC)
+    board, view = Board(lake, lambda: now, 45), View().between("2026-10-20", "2026-10-21")
+
+    def units(*days: int) -> tuple[Figures, object]:
+        mock_kafka.publish(topic, [event(event_time=f"2026-10-{day}T12:00:00Z", user_id=day) for day in days])
+        run(lake, stream)
+        board.look()
+        found = board.figures(view)
+        assert found is not None
+        return found, found.totals["units"]
+
+    first, one = units(20, 25)
+    second, same = units(26)
+    _, two = units(21)
+
+    assert second is first
+    assert (one, same, two) == (1, 1, 2)
 
 
 def test_a_product_is_shown_by_days_of_the_shop(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:

@@ -2,7 +2,8 @@
 
 import re
 import urllib.request
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,14 @@ from resources.lake import Lake
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """A busy machine takes longer than a browser's five seconds."""
+    expect.set_options(timeout=60_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 def sell(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
@@ -47,6 +56,29 @@ def test_the_address_says_what_is_shown_and_the_back_button_takes_it_back(
     expect(page).to_have_url(f"{dashboard}/?span=today&theme=dark")
     page.go_forward()
     expect(page.get_by_text("the 7 days before").first).to_be_visible()
+
+
+def test_a_time_is_chosen_freely_by_a_form(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
+) -> None:
+    sell(lake, stream, mock_kafka, topic)
+    page.goto(f"{dashboard}/?span=week")
+    page.get_by_role("button", name="Other time").click(timeout=60_000)
+    day = datetime.now(UTC).date()
+    page.get_by_label("From", exact=True).fill(f"{day}T08:00")
+    page.get_by_label("Until", exact=True).fill(f"{day}T07:00")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("is not before")).to_be_visible()
+    page.get_by_label("From", exact=True).fill(f"{day}T00:00")
+    page.get_by_label("Until", exact=True).fill(f"{day + timedelta(days=1)}T00:00")
+
+    page.get_by_role("button", name="Show").click()
+
+    expect(page).to_have_url(re.compile(rf"span=range&compare=before&from={day}T00%3A00&to="))
+    expect(page.locator(".si-figure").first).to_have_text("15.34", timeout=60_000)
+    expect(page.get_by_role("button", name=f"{day:%-d %b %Y}")).to_be_visible()
+    page.get_by_role("button", name="7 days", exact=True).click()
+    expect(page.get_by_role("button", name="Other time")).to_be_visible()
 
 
 def test_filters_are_set_by_a_click_shown_as_chips_and_taken_away(
