@@ -1,7 +1,7 @@
 """What lifetime value costs: fitting the models and scoring every buyer, in seconds and memory.
 
 Each figure comes from its own process, so that memory is measured alone. Add here: what else customers cost.
-Not here: whether a model is right (`tests/assets/customers`).
+Not here: whether a model is right (`tests/assets/customers`), or how well it predicts a shop (`fits`).
 """
 
 import tempfile
@@ -16,6 +16,7 @@ from assets.customers.clv_model import newest_model, refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
 from assets.tables import CLV_MODEL, CUSTOMER_DAYS
+from benchmarks import fits
 from benchmarks.alone import alone, peak_mb
 from resources.lake import Lake
 
@@ -25,9 +26,9 @@ BUYERS = (110_518, 1_000_000)
 """The published data set, and a shop about ten times as large."""
 
 
-def run() -> list[dict[str, object]]:
-    """A line per number of buyers."""
-    return [_measure(buyers) for buyers in BUYERS]
+def run() -> list[list[dict[str, object]]]:
+    """A table with a line per number of buyers, and one of fits."""
+    return [[_measure(buyers) for buyers in BUYERS], fits.run(bought_days)]
 
 
 def _measure(buyers: int) -> dict[str, object]:
@@ -37,7 +38,12 @@ def _measure(buyers: int) -> dict[str, object]:
 
 
 def _sell(folder: str, buyers: int) -> dict[str, object]:
-    """Fill customer_days with buyers who behave as BG/NBD says and spend as Gamma-Gamma says."""
+    Lake(folder).table(CUSTOMER_DAYS).append(bought_days(buyers), {})
+    return {}
+
+
+def bought_days(buyers: int) -> pl.DataFrame:
+    """Rows of customer_days of buyers who behave as BG/NBD says and spend as Gamma-Gamma says."""
     chance = np.random.default_rng(1)
     rates, leaving = chance.gamma(0.25, 1 / 30, buyers), chance.beta(0.8, 2.4, buyers)
     first, clock, alive = chance.integers(0, DAYS, buyers), np.zeros(buyers), np.ones(buyers, bool)
@@ -55,8 +61,7 @@ def _sell(folder: str, buyers: int) -> dict[str, object]:
     rows = bought.with_columns(
         event_date=pl.lit(FIRST) + pl.duration(days="day"), revenue=pl.Series(spent), orders=1, units=2, refunds=0
     ).with_columns(first_order_at=moment, last_order_at=moment, updated_at=moment)
-    Lake(folder).table(CUSTOMER_DAYS).append(rows.select(CUSTOMER_DAYS.schema.names()).cast(CUSTOMER_DAYS.schema), {})
-    return {}
+    return rows.select(CUSTOMER_DAYS.schema.names()).cast(CUSTOMER_DAYS.schema)
 
 
 def _fit(folder: str) -> dict[str, object]:
