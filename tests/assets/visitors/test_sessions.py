@@ -12,7 +12,7 @@ import pytest
 
 from assets.tables import ABANDONED_CARTS, RECOVERED_CARTS, SESSIONS, SILVER_EVENTS
 from assets.visitors import daily_tables
-from assets.visitors.abandoned_carts import carts_are_behind, refresh_carts
+from assets.visitors.abandoned_carts import carts_are_behind, clear_carts, refresh_carts
 from assets.visitors.cart_rule import CartRule
 from assets.visitors.daily_tables import refresh_days, stale_days
 from assets.visitors.day_index import drop_indexes
@@ -275,6 +275,21 @@ def test_a_cart_is_given_up_after_thirty_days_to_the_second(
     follow(lake)
 
     assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == users
+
+
+def test_cleared_carts_are_computed_by_the_next_refresh(lake: Lake, publish: Publish) -> None:
+    """As a repair leaves them, whose files were lost."""
+    day = "2019-12-30"
+    publish([event_of(event_type="cart", event_time=f"{day} 10:00:00 UTC", user_id=user) for user in (1, 2)])
+    publish([event_of(event_type="purchase", event_time=f"{day} 12:00:00 UTC", user_id=2)])
+    follow(lake)
+    clear_carts(lake)
+    assert [rows(lake, layout).height for layout in (ABANDONED_CARTS, RECOVERED_CARTS)] == [0, 0]
+    assert carts_are_behind(lake, RULE)
+
+    follow(lake)
+
+    assert [rows(lake, layout)["user_id"].to_list() for layout in (ABANDONED_CARTS, RECOVERED_CARTS)] == [[1], [2]]
 
 
 def test_nothing_is_abandoned_in_an_empty_lake(lake: Lake) -> None:
