@@ -9,9 +9,13 @@ from datetime import date
 
 import pytest
 
-from tests.faults.test_guards import rebuild_from_all_of_bronze, take_no_offset_for_lost
+from tests.faults.test_guards import (
+    rebuild_from_all_of_bronze,
+    rebuild_silver_without_a_word,
+    take_no_offset_for_lost,
+)
 from tests.model.calls import Fault, full_disk
-from tests.model.deeds import Rebuild, Run
+from tests.model.deeds import Load, Rebuild, Run
 from tests.model.known import OLD_DAYS, Said
 from tests.model.machine import Machine
 from tests.model.outside import EndTransaction, KafkaDeletes
@@ -19,6 +23,9 @@ from tests.model.without import SwitchOff, move_back_to_the_last_message, unguar
 
 DAY = date.fromisoformat(OLD_DAYS[0])
 FIRST, SECOND = (Said(f"{DAY} 10:00:{second} UTC") for second in (10, 50))
+
+AFTER_ITS_LOOK = 12
+"""Calls of a run after which the other one may come in: with 8 to 16 it does so between the look and the commit."""
 
 Story = Callable[[Machine], None]
 
@@ -43,8 +50,14 @@ def read_a_partition_that_ends_in_a_marker(machine: Machine) -> None:
     machine.do([], Run(), None)
 
 
+def load_the_same_event_between_look_and_commit(machine: Machine) -> None:
+    machine.open_the_shop([(FIRST, 0)])
+    machine.race([], [(Run(), None), (Load((FIRST,)), None)], [AFTER_ITS_LOOK])
+
+
 STORIES: list[tuple[Story, SwitchOff, str]] = [
     (rebuild_a_day_of_an_unfinished_batch, rebuild_from_all_of_bronze, "silver/batches"),
+    (load_the_same_event_between_look_and_commit, rebuild_silver_without_a_word, "an event is there twice"),
     (let_kafka_delete_what_was_not_read, take_no_offset_for_lost, "_AUTO_OFFSET_RESET"),
     (read_a_partition_that_ends_in_a_marker, move_back_to_the_last_message, "no message came"),
 ]
