@@ -1,5 +1,7 @@
 """The customer assets as Dagster runs them."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -38,7 +40,7 @@ AUTOMATION = {AUTOMATED: "true"}
 def materialize(
     lake: Lake, *layouts: TableLayout | dg.AssetSpec, tags: dict[str, str] | None = None
 ) -> dg.ExecuteInProcessResult:
-    defs = build_definitions(load_settings({"SALESINSIGHTS_LAKE": lake.root}))
+    defs = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(Path(lake.root).parent)}))
     job = defs.get_implicit_global_asset_job_def()
     keys = [one.key if isinstance(one, dg.AssetSpec) else key_of(one) for one in layouts]
     return job.execute_in_process(asset_selection=keys, tags=tags)
