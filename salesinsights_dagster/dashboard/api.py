@@ -53,6 +53,9 @@ _ROWS: dict[int | str, dict[str, Any]] = {
     },
     **_LATER,
 }
+_NO_AUDIENCE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Trouble, "description": "Nobody is in an audience of that name"}
+}
 _NO_SEGMENT: dict[int | str, dict[str, Any]] = {
     404: {"model": Trouble, "description": "There is no segment of that name"}
 }
@@ -240,9 +243,18 @@ def customer_routes(board: Board) -> APIRouter:
             raise HTTPException(404, f"there is no segment of this name: choose one of {', '.join(sorted(known))}")
         return _rows(_asked(lambda: board.members(segment)), format)
 
+    @router.get("/audience", responses={**_ROWS, **_NO_AUDIENCE})
+    def audience(name: str, format: Format = "json") -> Response:
+        """Who is in an audience: user_id, joined_at, and what customer_value says of them."""
+        known = _asked(lambda: board.customers().audiences["audience"])
+        if name not in known:
+            raise HTTPException(404, f"nobody is in an audience of this name: choose one of {', '.join(known)}")
+        return _rows(_asked(lambda: board.audience(name)), format)
+
     @router.get("/{part}", responses=_ROWS)
     def customers(
         part: Literal[
+            "audiences",
             "segment_months",
             "segment_moves",
             "expected_sales",
@@ -258,9 +270,10 @@ def customer_routes(board: Board) -> APIRouter:
         ],
         format: Format = "json",
     ) -> Response:
-        """As gold has them: segments by month and who moved, expected sales and past months, and who came back.
-        Customers by revenue, by segment, by month of the first order; and the top 20 by revenue, by expected value, by
-        revenue of those who have likely left, and by value left in carts."""
+        """How many are in each audience. As gold has them: segments by month and who moved, expected sales and past
+        months, and who came back. Customers by revenue, by segment, by month of the first order; and the
+        top 20 by revenue, by expected value, by revenue of those who have likely left, and by value left in
+        carts."""
         return _rows(_asked(lambda: getattr(board.customers(), part)), format)
 
     @router.get("/{user_id}/{part}", responses=_ROWS)

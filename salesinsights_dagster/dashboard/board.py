@@ -20,7 +20,7 @@ from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake
 from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
-from salesinsights_dagster.dashboard.customers import Customers, customers_now
+from salesinsights_dagster.dashboard.customers import Customers, customers_now, members_of_audience
 from salesinsights_dagster.dashboard.figures import Figures, Kept, newest, sales_figures
 from salesinsights_dagster.dashboard.movers import Movers, end_of_movers, movers
 from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
@@ -210,6 +210,10 @@ class Board:
     def members(self, segment: str) -> pl.DataFrame:
         """Who is in a segment now, as an audience: one row per customer. Raises LakeError if it can't be read."""
         return members_of(self.lake, Audience(segment=(segment,)))
+
+    def audience(self, name: str) -> pl.DataFrame:
+        """`members_of_audience` on the lake as it is now. Raises LakeError if it can't be read."""
+        return members_of_audience(self.lake, name)
 
     @property
     def batch(self) -> int | None:

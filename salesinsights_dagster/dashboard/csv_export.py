@@ -48,6 +48,8 @@ class NamedCsv(APIRoute):
 
 def csv_name(request: Request) -> str:
     """The file's name: the parts of the address, then what was chosen by parameters."""
-    chosen = [request.query_params[name] for name in ("by", "segment", *CHOICES) if name in request.query_params]
+    chosen = [
+        request.query_params[name] for name in ("by", "segment", "name", *CHOICES) if name in request.query_params
+    ]
     words = [*request.url.path.removeprefix("/api/").split("/"), *chosen]
     return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", word)[:60] for word in words) + ".csv"

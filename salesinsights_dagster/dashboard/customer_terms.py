@@ -48,6 +48,11 @@ RETENTION = (
     "what counts as being active: buying, putting something in a cart, viewing, or any of these. The running month is "
     "counted so far, so its shares still rise."
 )
+AUDIENCES = (
+    "The customers and visitors behind the conditions that audiences.toml names, found again within minutes of a "
+    "purchase or a cart. Export: who is in the audience, since when, and what customer_value says of them, as CSV; "
+    "salesinsights export audience writes Parquet too, and the topic shop.audiences tells who joins and leaves."
+)
 BANDS = "Customers by what they have bought so far, net of refunds. All time, up to the newest day with a purchase."
 LEFT_CARTS = "The 20 users who left the most money in their carts. Without a purchase they are in no segment yet."
 LISTS = (

@@ -17,6 +17,7 @@ from assets.customers.sales_outlook import has_month_to_test
 from assets.progress.source_fingerprints import has_changed, is_not_computed
 from assets.tables import (
     ABANDONED_CARTS,
+    AUDIENCE_MEMBERS,
     COHORT_RETENTION,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
@@ -52,8 +53,9 @@ FOLLOWING = {
 }
 """The frames that are tables of gold as they are."""
 
-_READ = (CUSTOMER_VALUE, ABANDONED_CARTS, *FOLLOWING.values())
+_READ = (CUSTOMER_VALUE, ABANDONED_CARTS, AUDIENCE_MEMBERS, *FOLLOWING.values())
 _WEEK = timedelta(days=7)
+_OF_MEMBER = ["user_id", "segment", "orders", "revenue", "last_order_at", "predicted_value", "probability_alive"]
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,12 @@ class LeftCarts:
 class Customers:
     """The tables at one version each, and the frames of QUERIES and FOLLOWING.
 
-    `missing` names the tables that nobody has computed yet, though there is something to compute.
-    `as_of` is the day up to which values are computed, None while nobody has bought anything; `customers_at` and
-    `carts_at` say when both were computed (UTC), and `is_behind` whether the customers lack newer purchases; `active`
-    is how many customers are; `why` says why nothing is expected of them, None if something is. `sold_before` has, by
-    horizon, the revenue of as many days up to `as_of`; None where the lake's sales begin later, on `first_sale`.
+    `audiences` counts the members of each audience that has some. `missing` names the tables that nobody has
+    computed yet, though there is something to compute. `as_of` is the day up to which values are computed, None
+    while nobody has bought anything; `customers_at` and `carts_at` say when both were computed (UTC), and
+    `is_behind` whether the customers lack newer purchases; `active` is how many customers are; `why` says why
+    nothing is expected of them, None if something is. `sold_before` has, by horizon, the revenue of as many days up
+    to `as_of`; None where the lake's sales begin later, on `first_sale`.
     """
 
     versions: tuple[int, ...]
@@ -101,6 +104,7 @@ class Customers:
     expected_sales: pl.DataFrame
     sales_backtest: pl.DataFrame
     retention: pl.DataFrame
+    audiences: pl.DataFrame
 
     def is_missing(self, layout: TableLayout) -> bool:
         """Whether a table is not computed yet."""
@@ -148,7 +152,21 @@ def customers_now(lake: Lake, known: Customers | None = None) -> Customers:
         first_sale=min(sold.days, default=None),
         **frames,
         **followed,
+        audiences=_audiences(tables[AUDIENCE_MEMBERS.name]),
     )
+
+
+def members_of_audience(lake: Lake, name: str) -> pl.DataFrame:
+    """Who is in an audience, by user: user_id, joined_at, and what customer_value says (null without a purchase)."""
+    joined = lake.table(AUDIENCE_MEMBERS).read(columns=list(AUDIENCE_MEMBERS.schema)).filter(audience=name)
+    known = lake.table(CUSTOMER_VALUE).read(columns=_OF_MEMBER)
+    return joined.drop("audience").join(known, on="user_id", how="left").sort("user_id")
+
+
+def _audiences(members: LakeTable) -> pl.DataFrame:
+    """By name: how many are in an audience, and when the last one joined (UTC)."""
+    counted = pl.len().cast(pl.Int64).alias("members"), pl.col("joined_at").max().alias("last_joined_at")
+    return members.read(columns=["audience", "joined_at"]).group_by("audience").agg(counted).sort("audience")
 
 
 def _missing(lake: Lake, tables: Mapping[str, LakeTable], sold: LakeTable) -> list[str]:

@@ -48,6 +48,7 @@ _WORDS = (
     "reason",
     "table",
     "segment",
+    "audience",
     "from_segment",
     "to_segment",
     "user_id",

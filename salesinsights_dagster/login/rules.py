@@ -23,6 +23,7 @@ _OF_MANY = (
     "expected_sales",
     "sales_backtest",
     "retention",
+    "audiences",
 )
 """Tables of customers that name none."""
 

@@ -21,6 +21,7 @@ from assets.tables import (
 from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard import customer_terms as terms
 from salesinsights_dagster.dashboard.about import defined_heading
+from salesinsights_dagster.dashboard.audiences_card import AudiencesCard
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.customer_lists import CustomerTable, ListsCard
 from salesinsights_dagster.dashboard.customer_tiles import UNKNOWN, DefinedTile, change_of
@@ -97,6 +98,7 @@ class CustomersPage:
             with column():
                 self._moves = MovesCard()
                 self._lists = ListsCard(why_empty)
+                self._audiences = AudiencesCard()
                 bands = {"band": "Revenue of a customer", **_REVENUE}
                 self._bands = ChartCard("Customers by revenue so far", _bars(), "", bands, "260px")
                 self._bands.say(terms.BANDS)
@@ -128,6 +130,7 @@ class CustomersPage:
         self._outlook.show(found, why_empty(found, "expected_sales"), untested)
         self._retention.show(found.retention, why_empty(found, "retention"))
         self._lists.show(found)
+        self._audiences.show(found)
         self._left.show(found.left_carts.select(list(_CARTS)), why_empty(found, "left_carts"))
         series = {**_bars()["series"][0], "data": found.value_bands["customers"].to_list()}
         axis = {**_bars()["xAxis"], "data": found.value_bands["band"].to_list()}

@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from assets.customers.audience import Audience
+from assets.customers.audiences import refresh_audiences
 from assets.customers.clv_model import refit
 from assets.customers.customer_value import refresh_customer_value
 from assets.customers.options import ClvOptions
@@ -85,6 +88,22 @@ def test_segments_say_who_is_in_them_what_is_expected_and_give_their_customers(
     expect(page.get_by_role("tooltip").filter(has_text="are not any more")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("tooltip").filter(has_text="are not any more")).to_be_hidden()
+
+
+def test_audiences_are_counted_and_give_their_members(lake: Lake, shop: str, page: Page) -> None:
+    page.goto(f"{shop}/customers")
+    expect(card(page, "Audiences")).to_contain_text("No audience has members", timeout=WAIT)
+
+    refresh_audiences(lake, {"best": Audience(segment=("champions",))}, datetime(2026, 1, 2, tzinfo=UTC))
+
+    best = rows(lake, CUSTOMER_VALUE).filter(pl.col("segment") == "champions")
+    row = card(page, "Audiences").get_by_role("row").filter(has=page.get_by_text("best", exact=True))
+    expect(row).to_contain_text(f"{best.height:,}", timeout=WAIT)
+    expect(row).to_contain_text("02 Jan 2026 00:00:00")
+    export = row.get_by_role("link", name="CSV: members of best").get_attribute("href")
+    assert members(f"{shop}{export}") == sorted(best["user_id"])
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{shop}/api/customers/audience?name=none")
 
 
 def test_a_customer_is_searched_by_number(lake: Lake, shop: str, page: Page) -> None:
