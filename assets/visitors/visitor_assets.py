@@ -30,14 +30,18 @@ def visitor_tables(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lak
             yield dg.MaterializeResult(key_of(layout), metadata=metadata)
 
 
-@dg.multi_asset(name="abandoned_carts", specs=[spec_of(ABANDONED_CARTS), spec_of(RECOVERED_CARTS)])
+@dg.multi_asset(
+    name="abandoned_carts", specs=[spec_of(layout) for layout in (ABANDONED_CARTS, RECOVERED_CARTS)], can_subset=True
+)
 def abandoned_carts(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], cart_rule: dg.ResourceParam[CartRule]
 ) -> Iterator[dg.MaterializeResult]:
-    """Recompute what lies in abandoned carts, and what was bought after all."""
+    """Recompute what lies in abandoned carts, and what was bought after all: both at once, whichever was selected."""
     yield_to_stream(context)
     refresh_carts(lake, cart_rule)
     for layout, column in ((ABANDONED_CARTS, "cart_value"), (RECOVERED_CARTS, "revenue")):
+        if key_of(layout) not in context.selected_asset_keys:
+            continue
         money = lake.table(layout).read(columns=[column])[column]
         yield dg.MaterializeResult(
             key_of(layout), metadata={"dagster/row_count": money.len(), column: str(money.sum())}

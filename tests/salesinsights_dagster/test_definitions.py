@@ -90,6 +90,13 @@ def test_no_check_of_another_step_hangs_on_an_asset_that_the_ui_can_launch(tmp_p
         assert key.asset_key in graph.assets_def_for_key(key).keys, key
 
 
+def test_each_asset_can_be_launched_without_the_others_of_its_step(tmp_path: Path) -> None:
+    graph = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)})).resolve_asset_graph()
+
+    for step in graph.assets_defs:
+        assert step.can_subset or len(step.keys) == 1 or not step.is_executable, step.keys
+
+
 def test_no_step_waits_for_what_most_runs_of_another_leave_out(tmp_path: Path) -> None:
     """Dagster skips a step with such an input, in the run of all assets that follow sales too."""
     graph = build_definitions(load_settings({"SALESINSIGHTS_HOME": str(tmp_path)})).resolve_asset_graph()

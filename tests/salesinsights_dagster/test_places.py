@@ -25,6 +25,7 @@ ARGUMENTS = {
     "simulate": [],
     "snapshot": ["--out", "OUT"],
     "sql": ["SELECT 1 FROM product_sales"],
+    "user": ["list"],
 }
 DOCS = Path(__file__).parents[2] / "docs"
 
