@@ -7,6 +7,7 @@ import signal
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,36 +67,29 @@ def test_a_kill_while_a_home_takes_the_topic_over(
     sales_messages.assert_equal(published, lake)
 
 
-@pytest.mark.kafka
-def test_who_follows_the_audiences_knows_their_members_after_kills(
-    standby: Standby, lake: Lake, topic: str, real_kafka: KafkaConnection
-) -> None:
-    published = AudienceTopic(f"{topic}.audiences", lambda: real_kafka)
-    for number, moment in enumerate(TOPIC_MOMENTS):
-        audience_messages.move(lake, seed=number)
-        assert catch_up_and_die(standby, published, lake, moment) == -signal.SIGKILL, moment
-        if number % 2:
-            audience_messages.move(lake, seed=100 + number)
-
-        published.catch_up(lake, NOW)
-
-        assert audience_messages.followed(published) == audience_messages.members(lake)
+FOLLOWED: dict[str, tuple[Any, ...]] = {
+    "audiences": (AudienceTopic, audience_messages.move, audience_messages.followed, audience_messages.members),
+    "left-carts": (CartTopic, cart_messages.move, cart_messages.followed, cart_messages.left),
+}
+"""By topic: what publishes it, what changes its table, what a follower knows, and what it should know."""
 
 
 @pytest.mark.kafka
-def test_who_follows_the_left_carts_knows_the_money_at_risk_after_kills(
-    standby: Standby, lake: Lake, topic: str, real_kafka: KafkaConnection
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_who_follows_a_table_knows_its_rows_after_kills(
+    name: str, standby: Standby, lake: Lake, topic: str, real_kafka: KafkaConnection
 ) -> None:
-    published = CartTopic(f"{topic}.left-carts", lambda: real_kafka)
+    kind, move, followed, held = FOLLOWED[name]
+    published = kind(f"{topic}.{name}", lambda: real_kafka)
     for number, moment in enumerate(TOPIC_MOMENTS):
-        cart_messages.move(lake, seed=number)
+        move(lake, seed=number)
         assert catch_up_and_die(standby, published, lake, moment) == -signal.SIGKILL, moment
         if number % 2:
-            cart_messages.move(lake, seed=100 + number)
+            move(lake, seed=100 + number)
 
         published.catch_up(lake, NOW)
 
-        assert cart_messages.followed(published) == cart_messages.left(lake)
+        assert followed(published) == held(lake)
 
 
 def test_the_database_equals_gold_after_kills(standby: Standby, lake: Lake, copy: PostgresReplica) -> None:
