@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -212,14 +213,15 @@ def test_upkeep_looks_before_it_shortens_the_log(
 
 
 def test_while_the_stream_stands_still_no_window_closes(
-    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, published: None
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
     """Its events are still to come: they are not late."""
-    noon = datetime.now(UTC).replace(hour=12)
+    noon = WINDOW + timedelta(hours=12)
+    at_noon = replace(stream, clock=lambda: noon)
 
     def buy(user: int) -> None:
         mock_kafka.publish(topic, [event(event_time=(noon + timedelta(minutes=user)).isoformat(), user_id=user)])
-        run(lake, stream)
+        run(lake, at_noon)
 
     buy(0)
     record_restatements(lake, noon + timedelta(minutes=2))
