@@ -4,7 +4,7 @@ Add here: when and to whom it goes. Not here: what it says (`assets.gold.digest`
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -14,6 +14,9 @@ from resources.lake import Lake
 from resources.mail import MailError, MailServer
 from resources.webhook import WebhookError
 from sensors.notices import Pager
+
+DAY = "salesinsights/day"
+"""The tag of a run with the day whose figures it sends."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,10 @@ class DigestPost:
 
 
 class DigestError(RuntimeError):
-    """Somebody did not get the digest; the run's page says why, and Re-execute sends it again to all."""
+    """Somebody did not get the digest; the run's page says why, and Re-execute sends it again to all.
+
+    It is of the same day, whenever it is sent again: a run that is executed again keeps its tags.
+    """
 
 
 @dg.op
@@ -36,8 +42,10 @@ def send_digest(
     pager: dg.ResourceParam[Pager],
     digest_post: dg.ResourceParam[DigestPost],
 ) -> None:
-    """Send the digest of yesterday (UTC). What one way refuses is still sent the other way."""
-    found = digest_of(lake, (clock.now() - timedelta(days=1)).date(), digest_post.dashboard)
+    """Send the digest of the run's day, or of yesterday (UTC). What one way refuses is still sent the other way."""
+    asked = context.get_tag(DAY)
+    day = date.fromisoformat(asked) if asked else (clock.now() - timedelta(days=1)).date()
+    found = digest_of(lake, day, digest_post.dashboard)
     context.log.info(f"{found.subject}\n{found.text}")
     faults = list[str]()
     try:
@@ -73,8 +81,10 @@ def DIGEST() -> None:  # noqa: N802
     description="Sends the figures of yesterday, if there is a webhook or a mail server to send them to.",
 )
 def digest_schedule(
-    pager: dg.ResourceParam[Pager], digest_post: dg.ResourceParam[DigestPost]
+    context: dg.ScheduleEvaluationContext, pager: dg.ResourceParam[Pager], digest_post: dg.ResourceParam[DigestPost]
 ) -> dg.RunRequest | dg.SkipReason:
+    """The day before the morning that is due: Dagster may come to it late, after the next midnight too."""
     if pager.send is None and digest_post.mail is None:
         return dg.SkipReason("nobody to send it to: set SALESINSIGHTS_ALERT_WEBHOOK or SALESINSIGHTS_MAIL_SERVER")
-    return dg.RunRequest()
+    day = context.scheduled_execution_time.date() - timedelta(days=1)
+    return dg.RunRequest(tags={DAY: day.isoformat()})

@@ -2,7 +2,7 @@
 
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -95,10 +95,12 @@ def sales(lake: Lake) -> Lake:
     return lake
 
 
-def send(lake: Lake, pager: Pager, mail: MailServer | None) -> dg.ExecuteInProcessResult:
+def send(
+    lake: Lake, pager: Pager, mail: MailServer | None, tags: Mapping[str, str] | None = None, now: datetime = NOW
+) -> dg.ExecuteInProcessResult:
     post = DigestPost(mail, "https://sales.shop.example/")
-    resources = {"lake": lake, "clock": Clock(lambda: NOW), "pager": pager, "digest_post": post}
-    return DIGEST.execute_in_process(resources=resources, raise_on_error=False)
+    resources = {"lake": lake, "clock": Clock(lambda: now), "pager": pager, "digest_post": post}
+    return DIGEST.execute_in_process(resources=resources, raise_on_error=False, tags=dict(tags or {}))
 
 
 def test_the_digest_of_yesterday_reaches_the_webhook_and_with_a_picture_the_mail_server(
@@ -144,11 +146,24 @@ def test_a_password_is_not_sent_in_the_clear_and_a_refusal_names_no_secret(mailb
     assert "secret" not in f"{away.value}{mail_to(mailbox, 'ann:secret@')}"
 
 
-def test_the_schedule_waits_for_somebody_to_send_it_to() -> None:
-    def due(pager: Pager, mail: MailServer | None) -> object:
-        context = dg.build_schedule_context(resources={"pager": pager, "digest_post": DigestPost(mail, None)})
-        return digest_schedule(context)
+def due(pager: Pager, mail: MailServer | None) -> dg.RunRequest | dg.SkipReason:
+    """What the schedule asks for on this morning."""
+    resources = {"pager": pager, "digest_post": DigestPost(mail, None)}
+    found = digest_schedule(dg.build_schedule_context(resources=resources, scheduled_execution_time=NOW))
+    assert isinstance(found, dg.RunRequest | dg.SkipReason)
+    return found
 
+
+def test_the_schedule_waits_for_somebody_to_send_it_to() -> None:
     assert isinstance(due(Pager(), None), dg.SkipReason)
     assert isinstance(due(Pager(print), None), dg.RunRequest)
     assert isinstance(due(Pager(), MailServer("smtp://mail", "a", ["b"])), dg.RunRequest)
+
+
+def test_a_digest_that_is_sent_after_the_next_midnight_is_still_of_its_day(sales: Lake, receiver: Receiver) -> None:
+    asked, pager = due(Pager(print), None), Pager(lambda text: post_text(receiver.url, text))
+    assert isinstance(asked, dg.RunRequest)
+
+    assert send(sales, pager, None, asked.tags, NOW + timedelta(hours=18)).success
+
+    assert receiver.told == [f"Sales of Thursday, 26 November 2026 (UTC)\n{TEXT}"]
