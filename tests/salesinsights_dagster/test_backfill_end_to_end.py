@@ -64,11 +64,13 @@ def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
     for month in (10, 11):
         write_month(Shop(seed=month), 2019, month, LINES, settings.archive_folder)
     producer = Producer(real_kafka.options())
+    # All payments are of one day, even if midnight passes meanwhile.
+    moment = datetime.now(UTC).isoformat()
 
     backfill = launch(dagster, [*MONTHS, WITHOUT_FILE])
     paid = 0
     while dagster.ask(STATUS, {"id": backfill})["partitionBackfillOrError"]["status"] == "REQUESTED":
-        producer.produce(settings.topic, event(user_id=paid, event_time=datetime.now(UTC).isoformat()), b"1")
+        producer.produce(settings.topic, event(user_id=paid, event_time=moment), b"1")
         paid += 1
         producer.flush(20)
         time.sleep(0.5)

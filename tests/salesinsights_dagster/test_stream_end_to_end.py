@@ -40,9 +40,9 @@ mutation { reloadRepositoryLocation(repositoryLocationName: "salesinsights") {
 def test_payments_reach_gold_by_the_sensor(
     settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection
 ) -> None:
-    producer = Producer(real_kafka.options())
+    producer, moment = Producer(real_kafka.options()), datetime.now(UTC).isoformat()
     for user in range(50):
-        producer.produce(settings.topic, event(user_id=user, event_time=datetime.now(UTC).isoformat()), b"%d" % user)
+        producer.produce(settings.topic, event(user_id=user, event_time=moment), b"%d" % user)
     producer.produce(settings.topic, b"not an event")
     assert producer.flush(20) == 0
 

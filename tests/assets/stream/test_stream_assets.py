@@ -41,10 +41,11 @@ def test_exactly_the_touched_days_are_materialized(
     lake: Lake, stream: Stream, instance: dg.DagsterInstance, mock_kafka: MockKafka, topic: str
 ) -> None:
     mock_kafka.publish(topic, TWO_DAYS)
+    midnight_is_near = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
 
-    found = partitions(execute(lake, stream, instance))
+    found = partitions(execute(lake, replace(stream, clock=lambda: midnight_is_near), instance))
 
-    today = stream.clock().date().isoformat()
+    today = midnight_is_near.date().isoformat()
     assert found["bronze/events"] == ["2019-10-01", "2019-10-03", today]
     assert found["silver/quarantine"] == [today]
     assert found["gold/product_sales"] == found["silver/events"] == ["2019-10-01", "2019-10-03"]

@@ -17,6 +17,7 @@ from assets.tables import SESSIONS, USER_DAYS, USER_FEATURES
 from assets.tables.asset_specs import DAYS
 from assets.visitors.user_features import features, make_features, refresh_sources, user_features
 from resources.lake import Lake
+from salesinsights_dagster import topic
 from salesinsights_dagster.cli import main
 from salesinsights_dagster.definitions import build_definitions
 from salesinsights_dagster.settings import load_settings
@@ -148,19 +149,22 @@ def test_the_export_is_what_the_docs_train_on(shop: Path) -> None:
         assert done.exit_code == 0, done.output
 
     script = [sys.executable, "docs/train_on_features.py", str(shop / "out"), str(first), str(second)]
-    shown = subprocess.run(script, capture_output=True, text=True, check=True, timeout=120).stdout
+    shown = subprocess.run(script, capture_output=True, text=True, check=True, timeout=540).stdout
 
     users = Lake(load_settings().lake).table(USER_FEATURES).read(USER_FEATURES.on_days([first]))
     assert f"{users.height} users, {users.width} columns, revenue {users['revenue'].sum()}" in shown
     assert float(shown.split("ROC curve: ")[1]) > 0.6
 
 
-def test_a_day_to_come_is_refused_and_today_is_said_to_be_unfinished(shop: Path) -> None:
-    today = datetime.now(UTC).date()
+def test_a_day_to_come_is_refused_and_today_is_said_to_be_unfinished(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2020, 2, 29, 23, 59, 59, tzinfo=UTC)
+    monkeypatch.setattr(topic, "utc_now", lambda: moment)
 
     to_come, now = (
         CliRunner().invoke(main, ["export", "features", "--as-of", str(day), "--out", str(shop / "out")])
-        for day in (today + timedelta(days=2), today)
+        for day in (moment.date() + timedelta(days=1), moment.date())
     )
 
     assert to_come.exit_code == 2

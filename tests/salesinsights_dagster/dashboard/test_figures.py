@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from confluent_kafka import Producer
 
 from assets.progress.batch_snapshot import batch_snapshot
 from assets.progress.batches import BATCH
@@ -95,20 +96,22 @@ def test_the_last_hour_is_of_whole_windows(figures: Callable[[str], Figures]) ->
 def test_a_board_notices_a_new_batch_and_how_long_its_payments_took(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
 ) -> None:
-    moments = iter([NOW, NOW, *[datetime.now(UTC) + timedelta(seconds=20)] * 9])
-    board = Board(lake, lambda: next(moments), 45)
+    board = Board(lake, lambda: NOW, 45)
     assert board.figures(View("hour")) is None
     board.look()
     assert (board.is_ready, board.last_payment, board.latency.figures()) == (True, None, {"purchases": 0})
 
-    mock_kafka.publish(topic, [event(event_time=datetime.now(UTC).isoformat()), event(event_type="view")])
+    paid = NOW - timedelta(seconds=20)
+    producer = Producer(mock_kafka.connection.options())
+    for message in (event(event_time=paid.isoformat()), event(event_type="view")):
+        producer.produce(topic, message, b"1", timestamp=int(paid.timestamp() * 1_000))
+    assert producer.flush(20) == 0
     run(lake, stream)
     board.look()
 
-    assert board.last_payment is not None
+    assert board.last_payment == paid
     waited = board.latency.figures()
-    assert waited["purchases"] == 1
-    assert 15 < waited["max"] < 60
+    assert (waited["purchases"], waited["max"]) == (1, 20)
     hour = board.figures(View("hour"))
     assert hour is not None
     assert hour.totals["units"] == 1

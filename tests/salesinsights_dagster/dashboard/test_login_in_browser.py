@@ -72,7 +72,7 @@ def test_who_logs_in_sees_figures_by_role_and_nobody_else_does(
     run(lake, stream)
     assert socket_status(closed_dashboard) == 403
 
-    page.goto(f"{closed_dashboard}/?span=today")
+    page.goto(f"{closed_dashboard}/?span=week")
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         found = Axe().run(page)
@@ -81,7 +81,7 @@ def test_who_logs_in_sees_figures_by_role_and_nobody_else_does(
     expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
     log_in(page, "rob")
 
-    expect(page).to_have_url(f"{closed_dashboard}/?span=today")
+    expect(page).to_have_url(f"{closed_dashboard}/?span=week")
     expect(page.get_by_text("12.34").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("rob (reader)")).to_be_visible()
     assert exported(page, "/api/totals?format=csv") == 200

@@ -24,13 +24,15 @@ def patience() -> Iterator[None]:
     expect.set_options(timeout=5_000)
 
 
-def sell(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
-    now = datetime.now(UTC).isoformat()
+def sell(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> datetime:
+    """Sell three products; return when. The next midnight may come before a page shows them."""
+    now = datetime.now(UTC)
     sold = [(4711, "irisk", "12.34"), (4712, "irisk", "2.00"), (4713, "runail & co", "1.00")]
     mock_kafka.publish(
-        topic, [event(product_id=n, brand=brand, price=price, event_time=now) for n, brand, price in sold]
+        topic, [event(product_id=n, brand=brand, price=price, event_time=now.isoformat()) for n, brand, price in sold]
     )
     run(lake, stream)
+    return now
 
 
 def test_the_address_says_what_is_shown_and_the_back_button_takes_it_back(
@@ -61,10 +63,9 @@ def test_the_address_says_what_is_shown_and_the_back_button_takes_it_back(
 def test_a_time_is_chosen_freely_by_a_form(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
-    sell(lake, stream, mock_kafka, topic)
+    day = sell(lake, stream, mock_kafka, topic).date()
     page.goto(f"{dashboard}/?span=week")
     page.get_by_role("button", name="Other time").click(timeout=60_000)
-    day = datetime.now(UTC).date()
     page.get_by_label("From", exact=True).fill(f"{day}T08:00")
     page.get_by_label("Until", exact=True).fill(f"{day}T07:00")
     page.get_by_role("button", name="Show").click()
@@ -85,7 +86,7 @@ def test_filters_are_set_by_a_click_shown_as_chips_and_taken_away(
     lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
     sell(lake, stream, mock_kafka, topic)
-    page.goto(f"{dashboard}/?span=today")
+    page.goto(f"{dashboard}/?span=week")
     revenue = page.locator(".si-figure").first
     expect(revenue).to_have_text("15.34", timeout=60_000)
     top = page.locator("section").filter(has_text="Top 20 products by revenue")
@@ -93,10 +94,10 @@ def test_filters_are_set_by_a_click_shown_as_chips_and_taken_away(
 
     top.get_by_role("link", name="irisk").first.click()
 
-    expect(page).to_have_url(f"{dashboard}/?span=today&compare=before&brand=irisk")
+    expect(page).to_have_url(f"{dashboard}/?span=week&compare=before&brand=irisk")
     expect(revenue).to_have_text("14.34")
     top.locator("svg path[fill='#6d63f5']").last.click()
-    expect(page).to_have_url(f"{dashboard}/?span=today&compare=before&brand=irisk&product=4711")
+    expect(page).to_have_url(f"{dashboard}/?span=week&compare=before&brand=irisk&product=4711")
     expect(revenue).to_have_text("12.34")
     chips = page.get_by_role("group", name="Filters")
     expect(chips.get_by_role("button")).to_have_text([re.compile("Brand: irisk"), re.compile("Product: 4711")])
@@ -106,7 +107,7 @@ def test_filters_are_set_by_a_click_shown_as_chips_and_taken_away(
     page.go_back()
     expect(revenue).to_have_text("12.34")
 
-    page.goto(f"{dashboard}/?span=today&brand=runail+%26+co")
+    page.goto(f"{dashboard}/?span=week&brand=runail+%26+co")
 
     expect(revenue).to_have_text("1.00")
     expect(page.get_by_text("Brand: runail & co")).to_be_visible()
@@ -126,21 +127,21 @@ def far_away(monkeypatch: pytest.MonkeyPatch) -> ZoneInfo:
 def test_days_and_clocks_are_those_of_the_shop_or_of_the_address(
     far_away: ZoneInfo, lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, dashboard: str, page: Page
 ) -> None:
-    sell(lake, stream, mock_kafka, topic)
-    today = f"{datetime.now(far_away):%d\u00a0%b\u00a0%Y}"
-    page.goto(f"{dashboard}/?span=today")
+    sold_at = sell(lake, stream, mock_kafka, topic)
+    day = f"{sold_at.astimezone(far_away):%d\u00a0%b\u00a0%Y}"
+    page.goto(f"{dashboard}/?span=week")
     expect(page.locator(".si-figure").first).to_have_text("15.34", timeout=60_000)
     expect(page.get_by_role("heading", name="Revenue (NPR)")).to_be_visible()
     time = page.locator("section").filter(has_text="Revenue over time (Asia/Kathmandu)")
     time.get_by_text("Table", exact=True).click()
-    expect(time.get_by_role("cell", name=f"{today} 00:00:00")).to_be_visible()
+    expect(time.get_by_role("cell", name=f"{day} 00:00:00")).to_be_visible()
 
-    page.goto(f"{dashboard}/?span=today&zone=Europe/Berlin")
+    page.goto(f"{dashboard}/?span=week&zone=Europe/Berlin")
 
     chips = page.get_by_role("group", name="Filters")
     expect(page.get_by_role("heading", name="Revenue over time (Europe/Berlin)")).to_be_visible(timeout=60_000)
     chips.get_by_role("button", name="Back from Europe/Berlin to the shop's time zone").click()
-    expect(page).to_have_url(f"{dashboard}/?span=today&compare=before")
+    expect(page).to_have_url(f"{dashboard}/?span=week&compare=before")
     expect(page.get_by_role("heading", name="Revenue over time (Asia/Kathmandu)")).to_be_visible(timeout=60_000)
     page.goto(f"{dashboard}/product?search=4711")
     expect(page.get_by_text("Revenue (NPR) of 30 days (Asia/Kathmandu)")).to_be_visible(timeout=60_000)
