@@ -18,7 +18,7 @@ class MockKafka:
 
     def __init__(self) -> None:
         self._broker = Producer({"test.mock.num.brokers": 1, "log_level": 2})
-        address = next(iter(self._broker.list_topics(timeout=10).brokers.values()))
+        address = next(iter(self._broker.list_topics(timeout=60).brokers.values()))
         self.connection = KafkaConnection(f"{address.host}:{address.port}")
 
     def publish(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
@@ -32,7 +32,7 @@ class MockKafka:
         producer = Producer(self.connection.options())
         for key, value in messages:
             producer.produce(topic, value, key, partition)
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
 
 
 class MockTopicReader(KafkaReader):
@@ -41,5 +41,5 @@ class MockTopicReader(KafkaReader):
     topic_id = "first"
 
     def _describe(self, admin: AdminClient) -> tuple[str, list[int]]:
-        partitions = admin.list_topics(self.topic, timeout=10).topics[self.topic].partitions
+        partitions = admin.list_topics(self.topic, timeout=60).topics[self.topic].partitions
         return self.topic_id, sorted(partitions)

@@ -27,7 +27,7 @@ COMMAND = Path(sys.executable).with_name("salesinsights")
 
 def in_a_process(home: Path, *arguments: str, kafka: str = "") -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "SALESINSIGHTS_HOME": str(home), "KAFKA_BOOTSTRAP_SERVERS": kafka}
-    return subprocess.run([COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([COMMAND, *arguments], env=env, capture_output=True, text=True, timeout=480, check=False)
 
 
 def salesinsights(home: Path, *arguments: str) -> Result:
@@ -81,7 +81,7 @@ def test_ingest_does_without_dagster_whose_import_takes_seconds(
     settings = {"SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_TOPIC": topic, "PYTHONPROFILEIMPORTTIME": "1"}
     env = {**os.environ, **settings, "KAFKA_BOOTSTRAP_SERVERS": real_kafka.bootstrap_servers}
 
-    done = subprocess.run([COMMAND, "ingest"], env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([COMMAND, "ingest"], env=env, capture_output=True, text=True, timeout=480, check=False)
 
     imported = re.findall(r"^import time: .*\| +(\S+)$", done.stderr, re.MULTILINE)
     assert (done.returncode, "confluent_kafka" in imported, "dagster" in imported) == (0, True, False)
@@ -232,7 +232,7 @@ def test_sql_without_a_statement_answers_each_one_and_goes_on_after_an_error(tmp
     env = {**os.environ, "SALESINSIGHTS_HOME": str(tmp_path)}
 
     done = subprocess.run(
-        [COMMAND, "sql", "--format", "csv"], env=env, input=typed, capture_output=True, text=True, timeout=60
+        [COMMAND, "sql", "--format", "csv"], env=env, input=typed, capture_output=True, text=True, timeout=480
     )
 
     assert done.returncode == 0

@@ -40,7 +40,7 @@ def readings(
     mock_kafka.publish(topic, newer)
 
     command = ["-m", "tests.newer_release", lake.root, mock_kafka.connection.bootstrap_servers, topic]
-    done = subprocess.run([sys.executable, *command], cwd=CHECKOUT, env=os.environ, capture_output=True, timeout=120)
+    done = subprocess.run([sys.executable, *command], cwd=CHECKOUT, env=os.environ, capture_output=True, timeout=480)
     assert done.returncode == 0, done.stderr.decode()
     found: Readings = json.loads(done.stdout)
     return found
