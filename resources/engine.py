@@ -13,8 +13,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 HERE = "here"
 """The setting for no engine."""
+
+WORTH_ROWS = 10_000_000
+"""From about so many rows on, what an engine saves is more than what Java's start costs."""
 
 _Item = TypeVar("_Item")
 
@@ -51,15 +54,30 @@ class Engine(Protocol):
         if one failed again and again.
         """
 
+    def kept(self) -> AbstractContextManager[None]:
+        """In the block, what `run` started once is kept for the next time, until the end of the block."""
+
 
 @dataclass(frozen=True)
 class SparkEngine:
     """An Apache Spark cluster. `master` is `spark://HOST:PORT`, or `local-cluster[WORKERS,CORES,MB]` for tests."""
 
     master: str
+    _keepers: list[None] = field(default_factory=list, compare=False, repr=False)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """As `Engine` says: an application, with its workers' cores, is kept."""
+        self._keepers.append(None)
+        try:
+            yield
+        finally:
+            self._keepers.pop()
+            if not self._keepers and "pyspark.sql" in sys.modules:
+                _stop()
 
     def run(self, work: Callable[[Sequence[_Item]], pl.DataFrame], items: Sequence[_Item]) -> list[pl.DataFrame]:
-        """As `Engine` says. Each call is an application of its own on the cluster."""
+        """As `Engine` says. Each call is an application of its own on the cluster, unless one is `kept`."""
         if not items:
             return []
         task = partial(_carried_out, work, list(items), _release(_package(work)))
@@ -89,7 +107,11 @@ class SparkEngine:
         try:
             session.sparkContext.setLogLevel("ERROR")
             yield session
-        finally:
+        except BaseException:
+            # It may be of no use any more.
+            session.stop()
+            raise
+        if not self._keepers:
             session.stop()
 
     @contextmanager
@@ -106,9 +128,21 @@ class SparkEngine:
             ) from error
 
 
+def _stop() -> None:
+    from pyspark.sql import SparkSession
+
+    if session := SparkSession.getActiveSession():
+        session.stop()
+
+
 def engine_of(name: str) -> Engine | None:
     """The engine of a setting; None for `here`: all work is done in the process that wants it."""
     return None if name == HERE else SparkEngine(name)
+
+
+def worth(engine: Engine | None, rows: int) -> Engine | None:
+    """The engine, if work on so many rows is worth its start; else None."""
+    return engine if rows >= WORTH_ROWS else None
 
 
 def _said(text: str) -> str:

@@ -3,7 +3,8 @@
 Add here: what the lake knows about its days. Not here: how Dagster is told (`stream.stream_assets`).
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -46,3 +47,11 @@ def rows_per_day(table: LakeTable, after: int | None = None) -> dict[date, int]:
     if after is not None:
         files = files.filter((pl.col("max.batch") > after).any().over(day))
     return dict(files.group_by(day).agg(pl.col("num_records").sum()).sort(day).iter_rows())
+
+
+def day_groups(rows: Mapping[date, int], days: Sequence[date], rows_at_once: int) -> Iterator[list[date]]:
+    """Groups of neighbouring days, about `rows_at_once` of their `rows` each."""
+    before = itertools.accumulate((rows.get(day, 0) for day in days), initial=0)
+    place = {day: start // rows_at_once for day, start in zip(days, before, strict=False)}
+    for _, group in itertools.groupby(days, key=place.__getitem__):
+        yield list(group)

@@ -17,6 +17,7 @@ from assets.bronze.bronze import Batch, last_batch, read_again
 from assets.bronze.fences import check_fence
 from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
+from assets.progress.changed_days import day_groups, rows_per_day
 from assets.progress.rebuild_marks import marked
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.progress.untold_days import untold
@@ -26,7 +27,8 @@ from assets.silver.duplicates import BODY, judge_duplicates
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.spans import spans_of, within
 from assets.tables import ARCHIVE, BRONZE_EVENTS, REFINED, SILVER_BATCHES, SILVER_EVENTS, SILVER_QUARANTINE
-from resources.engine import Engine, EngineError
+from resources.drafts import check_reachable
+from resources.engine import Engine
 from resources.lake import Lake, OpenTables, Tables
 from resources.lake_errors import ProgressMovedError, again_on_conflict
 from resources.lake_table import LakeTable
@@ -38,6 +40,10 @@ _NAMED = pl.col("event_id").is_not_null()
 
 PLACE = ("source", "partition", "offset")
 """The columns that identify a row of bronze."""
+
+
+PURCHASES_OF = 50_000_000
+"""Purchases of days with so many rows of silver are rebuilt at once: some three million, in memory."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +208,8 @@ def rebuild_silver(lake: Lake, days: list[date], engine: Engine | None = None) -
     duplicates before them is refused and starts again.
     Raises EngineError if an engine can't be used.
     """
-    if engine and not lake.is_local:
-        raise EngineError("an engine needs the lake in a folder that all workers reach: unset SALESINSIGHTS_ENGINE")
+    if engine:
+        check_reachable(lake)
 
     def rebuild() -> pl.DataFrame:
         silver = lake.table(SILVER_EVENTS)
@@ -213,7 +219,8 @@ def rebuild_silver(lake: Lake, days: list[date], engine: Engine | None = None) -
             return put_in_silver(lake, pieces, days, silver)
 
     counts = again_on_conflict(rebuild)
-    rebuild_purchases(lake, days)
+    for some in day_groups(rows_per_day(lake.table(SILVER_EVENTS)), days, PURCHASES_OF):
+        rebuild_purchases(lake, some)
     return counts
 
 

@@ -94,7 +94,7 @@ class Stream:
     life: Life | None = None
     open_registry: Callable[[], SchemaRegistry | None] = lambda: None
     engine: Engine | None = None
-    """Where days of silver are judged that are rebuilt; None: in the run itself."""
+    """Where days of silver are judged that are rebuilt, and many days proven; None: in the run itself."""
 
 
 @with_lineage

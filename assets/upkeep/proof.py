@@ -16,6 +16,7 @@ from assets.silver.purchases import purchases_in
 from assets.silver.silver import PLACE
 from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from assets.upkeep.proven_days import PROVED, Moving, fingerprints, open_compared, remember
+from resources.drafts import lake_at
 from resources.lake import Lake, Tables
 from resources.scratch import scratch_folder
 from resources.sorted_runs import KEY, SortedRuns
@@ -29,19 +30,59 @@ UNREADABLE = "unreadable"
 """`held_by` of a day that could not be compared; `row` is the error."""
 
 
+COMPARED = pl.Schema({**DIFFERENCES, "differences": pl.Int64(), "fingerprint": pl.Int64()})
+"""How a comparison came out: the first SHOWN differences of each table, with how many it has; a day without any has one
+row without a table. `fingerprint` is of the files that were compared."""
+
+SHOWN = 20
+
+
 def prove(lake: Lake, day: date, window_seconds: int, now: datetime) -> pl.DataFrame | None:
     """Compare a day, remember how it came out, and return rows of DIFFERENCES.
 
     None, and nothing is remembered, if the day changed meanwhile, or is half rebuilt or half loaded.
     """
+    before, found = _looked_at(lake, day, window_seconds)
+    return found if _kept(lake, day, before, found, now) else None
+
+
+def compare(lake: Lake, window_seconds: int, days: Sequence[date]) -> pl.DataFrame:
+    """Compare these days and return rows of COMPARED; `keep` remembers them."""
+    return pl.concat([COMPARED.to_frame(), *(_summed_up(lake, day, window_seconds) for day in days)])
+
+
+def compare_apart(root: str, window_seconds: int, days: Sequence[date]) -> pl.DataFrame:
+    """As `compare`: what a task does. Raises LakeError if this machine does not see the lake."""
+    return compare(lake_at(root, BRONZE_EVENTS), window_seconds, days)
+
+
+def keep(lake: Lake, compared: pl.DataFrame, now: datetime) -> bool:
+    """Remember how the comparison of one day came out, as COMPARED. False, and nothing is remembered, as `prove`."""
+    (day,), (before,) = compared["event_date"].unique(), compared["fingerprint"].unique()
+    return _kept(lake, day, before, compared.drop_nulls("table"), now)
+
+
+def _summed_up(lake: Lake, day: date, window_seconds: int) -> pl.DataFrame:
+    before, found = _looked_at(lake, day, window_seconds)
+    if found.is_empty():
+        found = pl.DataFrame([{"event_date": day}], DIFFERENCES)
+    counted = found.with_columns(differences=pl.col("row").count().over("table"), fingerprint=pl.lit(before))
+    first = counted.group_by("table", maintain_order=True).head(SHOWN)
+    return first.select(COMPARED.names()).cast(COMPARED)
+
+
+def _looked_at(lake: Lake, day: date, window_seconds: int) -> tuple[int, pl.DataFrame]:
+    """The fingerprint of a day's files, and its DIFFERENCES."""
     tables = open_compared(lake)
-    before = fingerprints(tables, [day])
-    found = _compared(tables, day, window_seconds)
+    return fingerprints(tables, [day]).get(day, 0), _compared(tables, day, window_seconds)
+
+
+def _kept(lake: Lake, day: date, before: int, found: pl.DataFrame, now: datetime) -> bool:
     after = open_compared(lake)
-    if day in Moving.of(after) or fingerprints(after, [day]) != before:
-        return None
-    remember(lake, day, before[day], found["table"].unique().sort().to_list(), now)
-    return found
+    if day in Moving.of(after) or fingerprints(after, [day]) != {day: before}:
+        return False
+    remember(lake, day, before, found["table"].unique().sort().to_list(), now)
+    return True
 
 
 def _compared(tables: Tables, day: date, window_seconds: int) -> pl.DataFrame:

@@ -6,19 +6,21 @@ Add here: how a proof is shown. Not here: what is compared (`proof`), or which d
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
+from assets.progress.changed_days import rows_per_day
 from assets.stream.stream_assets import Stream
+from assets.tables import BRONZE_EVENTS
 from assets.tables.asset_specs import OWNERS, key_of
-from assets.upkeep.proof import DIFFERENCES, prove
+from assets.upkeep.proof import DIFFERENCES, SHOWN, compare, compare_apart, keep
 from assets.upkeep.proven_days import PROVED, ProofState, due_days, open_compared, proof_state
+from resources.engine import worth
 from resources.lake import Lake
 from resources.table_layout import TableLayout
-
-SHOWN = 20
 
 REBUILD_PROOF = dg.AssetSpec(
     ["upkeep", "rebuild_proof"],
@@ -55,15 +57,16 @@ def proof(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Rebuild each day that is due in memory, and compare its rows."""
     shown, counts, days = DIFFERENCES.to_frame(), Counter[str](), 0
-    for day in due_days(open_compared(lake), stream.clock()):
-        rows = prove(lake, day, stream.window_seconds, stream.clock())
-        if rows is None:
+    for compared in _comparisons(lake, stream):
+        day = compared["event_date"][0]
+        if not keep(lake, compared, stream.clock()):
             context.log.info(f"{day}: changed meanwhile, so it is compared another time")
             continue
-        context.log.info(f"{day}: {rows.height} differences")
-        first = rows.group_by("table", maintain_order=True).head(SHOWN).select(shown.columns)
-        shown, days = pl.concat([shown, first]), days + 1
-        counts.update(rows["table"])
+        found = compared.drop_nulls("table")
+        differing = dict(found.select("table", "differences").unique().iter_rows())
+        context.log.info(f"{day}: {sum(differing.values())} differences")
+        shown, days = pl.concat([shown, found.select(shown.columns)]), days + 1
+        counts.update(differing)
     state = proof_state(open_compared(lake), stream.clock())
     progress = {"days": days, **_progress(state)}
     for layout in PROVED:
@@ -72,6 +75,15 @@ def proof(
             yield _verdict(layout, state, shown.filter(pl.col("table") == layout.name), figures)
     if REBUILD_PROOF.key in context.selected_asset_keys:
         yield dg.MaterializeResult(REBUILD_PROOF.key, metadata={**progress, "differences": counts.total()})
+
+
+def _comparisons(lake: Lake, stream: Stream) -> Iterable[pl.DataFrame]:
+    """What became of each day that is due: compared here, one by one; many rows as tasks of an engine, a task a day."""
+    tables = open_compared(lake)
+    due, rows = list(due_days(tables, stream.clock())), rows_per_day(tables.table(BRONZE_EVENTS))
+    if engine := worth(stream.engine, sum(rows.get(day, 0) for day in due)):
+        return engine.run(partial(compare_apart, lake.root, stream.window_seconds), due)
+    return (compare(lake, stream.window_seconds, [day]) for day in due)
 
 
 def _progress(state: ProofState) -> dict[str, int | str]:

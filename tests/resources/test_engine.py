@@ -58,6 +58,27 @@ def test_what_stops_a_task_is_told_in_one_line(environment: None, monkeypatch: p
         spark.run(engine_tasks.squared, [1])
 
 
+@needs_spark
+def test_what_was_started_once_is_kept_until_the_end_of_the_block(environment: None) -> None:
+    from pyspark.sql import SparkSession
+
+    spark, applications = SparkEngine("local[1]"), set[str]()
+    with spark.kept():
+        assert SparkSession.getActiveSession() is None
+        for number in (1, 2):
+            assert [answer["square"].item() for answer in spark.run(engine_tasks.squared, [number])] == [number**2]
+            session = SparkSession.getActiveSession()
+            assert session
+            applications.add(session.sparkContext.applicationId)
+        with pytest.raises(EngineError):
+            spark.run(engine_tasks.failing, [1])
+        assert SparkSession.getActiveSession() is None
+        spark.run(engine_tasks.squared, [3])
+
+    assert len(applications) == 1
+    assert SparkSession.getActiveSession() is None
+
+
 def test_code_of_another_release_has_another_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, code in enumerate(["return 1", "return 2"]):
         folder = tmp_path / str(number) / f"shop{number}"

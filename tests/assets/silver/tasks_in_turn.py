@@ -5,6 +5,7 @@ Add here: what may befall a task. Not here: what must not come of it.
 
 import pickle
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,9 @@ class TasksInTurn:
     def __init__(self, befall: Callable[[Work, Any], object] = lambda work, item: None) -> None:
         self.befall = befall
         self.done = list[Any]()
+
+    def kept(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def run(self, work: Work, items: Sequence[Any]) -> list[pl.DataFrame]:
         """As `Engine` says; before each task, `befall` is called with what it is to do."""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -9,10 +10,12 @@ from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_EVENTS, SI
 from assets.upkeep.proof import differences
 from assets.upkeep.proof_checks import proof, proof_check
 from assets.upkeep.proven_days import PROVED
+from resources import engine
 from resources.lake import Lake, OpenTables
 from resources.lake_table import LakeTable
 from resources.table_layout import TableLayout
 from sensors.jobs import PROOF
+from tests.assets.silver.tasks_in_turn import TasksInTurn
 from tests.faults.feed import DAYS, Feed
 from tests.lakes import rows, run
 from tests.resources.mock_kafka import MockKafka
@@ -99,8 +102,12 @@ def test_a_day_keeps_its_windows_after_a_change_of_the_setting(lake: Lake, strea
     assert differences(opened(lake), DAY, 60).is_empty()
 
 
-def test_the_check_fails_and_shows_the_rows(lake: Lake, stream: Stream, streamed: None) -> None:
-    resources = {"lake": lake, "stream": stream}
+@pytest.mark.parametrize("spread", [None, TasksInTurn()], ids=["here", "in tasks"])
+def test_the_check_fails_and_shows_the_rows(
+    lake: Lake, stream: Stream, streamed: None, spread: TasksInTurn | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "WORTH_ROWS", 1)
+    resources = {"lake": lake, "stream": replace(stream, engine=spread)}
     defs = dg.Definitions(assets=[micro_batch, proof], jobs=[PROOF], resources=resources)
     lake.table(PRODUCT_SALES).replace(rows(lake, PRODUCT_SALES).head(0), None, {"batch": 3})
 
@@ -113,3 +120,7 @@ def test_the_check_fails_and_shows_the_rows(lake: Lake, stream: Stream, streamed
     table = verdicts[proof_check(PRODUCT_SALES)].metadata["rows"]
     assert isinstance(table, dg.TableMetadataValue)
     assert {record.data["held_by"] for record in table.records} == {"rebuild"}
+    days = lake.table(SILVER_EVENTS).days
+    assert spread is None or spread.done == days
+    differing = sum(differences(opened(lake), day, 45).height for day in days)
+    assert verdicts[proof_check(PRODUCT_SALES)].metadata["differences"].value == differing

@@ -27,11 +27,12 @@ from assets.upkeep import proof as proving
 from assets.upkeep import proven_days
 from assets.upkeep.forget_user import forget
 from assets.upkeep.lake_files import keep_up
-from assets.upkeep.proof import prove
+from assets.upkeep.proof import compare_apart, keep, prove
 from assets.upkeep.proof_checks import proof, proof_check
 from assets.upkeep.proven_days import ProofState, due_days, open_compared, proof_state
 from assets.upkeep.repair import repair
 from resources.lake import Lake
+from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
 from sensors.jobs import PROOF
 from tests.assets.archive.month_lines import PURCHASE, load, put
@@ -266,6 +267,25 @@ def test_a_day_that_changes_while_it_is_compared_is_left_to_another_night(
 
     assert found is None
     assert CHANGED in state(loaded).unproven
+
+
+def test_a_day_that_changes_after_a_task_compared_it_is_left_to_another_night(
+    loaded: Lake, stream: Stream, mock_kafka: MockKafka, folder: Path
+) -> None:
+    compared = compare_apart(loaded.root, 45, [CHANGED])
+    late_event(loaded, stream, mock_kafka, folder)
+
+    assert not keep(loaded, compared, NOW)
+    assert CHANGED in state(loaded).unproven
+    assert keep(loaded, compare_apart(loaded.root, 45, [CHANGED]), NOW)
+    assert CHANGED not in state(loaded).unproven
+
+
+def test_a_task_does_not_take_a_missing_lake_for_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="must reach the lake's folder under the same path"):
+        compare_apart(str(tmp_path / "elsewhere"), 45, [CHANGED])
+
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_the_checks_show_the_oldest_unproven_day(loaded: Lake, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
