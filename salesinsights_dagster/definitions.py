@@ -16,6 +16,7 @@ from assets.gold.targets import TargetFile
 from assets.intake.input_folder import Inbox, InputFolder
 from assets.products.product_assets import bought_together, repurchases
 from assets.runs.clock import Clock
+from assets.runs.workers import Workers
 from assets.serving.audience_topic import AudienceTopic
 from assets.serving.cart_topic import CartTopic, RecoveredTopic
 from assets.serving.duckdb_file import ServingFile, serving
@@ -87,6 +88,7 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
             "stream": stream_of(settings),
             "inbox": inbox_of(settings),
             "clock": Clock(utc_now),
+            "workers": Workers(engine_of(settings.engine)),
             "archive": archive or archive_of(settings),
             "pager": Pager.to(settings.alert_webhook),
             "digest_post": DigestPost(settings.mail, settings.dashboard_url),
@@ -153,7 +155,7 @@ def inbox_of(settings: Settings) -> Inbox:
 
 def archive_of(settings: Settings) -> Archive:
     """The folder of month files of these settings."""
-    return Archive(settings.archive_folder, utc_now, settings.window_seconds)
+    return Archive(settings.archive_folder, utc_now, settings.window_seconds, engine=engine_of(settings.engine))
 
 
 @dg.definitions

@@ -94,8 +94,9 @@ class Settings(LoginSettings, MailSettings):
     )
     engine: kinds.EngineName = Field(
         HERE,
-        description="where days of silver are rebuilt that are launched in the UI: `here`, or `spark://HOST:PORT`, an "
-        "Apache Spark cluster whose workers reach the lake's folder, with the extra `salesinsights[spark]`; see "
+        description="where days of silver are rebuilt, large months loaded, visitors' days computed and days proven: "
+        "`here`, or `spark://HOST:PORT`, an Apache Spark cluster whose workers reach the lake's folder, with the extra "
+        "`salesinsights[spark]`; see "
         "[scale](scale.md)",
     )
     alert_webhook: kinds.WebAddress | None = Field(

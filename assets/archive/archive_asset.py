@@ -24,17 +24,20 @@ from assets.tables import (
     SILVER_QUARANTINE,
 )
 from assets.tables.asset_specs import key_of, spec_of
+from resources.engine import Engine, worth
 from resources.lake import Lake
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What a load needs besides the lake: the folder of month files, the time, the length of a window."""
+    """What a load needs besides the lake: the folder of month files, the time, the length of a window, an engine."""
 
     folder: Path
     clock: Callable[[], datetime]
     window_seconds: int
     heard: OnProgress = lambda stage, rows: None
+    engine: Engine | None = None
+    """Where parts of a large file are parsed, and its days judged; None: in the run itself."""
 
 
 @dg.multi_asset(
@@ -47,7 +50,8 @@ def archive_months(
     yield_to_stream(context)
     file = find_month(archive.folder, date.fromisoformat(context.partition_key))
     begun = archive.clock()
-    load = load_month(lake, file, begun, archive.window_seconds, _told(context, archive.heard))
+    engine = worth(archive.engine, file.about_lines)
+    load = load_month(lake, file, begun, archive.window_seconds, _told(context, archive.heard), engine)
     _tell_of_days(context, lake, load, archive.clock().date())
     seconds = (archive.clock() - begun).total_seconds()
     return dg.MaterializeResult(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import polars.selectors as cs
@@ -31,8 +32,25 @@ BLOCK_BYTES = 16 * 2**20
 ROWS_AT_ONCE = 250_000
 
 
+PART_BYTES = 128 * 2**20
+PART_ROWS = 2_000_000
+"""About how much of a CSV file, or of a Parquet file, is a part."""
+
+
 class ArchiveFileError(ForeseenError):
     """A month's file is missing, exists twice, or can't be read; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """Whole lines of a file: the bytes from `start` to `end`, or those rows of a Parquet file.
+
+    `first` is the number of the first line.
+    """
+
+    start: int
+    end: int
+    first: int
 
 
 def file_stem(month: date) -> str:
@@ -52,6 +70,11 @@ class MonthFile:
         """The SHA-256 of the content."""
         with self.path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
+
+    @property
+    def about_lines(self) -> int:
+        """About how many lines there are, by the file's size: a plain line takes some 120 bytes, a packed one 20."""
+        return self.path.stat().st_size // (120 if self.path.suffix == ".csv" else 20)
 
     @cached_property
     def header(self) -> bytes:
@@ -78,14 +101,44 @@ class MonthFile:
         checked_header(self.path.name, names)
         return line
 
-    def lines(self) -> Iterator[pl.DataFrame]:
-        """The lines after the header, in order, as frames of LINES; blank ones are left out.
+    def lines(self, part: FilePart | None = None) -> Iterator[pl.DataFrame]:
+        """The lines after the header, in order, as frames of LINES; blank ones are left out. With `part`, its lines.
 
         Raises ArchiveFileError if the file can't be read to its end.
         """
-        read = self._parquet_lines() if self.path.suffix == ".parquet" else self._csv_lines()
+        read = self._parquet_lines(part) if self.path.suffix == ".parquet" else self._csv_lines(part)
         with self._reading():
             yield from read
+
+    def parts(self) -> list[FilePart | None]:
+        """The file in parts that can be read apart; None is the whole of a file that can't be cut, since it is packed.
+
+        Reads a CSV file once, to count its lines. Raises ArchiveFileError if it can't be read.
+        """
+        if self.path.suffix == ".gz":
+            return [None]
+        with self._reading():
+            return list(self._parquet_parts() if self.path.suffix == ".parquet" else self._csv_parts())
+
+    def _csv_parts(self) -> Iterator[FilePart]:
+        with self.path.open("rb") as content:
+            content.readline()
+            start = end = content.tell()
+            first = number = 2
+            while block := content.read(BLOCK_BYTES):
+                number += block.count(b"\n")
+                cut = end + block.rfind(b"\n") + 1
+                end += len(block)
+                # After the last line break of a block no other line begins before the next one.
+                if cut - start >= PART_BYTES and cut > end - len(block):
+                    yield FilePart(start, cut, first)
+                    start, first = cut, number
+            if end > start:
+                yield FilePart(start, end, first)
+
+    def _parquet_parts(self) -> Iterator[FilePart]:
+        rows = int(pl.scan_parquet(self.path).select(pl.len()).collect().item())
+        return (FilePart(start, min(start + PART_ROWS, rows), start + 2) for start in range(0, rows, PART_ROWS))
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -95,11 +148,10 @@ class MonthFile:
         except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise ArchiveFileError(f"{self.path} can't be read: {error}. Copy it again") from error
 
-    def _csv_lines(self) -> Iterator[pl.DataFrame]:
+    def _csv_lines(self, part: FilePart | None) -> Iterator[pl.DataFrame]:
         with unpacked(self.path) as content:
-            content.readline()
-            number, rest = 2, b""
-            while block := content.read(BLOCK_BYTES):
+            number, rest = part.first if part else 2, b""
+            for block in self._blocks(content, part):
                 text = rest + block
                 end = text.rfind(b"\n") + 1
                 rest = text[end:]
@@ -108,18 +160,35 @@ class MonthFile:
                 number += len(lines)
             yield _frame(_series([rest]), number)
 
-    def _parquet_lines(self) -> Iterator[pl.DataFrame]:
+    def _blocks(self, content: BinaryIO, part: FilePart | None) -> Iterator[bytes]:
+        if part is None:
+            content.readline()
+            yield from iter(lambda: content.read(BLOCK_BYTES), b"")
+            return
+        content.seek(part.start)
+        for start in range(part.start, part.end, BLOCK_BYTES):
+            wanted = min(BLOCK_BYTES, part.end - start)
+            block = content.read(wanted)
+            if len(block) < wanted:
+                raise ArchiveFileError(
+                    f"{self.path} ends before byte {part.end} here. Let all workers see the same file"
+                )
+            yield block
+
+    def _parquet_lines(self, part: FilePart | None) -> Iterator[pl.DataFrame]:
         rows, number = pl.scan_parquet(self.path), 2
-        while (part := rows.slice(number - 2, ROWS_AT_ONCE).collect()).height:
-            utc = part.with_columns(cs.datetime(time_zone="*").dt.convert_time_zone("UTC").dt.replace_time_zone(None))
+        if part:
+            rows, number = rows.head(part.end), part.first
+        while (some := rows.slice(number - 2, ROWS_AT_ONCE).collect()).height:
+            utc = some.with_columns(cs.datetime(time_zone="*").dt.convert_time_zone("UTC").dt.replace_time_zone(None))
             text = utc.write_csv(include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.f UTC")
             lines = text.encode().split(b"\n")[:-1]
-            if len(lines) != part.height:
+            if len(lines) != some.height:
                 raise ArchiveFileError(
-                    f"{self.path}: a text between rows {number} and {number + part.height} has a line break"
+                    f"{self.path}: a text between rows {number} and {number + some.height} has a line break"
                 )
             yield _frame(_series(lines), number)
-            number += part.height
+            number += some.height
 
 
 def _cut(text: bytes) -> pl.Series:

@@ -4,31 +4,37 @@ A month's lines are one commit. A corrected file replaces exactly that month's l
 changes no row. Add here: how a month reaches the lake. Not here: file formats (`month_files`).
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
+from pathlib import Path
 
 import polars as pl
 
-from assets.archive.month_files import MonthFile
+from assets.archive.month_files import FilePart, MonthFile
 from assets.bronze.fences import check_fence
 from assets.bronze.forgotten_users import forgotten_users, without_forgotten
 from assets.events.contract import AHEAD_OF_KAFKA, EARLIEST
 from assets.events.csv_line_parser import dates_of, parse_lines
 from assets.gold.gold import rebuild_gold
 from assets.gold.restatements import look_in_time
-from assets.progress.changed_days import rows_per_day
+from assets.progress.changed_days import day_groups, rows_per_day
 from assets.progress.rebuild_marks import finishing
 from assets.progress.untold_days import untold
-from assets.silver.day_pieces import DayPieces, day_pieces
+from assets.silver.day_pieces import READ_ROWS, DayPieces, day_pieces
 from assets.silver.purchases import rebuild_purchases
 from assets.silver.silver import put_in_silver, rebuild_silver
 from assets.tables import ARCHIVE, BRONZE_ARCHIVE_MONTHS, BRONZE_EVENTS, DAILY, SILVER_EVENTS, SILVER_QUARANTINE
+from resources.drafts import check_reachable, drafts_in, write_draft
+from resources.engine import Engine
 from resources.lake import Lake
 from resources.lake_errors import again_on_conflict
 from resources.lake_table import LakeTable
 from resources.prefetch import prefetched
+from resources.scratch import scratch_folder
+from resources.stand_in import exchange, join, stand_in, until_exchanged
 
 ROWS_AT_ONCE = 1_000_000
 """About how many rows of bronze go to silver and gold at once; this limits the memory of a backfill."""
@@ -63,9 +69,16 @@ def number_of(month: date) -> int:
 
 
 def load_month(
-    lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: OnProgress = lambda stage, rows: None
+    lake: Lake,
+    file: MonthFile,
+    now: datetime,
+    window_seconds: int,
+    heard: OnProgress = lambda stage, rows: None,
+    engine: Engine | None = None,
 ) -> MonthLoad:
     """Load a month's file into bronze, silver and gold; `now` becomes ingested_at.
+
+    With an `engine`, parts of the file are parsed in tasks, and then its days judged; gold is computed here.
 
     If a user is forgotten meanwhile, the month is counted and its days are rebuilt once more, from bronze.
 
@@ -75,25 +88,38 @@ def load_month(
     """
     look_in_time(lake, now)
     is_new = list[bool]()
-    load = again_on_conflict(lambda: _load(lake, file, now, window_seconds, heard, is_new))
+    with engine.kept() if engine else nullcontext():
+        load = again_on_conflict(lambda: _load(lake, file, now, window_seconds, heard, is_new, engine))
     return replace(load, is_new=any(is_new))
 
 
 def _load(
-    lake: Lake, file: MonthFile, now: datetime, window_seconds: int, heard: OnProgress, is_new: list[bool]
+    lake: Lake,
+    file: MonthFile,
+    now: datetime,
+    window_seconds: int,
+    heard: OnProgress,
+    is_new: list[bool],
+    engine: Engine | None,
 ) -> MonthLoad:
     """Load the month, and add to `is_new` whether its lines are. Raises ConcurrentCommitError to be called again."""
     outcomes = []
     with day_pieces() as pieces:
-        is_new.append(load_lines(lake, file, now, heard, pieces))
+        is_new.append(load_lines(lake, file, now, heard, pieces, engine))
         days = _days_of(lake, file.month)
         pieces.judge_named()
-        groups = _groups(rows_per_day(lake.table(BRONZE_EVENTS)), days)
+        groups = list(day_groups(rows_per_day(lake.table(BRONZE_EVENTS)), days, ROWS_AT_ONCE))
         with finishing(lake, days, rebuilds=1):
-            for group, outcome in prefetched((group, _refine(lake, file.month, group, pieces)) for group in groups):
-                outcomes.append(outcome)
-                rebuild_gold(lake, DAILY, group, window_seconds)
-                heard("silver and gold", int(outcome["rows"].sum()))
+            if engine and days:
+                outcomes.append(rebuild_silver(lake, days, engine))
+                for group in groups:
+                    rebuild_gold(lake, DAILY, group, window_seconds)
+                heard("silver and gold", int(outcomes[0]["rows"].sum()))
+            else:
+                for group, outcome in prefetched((group, _refine(lake, file.month, group, pieces)) for group in groups):
+                    outcomes.append(outcome)
+                    rebuild_gold(lake, DAILY, group, window_seconds)
+                    heard("silver and gold", int(outcome["rows"].sum()))
     ledger = lake.table(BRONZE_ARCHIVE_MONTHS)
     check_fence(lake, pieces.fence)
     counts = _counts(lake, file, pl.concat(outcomes) if outcomes else None)
@@ -127,10 +153,12 @@ def _holds_only(bronze: LakeTable, days: list[date], month: date, lines: Mapping
     return all(set(files[f"{end}.{name}"]) == {value} for name, value in ours.items() for end in ("min", "max"))
 
 
-def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pieces: DayPieces) -> bool:
+def load_lines(
+    lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pieces: DayPieces, engine: Engine | None = None
+) -> bool:
     """Replace the month's lines in bronze with the file's; False if bronze already holds them.
 
-    New lines are also added to `pieces`.
+    New lines are also added to `pieces`, unless they are parsed in tasks of an `engine`.
     """
     name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
 
@@ -148,22 +176,87 @@ def load_lines(lake: Lake, file: MonthFile, now: datetime, heard: OnProgress, pi
             return False
         days = _days_of(lake, file.month)
         again_on_conflict(lambda: _enter(lake.table(BRONZE_ARCHIVE_MONTHS), file, "", NOTHING, days, now))
-        if held is None:
+        if engine:
+            with _parsed_in_tasks(engine, lake, file, now, forgotten) as parsed:
+                heard("bronze", parsed.rows)
+                _put_parsed(lake, file.month, bronze, parsed, {name: fingerprint})
+        elif held is None:
             bronze.append(rows(forgotten), {name: fingerprint})
-            return True
-        touched = _days_in(bronze, file.month).union(*(lines["event_date"] for lines in _rows(file, now, forgotten)))
-        _forget_refused(lake, file.month)
-        bronze.replace(
-            rows(forgotten), f"{BRONZE_EVENTS.on_days(touched)} AND {_is_of(file.month)}", {name: fingerprint}
-        )
+        else:
+            read = (lines["event_date"] for lines in _rows(file, now, forgotten))
+            _replace(lake, file.month, bronze, set[date]().union(*read), rows(forgotten), {name: fingerprint})
         return True
 
     return again_on_conflict(load)
 
 
-def _rows(file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]) -> Iterator[pl.DataFrame]:
-    """The file's lines as parsed rows of bronze, without those of forgotten users."""
-    for lines in prefetched(file.lines()):
+@contextmanager
+def _parsed_in_tasks(
+    engine: Engine, lake: Lake, file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]
+) -> Iterator[LakeTable]:
+    """The file's lines as a table beside bronze; deleted at the end."""
+    check_reachable(lake)
+    with scratch_folder("stand-in-drafts", lake.scratch) as folder:
+        work = partial(parse_apart, str(folder), file, now, forgotten)
+        drafts = drafts_in(folder, BRONZE_EVENTS, engine.run(work, file.parts()))
+        with stand_in(lake, BRONZE_EVENTS) as parsed:
+            join(parsed, drafts, {})
+            yield parsed
+
+
+def parse_apart(
+    folder: str,
+    file: MonthFile,
+    now: datetime,
+    forgotten: Mapping[str, datetime],
+    parts: Sequence[FilePart | None],
+) -> pl.DataFrame:
+    """Parse these parts of a month's file into new drafts of bronze in `folder`; returns a REPORT.
+
+    What a task does. Raises ArchiveFileError if this machine does not see the file, LakeError if not the folder.
+    """
+    drafts = (write_draft(Path(folder), BRONZE_EVENTS, _rows(file, now, forgotten, part)) for part in parts)
+    return pl.concat(drafts)
+
+
+def _put_parsed(lake: Lake, month: date, bronze: LakeTable, parsed: LakeTable, progress: Mapping[str, int]) -> None:
+    """Replace the month's lines in bronze by the parsed ones, and set `progress`.
+
+    Raises ConcurrentCommitError if a user was forgotten since bronze was loaded, or the month loaded.
+    """
+    before = [bronze.progress(name) for name in progress]
+
+    def take_in() -> bool:
+        now = lake.table(BRONZE_EVENTS)
+        if now.fence != bronze.fence or [now.progress(name) for name in progress] != before:
+            return False
+        exchange(now, parsed, (), progress)
+        return True
+
+    if before == [None]:
+        until_exchanged(take_in, BRONZE_EVENTS)
+    else:
+        _replace(lake, month, bronze, parsed.days, prefetched(parsed.stream(None, READ_ROWS)), progress)
+
+
+def _replace(
+    lake: Lake,
+    month: date,
+    bronze: LakeTable,
+    days: Iterable[date],
+    lines: Iterator[pl.DataFrame],
+    progress: Mapping[str, int],
+) -> None:
+    touched = _days_in(bronze, month).union(days)
+    _forget_refused(lake, month)
+    bronze.replace(lines, f"{BRONZE_EVENTS.on_days(touched)} AND {_is_of(month)}", progress)
+
+
+def _rows(
+    file: MonthFile, now: datetime, forgotten: Mapping[str, datetime], part: FilePart | None = None
+) -> Iterator[pl.DataFrame]:
+    """The file's lines (of a part) as parsed rows of bronze, without those of forgotten users."""
+    for lines in prefetched(file.lines(part)):
         rows = lines.with_columns(
             source=pl.lit(ARCHIVE),
             partition=pl.lit(number_of(file.month), pl.Int32),
@@ -216,14 +309,6 @@ def _days_of(lake: Lake, month: date) -> list[date]:
     """The days with lines of the month, now or by the month's row in bronze/archive_months."""
     entered = lake.table(BRONZE_ARCHIVE_MONTHS).read(BRONZE_ARCHIVE_MONTHS.on_days([month]), ["days"])
     return sorted(_days_in(lake.table(BRONZE_EVENTS), month).union(*entered["days"]))
-
-
-def _groups(rows: dict[date, int], days: list[date]) -> Iterator[list[date]]:
-    """Groups of neighbouring days, about ROWS_AT_ONCE rows each."""
-    before = itertools.accumulate((rows.get(day, 0) for day in days), initial=0)
-    place = {day: start // ROWS_AT_ONCE for day, start in zip(days, before, strict=False)}
-    for _, group in itertools.groupby(days, key=place.__getitem__):
-        yield list(group)
 
 
 def _counts(lake: Lake, file: MonthFile, outcomes: pl.DataFrame | None) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What visitors do, day by day: tables computed from all events of a day, apart from the path of the sales.
 
 A day that has only grown takes in the new events (`appended_events`). A day whose silver was rebuilt is computed as a
-whole (`whole_days`). The table's own commits say what each day shows.
+whole (`whole_days`), many of them in tasks of an engine (`days_apart`). Commits of the table say what each day shows.
 Add here: how these tables follow silver. Not here: what they say (the `.sql` files of their names).
 """
 
@@ -15,8 +15,10 @@ from assets.tables import SESSIONS, SILVER_EVENTS, VISITOR_TABLES
 from assets.tables.queries import definition_of
 from assets.visitors.appended_events import INDEXED_DAYS, growth_of, shown, step_progress, take_in, unsettled
 from assets.visitors.day_index import drop_indexes
+from assets.visitors.days_apart import compute_in_tasks
 from assets.visitors.sessions import touched_days
 from assets.visitors.whole_days import whole_days
+from resources.engine import Engine, worth
 from resources.lake import Lake
 from resources.lake_errors import again_on_conflict
 from resources.lake_table import LakeTable
@@ -28,6 +30,9 @@ from resources.table_layout import TableLayout
 COMMITTED_DAYS = 7
 """How many days computed as a whole share a commit: a kill loses no more than these."""
 
+ENGINE_DAYS = 31
+"""How many days that are computed in tasks share a commit."""
+
 SETTLED_ON = "settled_on"
 """The progress that holds silver's newest day when the table's closed days were last settled."""
 
@@ -37,12 +42,17 @@ def stale_days(lake: Lake, layout: TableLayout) -> list[date]:
     return _followed(lake.table(layout), lake.table(SILVER_EVENTS)).stale
 
 
-def refresh_days(lake: Lake, layout: TableLayout, days: Iterable[date] | None = None) -> Iterator[list[date]]:
+def refresh_days(
+    lake: Lake, layout: TableLayout, days: Iterable[date] | None = None, engine: Engine | None = None
+) -> Iterator[list[date]]:
     """Refresh a table's stale days from silver, or compute the given `days` as a whole; yield days once committed.
 
     Days that have only grown cost only their new events. Idempotent. A day that silver no longer holds is emptied. At
-    the end, closed days are settled (once a day) and the indexes of old days are dropped.
+    the end, closed days are settled (once a day) and the indexes of old days are dropped. Stale days that are computed
+    as a whole are computed in tasks of the `engine`, if they are worth its start.
     """
+    if engine and days is None:
+        yield from _in_tasks(lake, layout, engine)
     wanted = sorted(stale_days(lake, layout) if days is None else days)
     for start in range(0, len(wanted), COMMITTED_DAYS):
         some = wanted[start : start + COMMITTED_DAYS]
@@ -51,6 +61,25 @@ def refresh_days(lake: Lake, layout: TableLayout, days: Iterable[date] | None = 
     again_on_conflict(lambda: settle(lake, layout))
     newest = max(day_rows(lake.table(SILVER_EVENTS)), default=None)
     drop_indexes(lake, newest and newest - timedelta(days=INDEXED_DAYS - 1))
+
+
+def _in_tasks(lake: Lake, layout: TableLayout, engine: Engine) -> Iterator[list[date]]:
+    """Compute stale days as a whole, ENGINE_DAYS a commit, as long as they are worth it."""
+    while done := again_on_conflict(lambda: _bring_in_tasks(lake, layout, engine)):
+        yield done
+
+
+def _bring_in_tasks(lake: Lake, layout: TableLayout, engine: Engine) -> list[date]:
+    table, silver = lake.table(layout), lake.table(SILVER_EVENTS)
+    followed, held = _followed(table, silver), day_rows(silver)
+    # The oldest first, since progress by day is kept for the newest days.
+    stale = followed.stale if worth(engine, sum(held[day][0] for day in followed.stale if day in held)) else []
+    whole = [day for day in stale if growth_of(table, silver, day, followed.query) is None][:ENGINE_DAYS]
+    if not worth(engine, sum(held[day][0] for day in whole if day in held)):
+        return []
+    touched, progress = _as_a_whole(table, silver, followed, whole)
+    compute_in_tasks(engine, lake, table, silver, touched, progress)
+    return whole
 
 
 def is_stale(lake: Lake, layout: TableLayout) -> bool:
@@ -100,9 +129,7 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
     grown = {} if are_all_whole else {day: growth_of(table, silver, day, query) for day in late}
     whole = [day for day in late if grown.get(day) is None]
     if whole:
-        touched = touched_days(table, whole) if layout is SESSIONS else whole
-        settled = {unsettled(day): 0 for day in touched}
-        progress = {**followed.shown(whole), **shown(silver, whole, query), **settled, **once_more(table)}
+        touched, progress = _as_a_whole(table, silver, followed, whole)
         table.replace(prefetched(whole_days(silver, layout, touched)), layout.on_days(touched), progress)
     done = list(whole)
     for day, growth in grown.items():
@@ -112,6 +139,15 @@ def _bring(lake: Lake, layout: TableLayout, days: list[date], *, are_all_whole: 
             progress = followed.shown(done) if is_last else {}
             take_in(lake, table, silver, growth, {**progress, **step_progress(silver, growth, query)})
             growth = None if is_last else growth_of(table, silver, day, query)
+
+
+def _as_a_whole(
+    table: LakeTable, silver: LakeTable, followed: SourceFingerprints, days: list[date]
+) -> tuple[list[date], dict[str, int]]:
+    """The days whose rows are replaced if these are computed as a whole, and the progress of that commit."""
+    touched = touched_days(table, days) if table.layout is SESSIONS else days
+    settled = {unsettled(day): 0 for day in touched}
+    return touched, {**followed.shown(days), **shown(silver, days, followed.query), **settled, **once_more(table)}
 
 
 def _followed(table: LakeTable, silver: LakeTable) -> SourceFingerprints:

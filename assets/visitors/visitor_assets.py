@@ -6,10 +6,12 @@ Add here: what Dagster is told about them. Not here: how they follow (the module
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import dagster as dg
 
 from assets.runs.process_priority import yield_to_stream
+from assets.runs.workers import Workers
 from assets.tables import ABANDONED_CARTS, COHORT_RETENTION, RECOVERED_CARTS, VISITOR_TABLES
 from assets.tables.asset_specs import key_of, spec_of
 from assets.visitors.abandoned_carts import refresh_carts
@@ -20,14 +22,17 @@ from resources.lake import Lake
 
 
 @dg.multi_asset(name="visitor_tables", specs=[spec_of(layout) for layout in VISITOR_TABLES], can_subset=True)
-def visitor_tables(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.MaterializeResult]:
+def visitor_tables(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], workers: dg.ResourceParam[Workers]
+) -> Iterator[dg.MaterializeResult]:
     """Refresh the days whose events changed."""
     yield_to_stream(context)
-    for layout in VISITOR_TABLES:
-        if key_of(layout) in context.selected_asset_keys:
-            days = [day for some in refresh_days(lake, layout) for day in some]
-            metadata = {"dagster/row_count": lake.table(layout).rows, "days": len(days)}
-            yield dg.MaterializeResult(key_of(layout), metadata=metadata)
+    with workers.engine.kept() if workers.engine else nullcontext():
+        for layout in VISITOR_TABLES:
+            if key_of(layout) in context.selected_asset_keys:
+                days = [day for some in refresh_days(lake, layout, engine=workers.engine) for day in some]
+                metadata = {"dagster/row_count": lake.table(layout).rows, "days": len(days)}
+                yield dg.MaterializeResult(key_of(layout), metadata=metadata)
 
 
 @dg.multi_asset(
