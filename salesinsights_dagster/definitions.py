@@ -14,7 +14,7 @@ from assets.customers.customer_assets import CUSTOMER_ASSETS, customer_value, sa
 from assets.gold.restatements_asset import restatements
 from assets.gold.targets import TargetFile
 from assets.intake.input_folder import Inbox, InputFolder
-from assets.products.product_assets import bought_together, repurchases
+from assets.products.product_assets import bought_together, category_sales_daily, product_outlook, repurchases
 from assets.runs.clock import Clock
 from assets.runs.workers import Workers
 from assets.serving.audience_topic import AudienceTopic
@@ -59,7 +59,8 @@ MADE = (
     *(archive_months, micro_batch),
     *(visitor_tables, abandoned_carts, cohort_retention, user_features),
     *(customer_value, segments, sales_outlook, audience_members),
-    *(bought_together, repurchases, restatements, serving),
+    *(category_sales_daily, product_outlook, bought_together, repurchases),
+    *(restatements, serving),
     *(lake_files, run_history, proof),
 )
 """The assets with the code that makes them."""

@@ -16,15 +16,19 @@ from assets.bronze.bronze import unread_offsets
 from assets.customers.customer_value import customer_value_is_behind
 from assets.gold.gold import gold_is_behind
 from assets.products.bought_together import bought_together_is_behind
+from assets.products.category_sales import category_sales_are_behind
+from assets.products.product_outlook import product_outlook_is_behind
 from assets.products.repurchases import repurchases_are_behind
 from assets.stream.alarms import Alarms, newest_batches, stream_alarms
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     ABANDONED_CARTS,
     BOUGHT_TOGETHER,
+    CATEGORY_SALES_DAILY,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     DAILY,
+    PRODUCT_OUTLOOK,
     REPURCHASES,
     VISITOR_TABLES,
 )
@@ -94,6 +98,8 @@ def tables_behind(lake: Lake, cart_rule: CartRule) -> Mapping[str, Callable[[], 
         **{layout.name: partial(is_stale, lake, layout) for layout in VISITOR_TABLES},
         ABANDONED_CARTS.name: lambda: carts_are_behind(lake, cart_rule),
         COHORT_RETENTION.name: lambda: cohorts_are_behind(lake),
+        CATEGORY_SALES_DAILY.name: lambda: category_sales_are_behind(lake),
+        PRODUCT_OUTLOOK.name: lambda: product_outlook_is_behind(lake),
         BOUGHT_TOGETHER.name: lambda: bought_together_is_behind(lake),
         REPURCHASES.name: lambda: repurchases_are_behind(lake),
     }

@@ -19,7 +19,7 @@ from resources.foreseen_error import ForeseenError
 from resources.lake import Lake
 from resources.lake_errors import again_on_conflict
 
-_LOADS = "catalog/loads"
+LOADS = "catalog/loads"
 """A name of progress: how often a catalogue was loaded. Of two loads at once, the second one starts again."""
 
 _ALSO_CALLED = {"category_code": "category"}
@@ -100,15 +100,16 @@ def load_catalog(lake: Lake, products: pl.DataFrame, at: datetime, *, is_part: b
     """Make these products, as from `read_catalog`, what holds from `at` on. Idempotent.
 
     They are the whole catalogue: a product that they do not name is closed, unless they are only a part (`is_part`). A
-    fact for which they have no column stays as it was. Raises CatalogError if something that changes was loaded for
-    `at` or later.
+    fact for which they have no column stays as it was. A stock that is stated again, unchanged, counts from `at` on.
+    Raises CatalogError if something that changes was loaded for `at` or later.
     """
 
     def load() -> Loaded:
         table = lake.table(CATALOG)
-        rows, loaded = merged(table.read(), products, at, is_part=is_part)
-        if loaded.new or loaded.changed or loaded.gone:
-            table.replace(rows, None, {_LOADS: (table.progress(_LOADS) or 0) + 1})
+        held = table.read()
+        rows, loaded = merged(held, products, at, is_part=is_part)
+        if not rows.equals(held.sort(rows.columns[0], "valid_from")):
+            table.replace(rows, None, {LOADS: (table.progress(LOADS) or 0) + 1})
         return loaded
 
     return again_on_conflict(load)
@@ -119,7 +120,7 @@ def merged(
 ) -> tuple[pl.DataFrame, Loaded]:
     """The table's rows after `products` were loaded into `held`, and what that changed; see `load_catalog`."""
     is_open = pl.col("valid_to").is_null()
-    current = held.filter(is_open).drop("valid_from", "valid_to")
+    current = held.filter(is_open).select("product_id", *FACTS)
     kept = [name for name in FACTS if name not in products.columns]
     given = products.join(current.select("product_id", *kept), on="product_id", how="left").select(current.columns)
     differing = given.join(current, on=current.columns, how="anti", nulls_equal=True)
@@ -129,14 +130,31 @@ def merged(
     _check_order(held.filter(is_open).join(ends, on="product_id", how="semi"), at)
     is_first = ~pl.col("product_id").is_in(held["product_id"].unique().implode())
     moment = pl.lit(at).cast(CATALOG.schema["valid_from"])
+    stated = products.filter(pl.col("stock").is_not_null()) if "stock" in products.columns else products.clear()
+    is_stated = pl.col("product_id").is_in(stated["product_id"].implode())
+    stock_at = held.filter(is_open).select("product_id", "stock_at")
     closing = is_open & pl.col("product_id").is_in(ends["product_id"].implode())
     rows = pl.concat(
         [
-            held.with_columns(valid_to=pl.when(closing).then(moment).otherwise("valid_to")),
+            held.with_columns(
+                valid_to=pl.when(closing).then(moment).otherwise("valid_to"),
+                stock_at=pl.when(is_open & is_stated & ~closing)
+                .then(pl.max_horizontal("stock_at", moment))
+                .otherwise("stock_at"),
+            ),
             # Nobody said anything before: what is said first also stands for the sales before it.
-            differing.with_columns(
-                valid_from=pl.when(is_first).then(pl.lit(EARLIEST)).otherwise(moment), valid_to=pl.lit(None)
-            ).cast(CATALOG.schema),
+            differing.join(stock_at, on="product_id", how="left", maintain_order="left")
+            .with_columns(
+                stock_at=pl.when(pl.col("stock").is_null())
+                .then(None)
+                .when(is_stated)
+                .then(moment)
+                .otherwise("stock_at"),
+                valid_from=pl.when(is_first).then(pl.lit(EARLIEST)).otherwise(moment),
+                valid_to=pl.lit(None),
+            )
+            .select(CATALOG.schema.names())
+            .cast(CATALOG.schema),
         ]
     )
     counts = Loaded(differing.height - known, known, gone.height, given.height - differing.height)

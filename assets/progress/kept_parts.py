@@ -1,7 +1,7 @@
 """Results of closed days, kept as files on the local disk, so that a refresh computes only the newest days.
 
 The name of a part is a fingerprint of the data files it was computed from: a changed row gives a new name. A part may
-be deleted at any time; it is then recomputed.
+be deleted at any time; it is then recomputed. What a table was computed from may be kept too, to find what has changed.
 Add here: how a part is kept. Not here: what a part contains.
 """
 
@@ -47,6 +47,27 @@ def kept_part(
     return pl.read_parquet(part)
 
 
+def keep(lake: Lake, name: str, mark: int, rows: pl.DataFrame) -> None:
+    """Keep what a commit is going to be computed from, under its fingerprint, beside what is kept already."""
+    part = _marked(lake, name, mark)
+    if not part.exists():
+        _write(part, rows)
+
+
+def kept(lake: Lake, name: str, mark: int) -> pl.DataFrame | None:
+    """What was kept under this fingerprint; None if somebody has deleted it."""
+    part = _marked(lake, name, mark)
+    return pl.read_parquet(part) if part.exists() else None
+
+
+def forget_others(lake: Lake, name: str, mark: int) -> None:
+    """Delete what is kept under other fingerprints: no commit needs it any more."""
+    part = _marked(lake, name, mark)
+    for other in part.parent.iterdir():
+        if other != part:
+            other.unlink(missing_ok=True)
+
+
 def drop_parts(lake: Lake) -> None:
     """Delete all parts."""
     shutil.rmtree(_folder(lake), ignore_errors=True)
@@ -56,9 +77,18 @@ def _put(part: Path, rows: pl.DataFrame) -> None:
     part.parent.mkdir(parents=True, exist_ok=True)
     for former in part.parent.iterdir():
         former.unlink(missing_ok=True)
+    _write(part, rows)
+
+
+def _write(part: Path, rows: pl.DataFrame) -> None:
+    part.parent.mkdir(parents=True, exist_ok=True)
     made = part.with_suffix(f".{uuid4()}")
     rows.write_parquet(made)
     os.replace(made, part)
+
+
+def _marked(lake: Lake, name: str, mark: int) -> Path:
+    return lake.scratch / "marked" / name / f"{mark}.parquet"
 
 
 def _folder(lake: Lake) -> Path:

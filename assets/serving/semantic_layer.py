@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assets.serving.duckdb_file import comments_of
-from assets.tables import ABANDONED_CARTS, CUSTOMER_DAYS, CUSTOMER_VALUE, PRODUCT_SALES, PRODUCT_SALES_DAILY
+from assets.tables import (
+    ABANDONED_CARTS,
+    CATEGORY_SALES_DAILY,
+    CUSTOMER_DAYS,
+    CUSTOMER_VALUE,
+    PRODUCT_SALES,
+    PRODUCT_SALES_DAILY,
+)
 from assets.tables.table import Table
 
 _SALES = {name: ("sum", name) for name in ("units", "revenue", "refunds")}
@@ -20,6 +27,8 @@ _WORDS = {
     "refund_rate": "refunds per currency unit sold, from 0 to 1",
     "average_price": "revenue per unit, net of refunds",
     "buyers": "distinct users with a purchase",
+    "margin": "revenue less cost, of the sales whose cost is known",
+    "margin_rate": "margin per currency unit sold at a known cost, from 0 to 1",
     "customers": "users who have ever bought",
     "products": "distinct products with a purchase or a return",
     "items": "items left in carts",
@@ -52,6 +61,17 @@ MEASURED = (
         },
     ),
     Measured(PRODUCT_SALES, _SALES),
+    Measured(
+        CATEGORY_SALES_DAILY,
+        {
+            **_SALES,
+            "known_cost_revenue": ("sum", "known_cost_revenue"),
+            "cost": ("sum", "cost"),
+            "margin": ("number", "{known_cost_revenue} - {cost}"),
+            "margin_rate": ("number", "({known_cost_revenue} - {cost}) / nullif({known_cost_revenue}, 0)"),
+            "refund_rate": _REFUND_RATE,
+        },
+    ),
     Measured(
         CUSTOMER_DAYS,
         {

@@ -29,7 +29,7 @@ from assets.tables.events import (
     SILVER_PURCHASES,
     SILVER_QUARANTINE,
 )
-from assets.tables.products import BOUGHT_TOGETHER, REPURCHASES
+from assets.tables.products import BOUGHT_TOGETHER, CATEGORY_SALES_DAILY, PRODUCT_OUTLOOK, REPURCHASES
 from assets.tables.proofs import PROOFS
 from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
 from assets.tables.visitors import (
@@ -53,6 +53,7 @@ __all__ = [
     "BRONZE_ARCHIVE_MONTHS",
     "BRONZE_EVENTS",
     "CATALOG",
+    "CATEGORY_SALES_DAILY",
     "CLV_HOLDOUT",
     "CLV_MODEL",
     "COHORT_RETENTION",
@@ -67,6 +68,7 @@ __all__ = [
     "FUNNEL_DAILY",
     "INTERVALS",
     "PREDICTED",
+    "PRODUCT_OUTLOOK",
     "PRODUCT_SALES",
     "PRODUCT_SALES_DAILY",
     "PROOFS",
@@ -127,9 +129,11 @@ TABLES = {
         RECOVERED_CARTS,
         ABANDONED_CARTS,
         COHORT_RETENTION,
+        CATEGORY_SALES_DAILY,
         BOUGHT_TOGETHER,
         REPURCHASES,
         CATALOG,
+        PRODUCT_OUTLOOK,
         USER_FEATURES,
         AUDIENCE_MEMBERS,
         SALES_TOPIC,

@@ -22,7 +22,13 @@ FACTS = pl.Schema(
 
 CATALOG = Table(
     "silver/catalog",
-    pl.Schema({"product_id": pl.Int64(), **FACTS, "valid_from": UTC_MICROSECONDS, "valid_to": UTC_MICROSECONDS}),
+    pl.Schema(
+        {
+            "product_id": pl.Int64(),
+            **FACTS,
+            **dict.fromkeys(("valid_from", "valid_to", "stock_at"), UTC_MICROSECONDS),
+        }
+    ),
     (),
     "What the shop said of each product and when: a row per product and time in which nothing about it changed.",
     key=("product_id", "valid_from"),
@@ -35,8 +41,9 @@ CATALOG = Table(
         "brand": "the product's brand, as the catalogue has it; events may have another spelling",
         "picture_url": "the address of a picture",
         "cost": "what one piece costs the shop, in its currency",
-        "stock": "pieces in stock when the catalogue was loaded",
+        "stock": "pieces in stock at stock_at",
         "valid_from": "since when this holds (UTC); a product's first row holds for all sales before it too",
         "valid_to": "until when it held (UTC, exclusive); empty in the row that holds now",
+        "stock_at": "when the shop last stated this stock (UTC): what was sold since is not in it",
     },
 )

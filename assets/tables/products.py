@@ -1,13 +1,102 @@
-"""The tables of products: what is bought together, and how soon it is bought again.
+"""The tables of products: sales by category and brand, what is bought together, and how soon it is bought again.
 
 Add here: a table about products that follows the purchases in its own time. Not here: their sales (`sales`).
 """
 
 import polars as pl
 
+from assets.events.contract import UTC_MICROSECONDS
+from assets.tables.sales import AMOUNT
 from assets.tables.table import Cadence, Table
 
 _ORDER = ("user_id", "user_session", "event_time", "price")
+
+CATEGORY_SALES_DAILY = Table(
+    "gold/category_sales_daily",
+    pl.Schema(
+        {
+            "product_id": pl.Int64(),
+            "part": pl.Int64(),
+            "category": pl.String(),
+            "brand": pl.String(),
+            "units": pl.Int64(),
+            "revenue": AMOUNT,
+            "refunds": AMOUNT,
+            "known_cost_revenue": AMOUNT,
+            "cost": AMOUNT,
+            "updated_at": UTC_MICROSECONDS,
+            "event_date": pl.Date(),
+        }
+    ),
+    ("event_date",),
+    "Sales per UTC day, product, category and brand, and what the units cost: as the catalogue had it at the moment of "
+    "the sale, and where it says nothing, as the purchase itself says.",
+    key=("event_date", "product_id", "part"),
+    made_from=("silver/events", "silver/purchases", "silver/catalog"),
+    lineage={
+        **dict.fromkeys(("units", "revenue", "refunds", "known_cost_revenue"), ("price",)),
+        "category": ("category_code", "category_id"),
+        "event_date": ("event_time",),
+        "updated_at": ("ingested_at",),
+    },
+    cadence=Cadence.MINUTES,
+    engine="polars",
+    is_served=True,
+    columns={
+        "part": "numbers the rows of a product and day: there are several if its category or brand changed that day",
+        "category": "the catalogue's category at the sale; else the purchase's own category_code, else its category_id",
+        "brand": "the catalogue's brand at the sale; else the purchase's own; null where neither says one",
+        "known_cost_revenue": "the revenue of the sales for which the catalogue had a cost; null if it had none",
+        "cost": "what the units cost the shop, where the catalogue had a cost: known_cost_revenue - cost is the margin",
+    },
+)
+
+PRODUCT_OUTLOOK = Table(
+    "gold/product_outlook",
+    pl.Schema(
+        {
+            "product_id": pl.Int64(),
+            **dict.fromkeys(("name", "category", "brand"), pl.String()),
+            "first_sold_on": pl.Date(),
+            "last_sold_on": pl.Date(),
+            "units_30d": pl.Int64(),
+            **dict.fromkeys(("revenue_30d", "known_cost_revenue_30d", "margin_30d"), AMOUNT),
+            "stock": pl.Int64(),
+            "stock_at": UTC_MICROSECONDS,
+            "sold_since": pl.Int64(),
+            "stock_left": pl.Int64(),
+            "units_a_day": pl.Float64(),
+            "days_left": pl.Float64(),
+            "as_of": pl.Date(),
+        }
+    ),
+    (),
+    "For each product that is in the catalogue now: when it was last sold, what it earned in 30 days, and how long its "
+    "stock lasts at the pace of these days.",
+    key=("product_id",),
+    made_from=("silver/catalog", "gold/category_sales_daily", "gold/product_sales"),
+    cadence=Cadence.HOURLY,
+    engine="duckdb",
+    is_served=True,
+    columns={
+        "name": "the product's name",
+        "category": "the product's category, in the shop's words",
+        "brand": "the product's brand, as the catalogue has it",
+        "first_sold_on": "the first UTC day on which it was sold; null: it never was",
+        "last_sold_on": "the last UTC day on which it was sold; null: it never was",
+        "units_30d": "units sold in the 30 days up to as_of",
+        "revenue_30d": "revenue of the 30 days up to as_of, net of refunds",
+        "known_cost_revenue_30d": "the part of revenue_30d whose cost is known",
+        "margin_30d": "known_cost_revenue_30d less the cost of its units; null where no cost is known",
+        "stock": "pieces in stock at stock_at",
+        "stock_at": "when the shop last stated the stock (UTC)",
+        "sold_since": "units sold since stock_at, from the first window that began then or later",
+        "stock_left": "stock less sold_since, at least 0; null where no stock is known",
+        "units_a_day": "units_30d divided by 30, or by the days since first_sold_on where these are fewer",
+        "days_left": "stock_left divided by units_a_day: for so many days the stock lasts; null if nothing is sold",
+        "as_of": "the newest UTC day with a sale of any product",
+    },
+)
 
 BOUGHT_TOGETHER = Table(
     "gold/bought_together",

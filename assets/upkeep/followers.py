@@ -25,15 +25,20 @@ from assets.customers.segment_rules import SegmentRules
 from assets.gold.recounted_days import is_recount_due, mark_recounted
 from assets.gold.unfinished_days import finish_days
 from assets.products.bought_together import bought_together_is_behind, refresh_bought_together
+from assets.products.category_sales import category_sales_are_behind, refresh_category_sales
+from assets.products.product_outlook import product_outlook_is_behind, refresh_product_outlook
 from assets.products.repurchases import refresh_repurchases, repurchases_are_behind
 from assets.tables import (
     ABANDONED_CARTS,
     AUDIENCE_MEMBERS,
     BOUGHT_TOGETHER,
+    CATALOG,
+    CATEGORY_SALES_DAILY,
     COHORT_RETENTION,
     CUSTOMER_DAYS,
     CUSTOMER_VALUE,
     EXPECTED_SALES,
+    PRODUCT_OUTLOOK,
     REPURCHASES,
     SALES_BACKTEST,
     SEGMENTS,
@@ -110,6 +115,8 @@ def _followers(choices: Choices, now: datetime | None) -> list[_Follower]:
             lambda lake: refresh_carts(lake, choices.carts),
         ),
         _Follower(COHORT_RETENTION, USER_DAYS, cohorts_are_behind, refresh_cohorts),
+        _Follower(CATEGORY_SALES_DAILY, SILVER_PURCHASES, category_sales_are_behind, refresh_category_sales),
+        _Follower(PRODUCT_OUTLOOK, CATALOG, product_outlook_is_behind, refresh_product_outlook),
         _Follower(BOUGHT_TOGETHER, SILVER_PURCHASES, bought_together_is_behind, refresh_bought_together),
         _Follower(REPURCHASES, SILVER_PURCHASES, repurchases_are_behind, refresh_repurchases),
         _Follower(

@@ -20,6 +20,8 @@ from assets.customers.segment_months import clear_segments
 from assets.gold.gold import rebuild_gold
 from assets.gold.restatements import FORGOTTEN, record_restatements
 from assets.products.bought_together import refresh_bought_together
+from assets.products.category_sales import refresh_category_sales
+from assets.products.product_outlook import refresh_product_outlook
 from assets.products.repurchases import refresh_repurchases
 from assets.progress.kept_parts import drop_parts
 from assets.progress.rebuild_marks import finishing
@@ -122,6 +124,8 @@ def forget(lake: Lake, user_id: int, now: datetime, window_seconds: int) -> Forg
         for layout in VISITOR_TABLES:
             list(refresh_days(lake, layout, trace.days))
         refresh_cohorts(lake)
+        refresh_category_sales(lake, trace.days)
+        refresh_product_outlook(lake)
         refresh_bought_together(lake)
         refresh_repurchases(lake)
         clear_segments(lake)

@@ -4,8 +4,9 @@ Bronze comes from Kafka again, silver from bronze, gold from silver. Add here: h
 Not here: how bronze reads its messages again (`lost_messages`), logs and lost commits (`repair`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 
 import polars as pl
 
@@ -14,6 +15,8 @@ from assets.customers.sales_outlook import clear_outlook
 from assets.customers.segment_months import clear_segments
 from assets.gold.gold import rebuild_gold
 from assets.products.bought_together import refresh_bought_together
+from assets.products.category_sales import refresh_category_sales
+from assets.products.product_outlook import refresh_product_outlook
 from assets.products.repurchases import refresh_repurchases
 from assets.progress.rebuild_marks import finishing
 from assets.silver.silver import rebuild_silver
@@ -21,10 +24,12 @@ from assets.tables import (
     ABANDONED_CARTS,
     BOUGHT_TOGETHER,
     BRONZE_EVENTS,
+    CATEGORY_SALES_DAILY,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     DAILY,
     EXPECTED_SALES,
+    PRODUCT_OUTLOOK,
     PROOFS,
     RECOVERED_CARTS,
     REPURCHASES,
@@ -80,6 +85,11 @@ def restore_files(lake: Lake, window_seconds: int, open_reader: OpenReader) -> I
 _FROM_BRONZE = (SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE)
 """Bronze itself is not among them: what it has lost for good, silver still has."""
 
+
+def _refresh_days(table: Table, lake: Lake, days: Collection[date]) -> None:
+    list(refresh_days(lake, table, days))
+
+
 _RECOMPUTED: Mapping[str, Callable[[Lake], object]] = {
     CUSTOMER_VALUE.sql_name: refresh_customer_value,
     SEGMENTS.sql_name: clear_segments,
@@ -89,14 +99,22 @@ _RECOMPUTED: Mapping[str, Callable[[Lake], object]] = {
     RECOVERED_CARTS.sql_name: clear_carts,
     ABANDONED_CARTS.sql_name: clear_carts,
     COHORT_RETENTION.sql_name: refresh_cohorts,
+    PRODUCT_OUTLOOK.sql_name: refresh_product_outlook,
     BOUGHT_TOGETHER.sql_name: refresh_bought_together,
     REPURCHASES.sql_name: refresh_repurchases,
 }
 """Tables that are computed from other tables. Cleared ones are by their next refresh."""
 
+_OF_DAYS: Mapping[str, Callable[[Lake, Collection[date]], object]] = {
+    **{table.sql_name: partial(_refresh_days, table) for table in VISITOR_TABLES},
+    CATEGORY_SALES_DAILY.sql_name: refresh_category_sales,
+}
+"""Tables of which the damaged days are computed again."""
+
 _RESTORED = {
     *_RECOMPUTED,
-    *(table.sql_name for table in (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, *VISITOR_TABLES, PROOFS)),
+    *_OF_DAYS,
+    *(table.sql_name for table in (BRONZE_EVENTS, *_FROM_BRONZE, *DAILY, PROOFS)),
 }
 """Tables whose rows are not lost with their files; a day without a proof is proven again."""
 
@@ -109,9 +127,9 @@ def _restore(lake: Lake, plan: Mapping[str, Damage], window_seconds: int, open_r
         if silver:
             rebuild_silver(lake, silver)
         rebuild_gold(lake, DAILY, sorted({*silver, *gold}), window_seconds)
-    for table in VISITOR_TABLES:
-        if table.sql_name in plan:
-            list(refresh_days(lake, table, plan[table.sql_name].days))
+    for name, compute in _OF_DAYS.items():
+        if name in plan:
+            compute(lake, plan[name].days)
     for name, recompute in _RECOMPUTED.items():
         if name in plan:
             recompute(lake)

@@ -11,10 +11,12 @@ from assets.tables import (
     ABANDONED_CARTS,
     AUDIENCE_MEMBERS,
     BOUGHT_TOGETHER,
+    CATEGORY_SALES_DAILY,
     CLV_MODEL,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     EXPECTED_SALES,
+    PRODUCT_OUTLOOK,
     REPURCHASES,
     SALES_BACKTEST,
     SEGMENTS,
@@ -27,7 +29,8 @@ from salesinsights_dagster.dashboard.pages.customers import said_clock, why_empt
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED
 from tests.assets.archive.month_lines import PURCHASE, load, put
 
-OF_VISITORS, OF_PRODUCTS = (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION), (BOUGHT_TOGETHER, REPURCHASES)
+OF_VISITORS = (*VISITOR_TABLES, ABANDONED_CARTS, COHORT_RETENTION)
+OF_PRODUCTS = (CATEGORY_SALES_DAILY, PRODUCT_OUTLOOK, BOUGHT_TOGETHER, REPURCHASES)
 OF_CUSTOMERS = (CUSTOMER_VALUE, SEGMENTS, EXPECTED_SALES, SALES_BACKTEST, AUDIENCE_MEMBERS)
 FOLLOWING = [layout.name for layout in (*OF_VISITORS, *OF_PRODUCTS, *OF_CUSTOMERS)]
 AFTER_SETTINGS = ["gold/customer_value", "gold/segments", "gold/expected_sales"]
@@ -76,10 +79,10 @@ def test_refresh_brings_all_of_it_up_to_date_and_then_has_nothing_to_do(home: Pa
     first, again = (list(map(json.loads, told("refresh", "--json").stdout.splitlines())) for _ in range(2))
 
     assert [one["table"] for one in first] == FOLLOWING
-    # Two days are too short for a backtest, and nobody has named an audience.
-    assert [one["refreshed"] for one in first] == [True] * 10 + [False] * 2
+    # There is no catalogue, two days are too short for a backtest, and nobody has named an audience.
+    assert [one["refreshed"] for one in first] == [True] * 6 + [False] + [True] * 5 + [False] * 2
     assert not any(one["refreshed"] for one in again)
-    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 0, 1, 1, 10, 2, 0, 0]
+    assert [one["rows"] for one in again] == [8, 2, 2, 0, 2, 2, 0, 0, 1, 1, 10, 2, 0, 0]
     assert (home / "serving.duckdb").exists()
     asked, buyer = told("sql", "SELECT orders FROM customer_value", "--format", "csv"), told("customer", USER)
     assert (asked.stdout, asked.stderr) == ("orders\n2\n", "")

@@ -12,6 +12,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from assets.bronze.bronze import OffsetsLostError
 from assets.customers.customer_value import refresh_customer_value
 from assets.products.bought_together import refresh_bought_together
+from assets.products.category_sales import refresh_category_sales
 from assets.products.repurchases import refresh_repurchases
 from assets.stream import micro_batch
 from assets.stream.alarms import LAG_LIMIT, Ledger, newest_batches, stream_alarms
@@ -321,6 +322,7 @@ def test_what_says_that_a_source_has_moved(
         "gold/user_days",
         "silver/sessions",
         "gold/abandoned_carts",
+        "gold/category_sales_daily",
         "gold/bought_together",
         "gold/repurchases",
     }
@@ -337,6 +339,7 @@ def test_upkeep_makes_no_table_late(
         refresh_customer_value(lake)
         refresh_carts(lake, CartRule())
         refresh_cohorts(lake)
+        refresh_category_sales(lake)
         refresh_bought_together(lake)
         refresh_repurchases(lake)
     sources = (SILVER_EVENTS, SILVER_PURCHASES, CUSTOMER_DAYS, USER_DAYS)

@@ -54,7 +54,7 @@ CUSTOMERS = {
 }
 AUDIENCES = "gold/audience_members"
 CARTS = {"gold/abandoned_carts", "gold/recovered_carts"}
-VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", *CARTS, AUDIENCES}
+VISITS = {"gold/funnel_daily", "gold/user_days", "silver/sessions", *CARTS, AUDIENCES, "gold/category_sales_daily"}
 SEGMENT_TABLES = {"gold/segments", "gold/segment_moves"}
 COHORTS = key_of(COHORT_RETENTION).to_user_string()
 BI = "serving/duckdb"
@@ -129,10 +129,10 @@ def test_the_bi_file_is_written_every_hour_for_its_views_name_files_that_may_be_
 
 
 def test_what_is_said_of_products_follows_the_purchases_once_an_hour(daemon: Daemon) -> None:
-    of_products = {"gold/bought_together", "gold/repurchases", "serving/duckdb"}
+    of_products = {"gold/product_outlook", "gold/bought_together", "gold/repurchases", "serving/duckdb"}
     assert daemon.look(after(hours=1)) >= of_products
     daemon.made(key_of(SILVER_PURCHASES), "2019-10-01")
-    assert daemon.look(after(hours=1, minutes=5)) == {AUDIENCES}
+    assert daemon.look(after(hours=1, minutes=5)) == {AUDIENCES, "gold/category_sales_daily", BI}
 
     assert daemon.look(after(hours=2)) == of_products
 

@@ -8,12 +8,14 @@ import pytest
 from assets.customers.audience import Audience
 from assets.customers.audiences import refresh_audiences
 from assets.customers.customer_value import refresh_customer_value
+from assets.products.category_sales import category_sales_are_behind, refresh_category_sales
 from assets.products.repurchases import refresh_repurchases
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     ABANDONED_CARTS,
     AUDIENCE_MEMBERS,
     BRONZE_EVENTS,
+    CATEGORY_SALES_DAILY,
     COHORT_RETENTION,
     CUSTOMER_VALUE,
     CUSTOMER_VALUE_DAYS,
@@ -73,6 +75,7 @@ def known(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str, tmp_pat
     assert rows(lake, ABANDONED_CARTS)["user_id"].to_list() == [USER]
     refresh_cohorts(lake)
     refresh_repurchases(lake)
+    refresh_category_sales(lake)
     assert rows(lake, REPURCHASES)["buyers"].to_list() == [2]
     refresh_audiences(lake, {"carts": Audience(left_cart_from=Decimal("0.01"))}, NOW)
     assert rows(lake, AUDIENCE_MEMBERS)["user_id"].to_list() == [USER]
@@ -96,6 +99,8 @@ def test_nothing_about_a_forgotten_user_is_left_anywhere(lake: Lake, known: None
     assert rows(lake, AUDIENCE_MEMBERS).is_empty()
     assert not any_stale(lake)
     assert sorted(map(str, rows(lake, PRODUCT_SALES)["revenue"])) == ["9.62"]
+    assert sorted(map(str, rows(lake, CATEGORY_SALES_DAILY)["revenue"])) == ["9.62"]
+    assert not category_sales_are_behind(lake)
     assert sorted(rows(lake, SILVER_QUARANTINE)["value"]) == sorted([b"junk", event(user_id=OTHER, price="y")])
     assert audit(lake).findings == []
 
