@@ -173,7 +173,7 @@ def sales_routes(board: Board) -> APIRouter:
 
 
 def mover_routes(board: Board) -> APIRouter:
-    """The numbers of the movers on the Live page."""
+    """The numbers of the movers and of Live now."""
     router = APIRouter(prefix="/api", tags=["sales"], route_class=PlainRoute, responses=_WRONG)
 
     @router.get("/movers", responses=_ROWS)
@@ -185,6 +185,12 @@ def mover_routes(board: Board) -> APIRouter:
         if found is None:
             raise HTTPException(503, _not_yet(board))
         return _rows(board.names.named(found.levels[by]), format)
+
+    @router.get("/live-now", responses=_ROWS)
+    def live_now(format: Format = "json") -> Response:
+        """The last 5 and 60 minutes of the whole shop: minutes, since, until, visitors, visitors_with_cart, cart_value,
+        buyers, units, revenue, and conversion, the buyers per 100 visitors."""
+        return _rows(_asked(board.live_now), format)
 
     return router
 

@@ -22,6 +22,7 @@ from resources.lake_errors import LakeError
 from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now, members_of_audience
 from salesinsights_dagster.dashboard.figures import Figures, Kept, newest, sales_figures
+from salesinsights_dagster.dashboard.live_now import LiveNow
 from salesinsights_dagster.dashboard.movers import Movers, end_of_movers, movers
 from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
@@ -72,6 +73,7 @@ class Board:
         self.clock = clock
         self.latency = PaymentLatency()
         self.names = ProductNames()
+        self._live_now = LiveNow()
         self.error: str | None = None
         self.looked_at: datetime | None = None
         self.last_payment: datetime | None = None
@@ -160,6 +162,10 @@ class Board:
                 known = movers(gold, view, now, self.window_seconds, self._categories_at(now), self._kept_of_movers)
                 remember(self._movers, view, (end_of_movers(view.shown, now), known))
             return known
+
+    def live_now(self) -> pl.DataFrame:
+        """`LiveNow.figures` of the lake as it is now. Raises LakeError if it can't be read."""
+        return self._live_now.figures(self.lake, self.clock())
 
     def _categories_at(self, now: datetime) -> pl.DataFrame:
         at, categories = self._categories

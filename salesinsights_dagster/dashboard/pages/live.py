@@ -17,6 +17,7 @@ from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.currency import priced_columns
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.live_card import LiveCard
 from salesinsights_dagster.dashboard.movers_card import MoversCard
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
@@ -83,6 +84,7 @@ class LivePage:
             with ui.element("div").classes("si-grid si-tiles"):
                 tiles = priced_columns(_TILES, board.currency)
                 self._tiles = {name: TrendTile(title) for name, title in tiles.items()}
+            self._now = LiveCard(board.currency)
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
                     title, columns = f"Revenue over time ({self._zone})", priced_columns(_TIME_COLUMNS, board.currency)
@@ -154,6 +156,7 @@ class LivePage:
     async def refresh(self) -> None:
         """Show what the board has now."""
         self._fresh.show(self._board)
+        await self._now.refresh(self._board)
         view = self._view
         figures = await run.io_bound(self._board.figures, view)
         if figures is not None and figures is not self._shown and view == self._view:
