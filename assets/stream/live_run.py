@@ -117,8 +117,9 @@ class LiveRun:
 
     def _told(self, live: LiveStream, told: RunSummary, summary: RunSummary) -> Iterator[Happened]:
         """Tell of `told`. Payments do not wait for it: they go to `summary`. Raises as `between_batches`."""
-        telling = beside(lambda: self.tell(live.tables.again(STREAM_TABLES), told))
         with between_batches():
+            # Begun in here too: an interrupt while Python starts a thread can come out as another error.
+            telling = beside(lambda: self.tell(live.tables.again(STREAM_TABLES), told))
             while not telling.done() and not check_captured_interrupt():
                 self._note(summary, live.step())
         report = telling.result()
@@ -134,7 +135,8 @@ class LiveRun:
             yield from self._result(self.tending)
             self.tending = None
         if self.tending is None:
-            self.tending = beside(lambda: list(self.tend(told)))
+            with between_batches():
+                self.tending = beside(lambda: list(self.tend(told)))
         if is_last:
             yield from self._result(self.tending)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -95,6 +96,27 @@ def test_an_interrupt_ends_a_run_between_two_batches(lake: Lake, live: Stream, p
         with pytest.raises((dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
             execute(lake, staying, instance, tags={LIVE: "true"})
     assert not gold_is_behind(lake)
+
+
+@pytest.mark.parametrize("thread", [1, 2])
+def test_an_interrupt_while_a_thread_is_started_waits_until_it_is(
+    lake: Lake, live: Stream, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch, thread: int
+) -> None:
+    """The first one tells of batches, the second one tends the lake. Torn, its start raised `release unlocked lock`."""
+    publish(event())
+    started = list[object]()
+
+    def interrupted(work: Callable[[], object]) -> Future[object]:
+        if len(started) == thread - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        started.append(work)
+        return beside(work)
+
+    monkeypatch.setattr(live_run, "beside", interrupted)
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(dg.DagsterExecutionInterruptedError):
+        execute(lake, replace(live, life=Life(HOUR, HOUR)), instance, tags={LIVE: "true"})
+
+    assert len(started) == thread
 
 
 def test_an_interrupt_while_a_run_tells_of_its_batches_ends_it_too(
