@@ -61,7 +61,7 @@ lint: setup ## run ruff, mypy and the import contracts
 LOCKED := uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links
 
 lock: setup ## write the lock files again (needs uv): Spark's has what the other lacks
-	$(LOCKED) --extra avro --extra oidc --extra postgres --extra dev pyproject.toml -o requirements.lock
+	$(LOCKED) --extra avro --extra oidc --extra openlineage --extra postgres --extra dev pyproject.toml -o requirements.lock
 	$(LOCKED) --extra spark --constraint requirements.lock $$(sed -n 's/^\([a-z0-9._-]*\)[=[].*/--no-emit-package \1/p' requirements.lock) pyproject.toml -o requirements-spark.lock
 
 clean: ## remove the virtual environment and all local data

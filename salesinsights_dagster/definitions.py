@@ -4,6 +4,7 @@ Add here: a policy over all assets, or a resource. Not here: an asset, a sensor,
 """
 
 import platform
+from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -43,6 +44,7 @@ from assets.visitors.visitor_assets import abandoned_carts, cohort_retention, vi
 from resources.engine import engine_of
 from resources.lake import Lake
 from salesinsights_dagster.broker import find_kafka
+from salesinsights_dagster.extras import need_package
 from salesinsights_dagster.settings import Settings, load_settings
 from salesinsights_dagster.topic import open_reader, registry_of, utc_now
 from sensors.alert_sensor import alert_sensor
@@ -70,19 +72,12 @@ ALARMS = (alert_sensor, sales_alarm_sensor)
 
 def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.Definitions:
     """Everything that Dagster loads for these settings; pass an `archive` to follow its progress."""
+    assets = _assets(settings)
+    sensors = [build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, *ALARMS]
     return dg.Definitions(
-        assets=[
-            *(SHOP_EVENTS, ARCHIVE_FILES, spec_of(CATALOG)),
-            *(
-                made.map_asset_specs(
-                    lambda spec: with_calendar(with_cadence(_with_settings(spec, settings)), settings.first_day)
-                )
-                for made in MADE
-            ),
-            *(replica.spec for replica in replicas_of(settings)),
-        ],
+        assets=assets,
         jobs=[STREAM, ARCHIVE, CUSTOMERS, PUBLISH, UPKEEP, PROOF, DIGEST],
-        sensors=[build_kafka_sensor(settings.poll_seconds), input_sensor, customer_automation, *ALARMS],
+        sensors=[*sensors, *lineage_sensors(settings, assets)],
         schedules=[upkeep_schedule, proof_schedule, digest_schedule],
         resources={
             "lake": Lake(settings.lake),
@@ -102,6 +97,37 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
         },
         executor=dg.in_process_executor,
     )
+
+
+def _assets(settings: Settings) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+    return [
+        *(SHOP_EVENTS, ARCHIVE_FILES, spec_of(CATALOG)),
+        *(
+            made.map_asset_specs(
+                lambda spec: with_calendar(with_cadence(_with_settings(spec, settings)), settings.first_day)
+            )
+            for made in MADE
+        ),
+        *(replica.spec for replica in replicas_of(settings)),
+    ]
+
+
+def lineage_sensors(
+    settings: Settings, assets: Sequence[dg.AssetSpec | dg.AssetsDefinition]
+) -> list[dg.SensorDefinition]:
+    """The sensor that tells of lineage, if these settings name somebody to tell.
+
+    Raises MissingExtraError if OpenLineage's package is not installed.
+    """
+    if settings.openlineage_url is None:
+        return []
+    need_package("openlineage", "SALESINSIGHTS_OPENLINEAGE_URL", "openlineage")
+    from salesinsights_dagster.lineage_wiring import lineage_of
+    from sensors.openlineage_sensor import build_openlineage_sensor
+
+    specs = [spec for one in assets for spec in ([one] if isinstance(one, dg.AssetSpec) else one.specs)]
+    lineage = lineage_of(settings, settings.openlineage_url, specs, replicas_of(settings))
+    return [build_openlineage_sensor(lineage)]
 
 
 def _with_settings(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:

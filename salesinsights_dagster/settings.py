@@ -22,6 +22,7 @@ from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster import setting_types as kinds
+from salesinsights_dagster.lineage_settings import LineageSettings
 from salesinsights_dagster.login_settings import LoginSettings, wrong_login
 from salesinsights_dagster.mail_settings import MailSettings, wrong_mail
 from salesinsights_dagster.object_store_settings import wrong_store
@@ -36,7 +37,7 @@ class SettingsError(ForeseenError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
-class Settings(LoginSettings, MailSettings):
+class Settings(LoginSettings, MailSettings, LineageSettings):
     """Everything that differs between two installations, a field per variable; the properties say what they make.
 
     A field's variable is its name after `SALESINSIGHTS_`, or its alias. One that ends in `*` takes all variables that
