@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import polars as pl
-from fastapi import APIRouter, HTTPException, Path, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.csv_export import CSV, as_csv
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.one_customer import OneCustomer
+from salesinsights_dagster.dashboard.product_lists import WITHIN, ListName
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 from salesinsights_dagster.dashboard.view import View
 from salesinsights_dagster.login.export_log import ROWS
@@ -203,6 +204,19 @@ def product_routes(board: Board) -> APIRouter:
     def products(search: str = "", format: Format = "json") -> Response:
         """The top 20 by revenue of 30 days whose number starts with `search`, or whose name or brand has it."""
         return _rows(_asked(lambda: board.names.named(board.find_products(search))), format)
+
+    @router.get("/{name}", responses=_ROWS)
+    def products_of_list(
+        name: ListName, within: Annotated[int, Query(ge=0, le=3650)] = WITHIN, format: Format = "json"
+    ) -> Response:
+        """Products of the catalogue, as gold/product_outlook has them: those whose stock runs out `within` so many
+        days, those that were never sold, those that were not sold for 30 days, and those with a known margin."""
+        return _rows(_asked(lambda: board.lists.get(name, within)), format)
+
+    @router.get("/{product_id}/outlook", responses=_ROWS)
+    def outlook(product_id: ProductId, format: Format = "json") -> Response:
+        """A product's stock, pace and margin: its row of gold/product_outlook, if the catalogue has it."""
+        return _rows(_asked(lambda: board.lists.of(product_id)), format)
 
     @router.get("/{product_id}/funnel", responses=_ROWS)
     def funnel(product_id: ProductId, format: Format = "json") -> Response:

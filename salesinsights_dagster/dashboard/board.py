@@ -26,6 +26,7 @@ from salesinsights_dagster.dashboard.live_now import LiveNow
 from salesinsights_dagster.dashboard.movers import Movers, end_of_movers, movers
 from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
 from salesinsights_dagster.dashboard.payment_latency import PaymentLatency
+from salesinsights_dagster.dashboard.product_lists import ProductLists
 from salesinsights_dagster.dashboard.product_names import ProductNames
 from salesinsights_dagster.dashboard.products import (
     ProductCompany,
@@ -74,6 +75,7 @@ class Board:
         self.latency = PaymentLatency()
         self.names = ProductNames()
         self._live_now = LiveNow()
+        self.lists = ProductLists(lake)
         self.error: str | None = None
         self.looked_at: datetime | None = None
         self.last_payment: datetime | None = None

@@ -19,6 +19,11 @@ class ProductNames:
         self._names: Mapping[int, str] = names or {}
         self._version: int | None = None
 
+    @property
+    def has_catalogue(self) -> bool:
+        """Whether a catalogue was ever loaded."""
+        return bool(self._version)
+
     def refresh(self, lake: Lake) -> None:
         """Load the names again if a catalogue was loaded since. Raises LakeError if the table can't be read."""
         version = lake.table(CATALOG).version

@@ -3,6 +3,7 @@
 Add here: what this page shows. Not here: how it is computed (`products`).
 """
 
+from dataclasses import dataclass
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from salesinsights_dagster.dashboard.parts import (
     columns_over_time,
     page_frame,
 )
+from salesinsights_dagster.dashboard.product_lists_card import Lists, ProductListCards, lists_of, stock_sentence
 from salesinsights_dagster.dashboard.products import DAYS, ProductCompany, ProductFunnel, ProductSales
 from salesinsights_dagster.dashboard.reading_notice import ReadingNotice
 from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks
@@ -40,6 +42,14 @@ _TOGETHER = {
 _FOUND = {"product_id": "Product", "brand": "Brand", "revenue": "Revenue", "units": "Units"}
 
 
+@dataclass(frozen=True)
+class _OneProduct:
+    sales: ProductSales
+    funnel: ProductFunnel
+    company: ProductCompany
+    outlook: pl.DataFrame
+
+
 class ProductPage:
     """One open page. Shows the products that match `wanted`, and the product with that number if there is one."""
 
@@ -54,6 +64,7 @@ class ProductPage:
                 self._fresh = FreshnessPill()
             self._notice = ReadingNotice()
             self._title = ui.label("").classes("text-lg font-semibold")
+            self._stock = ui.label("").classes("si-muted text-sm")
             self._again = ui.label("").classes("si-muted text-sm")
             with ui.element("div").classes("si-grid si-charts"):
                 with column():
@@ -76,6 +87,8 @@ class ProductPage:
                 self._title.set_text("Type a product's number to see its days and windows")
                 self._days.card.set_visibility(False)
                 beside.set_visibility(False)
+                self._stock.set_visibility(False)
+                self._lists = ProductListCards(board)
         ui.timer(1.0, self.refresh)
 
     async def refresh(self) -> None:
@@ -88,24 +101,25 @@ class ProductPage:
                 self._batch = batch
                 self._show_all(*answer)
 
-    def _ask(self) -> tuple[pl.DataFrame, tuple[ProductSales, ProductFunnel, ProductCompany] | None]:
-        """The products that match, and what is shown of the one whose number was searched."""
+    def _ask(self) -> tuple[pl.DataFrame, "_OneProduct | Lists"]:
+        """The products that match; and what is shown of the one whose number was searched, else lists of products."""
         found, board = self._board.find_products(self._wanted), self._board
         if self._product is None:
-            return found, None
-        return found, (board.product(self._product), board.funnel(self._product), board.company(self._product))
+            return found, lists_of(board)
+        one = (board.product(self._product), board.funnel(self._product), board.company(self._product))
+        return found, _OneProduct(*one, board.lists.of(self._product))
 
-    def _show_all(
-        self, found: pl.DataFrame, product: tuple[ProductSales, ProductFunnel, ProductCompany] | None
-    ) -> None:
+    def _show_all(self, found: pl.DataFrame, shown: "_OneProduct | Lists") -> None:
         csv = f"/api/products?search={quote(self._wanted)}&format=csv"
         nothing = f"No product sold in {DAYS} days has this number, name or brand."
         self._found.show(self._board.names.shown(found), csv, nothing)
-        if product is not None:
-            sales, funnel, company = product
-            self._show(sales)
-            self._show_company(company)
-            self._show_funnel(funnel, f"/api/products/{self._product}/funnel?format=csv")
+        if isinstance(shown, Lists):
+            self._lists.show(shown)
+            return
+        self._show(shown.sales)
+        self._show_company(shown.company)
+        self._show_funnel(shown.funnel, f"/api/products/{self._product}/funnel?format=csv")
+        self._stock.set_text(stock_sentence(shown.outlook, self._board.currency))
 
     def _show_company(self, company: ProductCompany) -> None:
         self._again.set_text(bought_again(company))

@@ -14,6 +14,7 @@ from tests.resources.mock_kafka import MockKafka
 PAGES = {
     "/?span=today&brand=irisk&zone=Europe/Berlin": "Nothing is known",
     "/product?search=4711": "4711 irisk",
+    "/product": "There is no catalogue",
     "/customers": "Not computed yet",
     "/health": "silver_events",
 }
