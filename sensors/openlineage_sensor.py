@@ -1,7 +1,7 @@
 """The sensor that tells a catalogue of data what runs did, as events of OpenLineage.
 
 It reads Dagster's own records after the fact, in the daemon: no run waits for a receiver, or fails for one. Its cursor
-holds how far it has told. What could not be sent is sent again at the next tick; the same event may come twice.
+holds how far it has told. Dagster keeps no cursor of a tick that fails: what such a tick has sent is sent once more.
 Add here: what is told, and when. Not here: the words (`assets.serving.openlineage_events`), or how it is sent.
 """
 
@@ -48,17 +48,14 @@ def build_openlineage_sensor(lineage: Lineage) -> dg.SensorDefinition:
     def openlineage_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         cursor = _read(context.cursor) or _newest(context.instance)
         sent = 0
-        try:
-            for name, number, told in changes(context.instance, cursor):
-                for event in lineage.catalogue.events(told):
-                    refused = lineage.receiver.send(event)
-                    if refused:
-                        context.log.warning(f"an event of {event.job.name} was refused: {refused}; it is left out")
-                    sent += 1
-                cursor[name] = number
-        finally:
-            # What was sent is not sent again, though the tick fails at what comes after it.
-            context.update_cursor(json.dumps(cursor))
+        for name, number, told in changes(context.instance, cursor):
+            for event in lineage.catalogue.events(told):
+                refused = lineage.receiver.send(event)
+                if refused:
+                    context.log.warning(f"an event of {event.job.name} was refused: {refused}; it is left out")
+                sent += 1
+            cursor[name] = number
+        context.update_cursor(json.dumps(cursor))
         return dg.SkipReason(f"{sent} events sent")
 
     return openlineage_sensor

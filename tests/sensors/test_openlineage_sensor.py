@@ -81,10 +81,9 @@ class Daemon:
 
     def look(self, instance: dg.DagsterInstance) -> None:
         with dg.build_sensor_context(instance, self._cursor) as context:
-            try:
-                self._sensor(context)
-            finally:
-                self._cursor = context.cursor
+            self._sensor(context)
+            # The daemon keeps none of a tick that failed.
+            self._cursor = context.cursor
 
 
 @pytest.fixture
