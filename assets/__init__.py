@@ -1,7 +1,7 @@
 """Which tables exist, what they mean and how they come about, in rooms; each knows only the rooms below it.
 
     upkeep  serving
-    archive  customers  intake  products  stream  visitors
+    archive  customers  intake  products  stream  viewers  visitors
     gold
     silver
     bronze

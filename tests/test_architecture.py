@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ["salesinsights_dagster", "sensors", "assets", "resources"]
 ROOMS = [
     "upkeep | serving",
-    "archive | customers | intake | products | stream | visitors",
+    "archive | customers | intake | products | stream | viewers | visitors",
     "gold",
     "silver",
     "bronze",

@@ -32,6 +32,7 @@ from assets.tables.events import (
 from assets.tables.products import BOUGHT_TOGETHER, CATEGORY_SALES_DAILY, PRODUCT_OUTLOOK, REPURCHASES
 from assets.tables.proofs import PROOFS
 from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
+from assets.tables.viewers import NOTES
 from assets.tables.visitors import (
     ABANDONED_CARTS,
     COHORT_RETENTION,
@@ -67,6 +68,7 @@ __all__ = [
     "FORGOTTEN_USERS",
     "FUNNEL_DAILY",
     "INTERVALS",
+    "NOTES",
     "PREDICTED",
     "PRODUCT_OUTLOOK",
     "PRODUCT_SALES",
@@ -134,6 +136,7 @@ TABLES = {
         REPURCHASES,
         CATALOG,
         PRODUCT_OUTLOOK,
+        NOTES,
         USER_FEATURES,
         AUDIENCE_MEMBERS,
         SALES_TOPIC,

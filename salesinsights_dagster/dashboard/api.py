@@ -3,9 +3,9 @@
 Money is text, so that no digit is lost. Add here: the numbers of a chart. Not here: how they are computed (`figures`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, HTTPException, Path, Query, Response
@@ -15,45 +15,25 @@ from pydantic import BaseModel
 
 from assets.stream.checks import LATENCY_LIMIT
 from assets.tables import CUSTOMER_VALUE
-from resources.lake_errors import LakeError
+from salesinsights_dagster.dashboard.answers import LATER as _LATER
+from salesinsights_dagster.dashboard.answers import ROWS_ANSWER as _ROWS
+from salesinsights_dagster.dashboard.answers import WRONG as _WRONG
+from salesinsights_dagster.dashboard.answers import Format, Trouble
+from salesinsights_dagster.dashboard.answers import answered as _asked
+from salesinsights_dagster.dashboard.answers import rows_answer as _rows
 from salesinsights_dagster.dashboard.asked_view import Asked, PlainRoute
 from salesinsights_dagster.dashboard.board import Board
-from salesinsights_dagster.dashboard.csv_export import CSV, as_csv
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.notes_api import note_routes
 from salesinsights_dagster.dashboard.one_customer import OneCustomer
 from salesinsights_dagster.dashboard.product_lists import WITHIN, ListName
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 from salesinsights_dagster.dashboard.view import View
-from salesinsights_dagster.login.export_log import ROWS
 
-Format = Literal["json", "csv"]
-_T = TypeVar("_T")
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 UserId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 
 
-class Trouble(BaseModel):
-    """Why there are no numbers, and what helps."""
-
-    detail: str
-
-
-_WRONG: dict[int | str, dict[str, Any]] = {
-    422: {"model": Trouble, "description": "A parameter, or two of them together, can't be used"}
-}
-_LATER: dict[int | str, dict[str, Any]] = {
-    503: {"model": Trouble, "description": "The dashboard has not looked yet, or can't read the lake"}
-}
-_ROWS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The rows, as JSON or as CSV with a line of names",
-        "content": {
-            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
-            "text/csv": {"schema": {"type": "string"}},
-        },
-    },
-    **_LATER,
-}
 _NO_AUDIENCE: dict[int | str, dict[str, Any]] = {
     404: {"model": Trouble, "description": "Nobody is in an audience of that name"}
 }
@@ -114,7 +94,7 @@ class Latency(BaseModel):
 def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> Sequence[APIRouter]:
     """Every address of the API."""
     of_board = (sales_routes(board), mover_routes(board), product_routes(board), customer_routes(board))
-    return [*of_board, health_routes(watch), monitoring_routes(board, metrics)]
+    return [*of_board, note_routes(board), health_routes(watch), monitoring_routes(board, metrics)]
 
 
 def sales_routes(board: Board) -> APIRouter:
@@ -359,13 +339,6 @@ def _not_yet(board: Board) -> str:
     return board.error or "the dashboard has not looked at the lake yet: try again in a second"
 
 
-def _asked(ask: Callable[[], _T]) -> _T:
-    try:
-        return ask()
-    except (LookupError, LakeError) as error:
-        raise HTTPException(503, str(error)) from error
-
-
 def _beside(figures: Figures) -> pl.DataFrame:
     """A row for the span and one for the time that it is compared with: start, end, and the totals."""
     rows = [
@@ -377,11 +350,3 @@ def _beside(figures: Figures) -> pl.DataFrame:
 
 def _jsonable(row: dict[str, object]) -> dict[str, str | int | None]:
     return {name: value if isinstance(value, int | None) else str(value) for name, value in row.items()}
-
-
-def _rows(frame: pl.DataFrame, form: Format) -> Response:
-    rows = {ROWS: str(frame.height)}
-    if form == "csv":
-        return Response(as_csv(frame), media_type=CSV, headers=rows)
-    text = frame.with_columns(pl.col(pl.Decimal).cast(pl.String))
-    return Response(text.write_json(), media_type="application/json", headers=rows)

@@ -106,6 +106,9 @@ a:focus-visible, .q-item:focus-visible, [tabindex="0"]:focus-visible {
 }
 .q-table__bottom-nodata-icon { display: none; }
 .q-btn-group { border-radius: 10px; overflow: hidden; }
+.si-notes { list-style: none; margin: 0; padding: 6px 0 0; font-size: .875rem; }
+.si-note { display: flex; align-items: center; gap: 4px; overflow-wrap: anywhere; }
+.si-note::before { content: ""; flex: none; width: 9px; height: 9px; border-radius: 50%; background: #12877b; }
 .si-pill { border-radius: 999px; padding: 4px 12px; font-size: .85rem; font-weight: 600; white-space: nowrap; }
 .si-good { background: #dff5e6; color: #14683a; } .body--dark .si-good { background: #12351f; color: #74d99a; }
 .si-warn { background: #fdeecb; color: #7a5200; } .body--dark .si-warn { background: #3d2e0a; color: #f0c560; }
@@ -273,6 +276,11 @@ def chart(title: str, options: dict[str, object], height: str) -> ui.echart:
     drawn = ui.echart(options, renderer="svg").style(f"height: {height}").classes("w-full si-chart")
     drawn.props["role"], drawn.props["aria-label"] = "img", f"{title}. The table below has the numbers."
     return drawn
+
+
+def plain_tip(text: str) -> str:
+    """Text that a chart's tooltip takes as it is: braces would be its own marks."""
+    return text.replace("{", "(").replace("}", ")")[:300]
 
 
 def csv_link(title: str, address: str = "") -> ui.link:

@@ -3,11 +3,12 @@
 Add here: how that is drawn or said. Not here: how it is computed (`figures`).
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.note_marks import TOP, note_marks
 from salesinsights_dagster.dashboard.parts import GREY, columns_over_time
 from salesinsights_dagster.dashboard.shop_days import clock_ms
 
@@ -33,8 +34,8 @@ def revenue_chart() -> dict:
     }
 
 
-def revenue_over_time(figures: Figures) -> dict[str, object]:
-    """The options that follow from a span's figures."""
+def revenue_over_time(figures: Figures, notes: pl.DataFrame) -> dict[str, object]:
+    """The options that follow from a span's figures, and from the notes of its time."""
     bars, other, forecast = revenue_chart()["series"]
     named = [
         {**bars, "name": figures.view.shown.title, "data": _points(figures, "revenue")},
@@ -47,11 +48,19 @@ def revenue_over_time(figures: Figures) -> dict[str, object]:
     ends = (clock_ms(moment, figures.view.tz) for moment in (figures.start - half, last + half))
     axis = {**revenue_chart()["xAxis"], **dict(zip(("min", "max"), ends, strict=True))}
     legend = {**revenue_chart()["legend"], "data": [line["name"] for line in named if line["data"]]}
-    return {"series": named, "xAxis": axis, "legend": legend}
+    grid = {**revenue_chart()["grid"], **({"top": TOP} if notes.height else {})}
+    marked = [*named, note_marks(notes, axis, figures.view.tz)]
+    return {"series": marked, "xAxis": axis, "legend": legend, "grid": grid}
 
 
-def said(figures: Figures) -> str:
-    """What the chart shows, in a sentence."""
+def last_moment(figures: Figures) -> datetime:
+    """Until when the chart shows time: the end of its last bucket, which may not be over."""
+    begun: datetime = figures.over_time["bucket_start"][-1]
+    return begun + (figures.view.shown.bucket or timedelta()) if figures.view.shown.days else figures.end
+
+
+def said(figures: Figures, notes: int = 0) -> str:
+    """What the chart shows, in a sentence, and how many notes are below it."""
     parts = [f"{figures.view.shown.title}: {figures.totals.get('revenue', 0):,.2f}"]
     if figures.incomparable is None:
         parts.append(f"{figures.other_text}: {figures.before.get('revenue', 0):,.2f}")
@@ -59,6 +68,8 @@ def said(figures: Figures) -> str:
         parts.append(f"expected by midnight: {figures.forecast.total:,.2f}")
     elif figures.view.span == "today" and figures.forecast.why:
         parts.append(f"no forecast: {figures.forecast.why}")
+    if notes:
+        parts.append("1 note below" if notes == 1 else f"{notes} notes below")
     return "; ".join(parts)
 
 

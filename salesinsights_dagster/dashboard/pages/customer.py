@@ -38,6 +38,7 @@ from salesinsights_dagster.dashboard.parts import (
     chart,
     csv_link,
     heading,
+    plain_tip,
 )
 
 ROWS = 100
@@ -252,15 +253,10 @@ def _points(timeline: pl.DataFrame) -> list[dict[str, object]]:
                 "value": [int(at.timestamp() * 1_000), kind],
                 "name": what,
                 "symbolSize": 8 if kind == SESSION or value is None else 8 + 22 * (abs(float(value)) / most) ** 0.5,
-                "tooltip": {"formatter": _plain(f"{at:%d %b %Y %H:%M}: {what}" + (f", {value:,}" if value else ""))},
+                "tooltip": {"formatter": plain_tip(f"{at:%d %b %Y %H:%M}: {what}" + (f", {value:,}" if value else ""))},
             }
             for at, what, value in rows.select("at", "what", "value").iter_rows()
         ]
         style = {"color": _COLOURS[kind], "opacity": 0.75}
         found.append({"type": "scatter", "name": kind, "data": data, "itemStyle": style})
     return found
-
-
-def _plain(text: str) -> str:
-    """Text that ECharts takes as it is: braces would be its own marks."""
-    return text.replace("{", "(").replace("}", ")")[:300]

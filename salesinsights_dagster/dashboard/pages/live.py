@@ -19,6 +19,7 @@ from salesinsights_dagster.dashboard.currency import priced_columns
 from salesinsights_dagster.dashboard.figures import Figures
 from salesinsights_dagster.dashboard.live_card import LiveCard
 from salesinsights_dagster.dashboard.movers_card import MoversCard
+from salesinsights_dagster.dashboard.note_list import NoteList
 from salesinsights_dagster.dashboard.parts import (
     ACCENT,
     GREY,
@@ -33,11 +34,12 @@ from salesinsights_dagster.dashboard.parts import (
 )
 from salesinsights_dagster.dashboard.picks import Chips, make_pickable, with_picks
 from salesinsights_dagster.dashboard.range_button import RangeButton
-from salesinsights_dagster.dashboard.revenue_chart import course_of, revenue_chart, revenue_over_time, said
+from salesinsights_dagster.dashboard.revenue_chart import course_of, last_moment, revenue_chart, revenue_over_time, said
 from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks, said_moment
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.trend_tile import TrendTile
 from salesinsights_dagster.dashboard.view import View, ViewError
+from salesinsights_dagster.dashboard.writers import Writer
 
 _SHORTEST = timedelta(minutes=5)
 """The least time that the chart of waits spans: for a single point it would show two days."""
@@ -64,6 +66,7 @@ class LivePage:
         self._view, wrong = _view_of(asked)
         self._zone = self._view.at(board.zone).tz.key
         self._shown: Figures | None = None
+        self._noted: object = None
         with page_frame("Live", theme):
             with ui.row().classes("w-full items-center justify-between gap-3"):
                 with ui.row().classes("items-center gap-x-4 gap-y-2"):
@@ -91,6 +94,9 @@ class LivePage:
                     columns = {"bucket_start": f"From ({self._zone})", **columns}
                     self._time = ChartCard(title, revenue_chart(), "", columns, "300px")
                     self._time.chart.on_point_click(self._pick_day)
+                    with self._time.card:
+                        writer = Writer.of(ui.context.client.request.scope)
+                        self._notes = NoteList(board.notes, ZoneInfo(self._zone), writer, self.refresh)
                     self._movers = MoversCard(board.names, board.currency, self._follow)
                 with column():
                     top = priced_columns(_TOP_COLUMNS, board.currency)
@@ -159,8 +165,11 @@ class LivePage:
         await self._now.refresh(self._board)
         view = self._view
         figures = await run.io_bound(self._board.figures, view)
-        if figures is not None and figures is not self._shown and view == self._view:
-            self._shown = figures
+        if figures is None or view != self._view:
+            return
+        noted = self._board.notes.all
+        if figures is not self._shown or noted is not self._noted:
+            self._shown, self._noted = figures, noted
             self._show(figures)
             self._wait.show(self._board)
             movers = await run.io_bound(self._board.movers, view)
@@ -184,8 +193,12 @@ class LivePage:
         axis = {**_bars()["yAxis"], "data": labels}
         rows = with_picks(with_picks(figures.top, self._view, "product_id", "product"), self._view, "brand", "brand")
         self._top.show({"yAxis": axis, "series": [series]}, names.shown(rows), f"/api/top-products{query}", empty)
-        self._time.show(revenue_over_time(figures), on_clocks(figures.over_time, zone), f"/api/over-time{query}", empty)
-        self._time.say(said(figures))
+        notes = self._board.notes.during(figures.start, last_moment(figures))
+        self._notes.show(notes)
+        self._time.show(
+            revenue_over_time(figures, notes), on_clocks(figures.over_time, zone), f"/api/over-time{query}", empty
+        )
+        self._time.say(said(figures, notes.height))
 
 
 def _choice(name: str, choices: dict[str, str], chosen: str | None) -> ui.toggle:

@@ -144,7 +144,7 @@ def test_a_log_that_a_writer_left_beside_the_file_does_not_lock_readers_out(sold
     publish_serving(sold, file)
     with duckdb.connect(str(file)) as writer:
         writer.execute("PRAGMA disable_checkpoint_on_shutdown")
-        writer.execute("CREATE TABLE notes (text VARCHAR)")
+        writer.execute("CREATE TABLE remarks (text VARCHAR)")
     assert (tmp_path / "serving.duckdb.wal").exists()
 
     publish_serving(sold, file)
