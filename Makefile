@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 FOR ?=
 
-.PHONY: help setup tools servers spark demo test bench screenshots lint lock clean
+.PHONY: help setup tools servers spark celery demo test bench screenshots lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -40,6 +40,12 @@ $(VENV)/.spark: requirements-spark.lock $(VENV)/.installed
 
 spark: tools $(VENV)/.spark ## install Apache Spark too (450 MB), for SALESINSIGHTS_ENGINE and its tests
 
+$(VENV)/.celery: requirements-celery.lock $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-celery.lock
+	@touch $@
+
+celery: $(VENV)/.celery ## install Celery too, for SALESINSIGHTS_CELERY and its tests
+
 demo: setup tools ## run the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))
 
@@ -60,9 +66,12 @@ lint: setup ## run ruff, mypy and the import contracts
 
 LOCKED := uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-strip-extras --no-emit-index-url --no-emit-find-links
 
-lock: setup ## write the lock files again (needs uv): Spark's has what the other lacks
+LACKS = --constraint requirements.lock $$(sed -n 's/^\([a-z0-9._-]*\)[=[].*/--no-emit-package \1/p' requirements.lock)
+
+lock: setup ## write the lock files again (needs uv): those of Spark and Celery have what the first lacks
 	$(LOCKED) --extra avro --extra oidc --extra openlineage --extra postgres --extra dev pyproject.toml -o requirements.lock
-	$(LOCKED) --extra spark --constraint requirements.lock $$(sed -n 's/^\([a-z0-9._-]*\)[=[].*/--no-emit-package \1/p' requirements.lock) pyproject.toml -o requirements-spark.lock
+	$(LOCKED) --extra spark $(LACKS) pyproject.toml -o requirements-spark.lock
+	$(LOCKED) --extra celery $(LACKS) pyproject.toml -o requirements-celery.lock
 
 clean: ## remove the virtual environment and all local data
 	rm -rf $(VENV) .salesinsights

@@ -36,6 +36,7 @@ from benchmarks import (
     soak_faults,
     throughput,
     visitors,
+    workers,
 )
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -44,8 +45,8 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("day", "hours", "soak", "seams", "campaign", "model", "guards", "kills")
-"""`make bench` leaves these out, since each takes long: run it with `--only`."""
+LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards", "kills")
+"""`make bench` leaves these out, since each takes long or needs what it does not install: run it with `--only`."""
 
 
 @click.command()
@@ -94,6 +95,11 @@ def main(
         "backfill": lambda: (
             "Five months from files, launched as the UI does it, beside a stream of 200 events/s; latency in seconds",
             [backfill.run(rows)],
+        ),
+        "workers": lambda: (
+            f"Five months of {rows:,} rows in all on two workers, processes of this machine; one of them is killed, "
+            "with its runs; needs Celery and Redis",
+            workers.run(rows),
         ),
         "month": lambda: (f"{same_job.SUBJECT}: {events:,} lines", same_job.run(events)),
         "rebuild": lambda: (f"One day of {rows:,} rows, generated without the simulated shop", rebuild.run(rows)),

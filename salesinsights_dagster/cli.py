@@ -32,6 +32,7 @@ COMMANDS = {
     "snapshot": "salesinsights_dagster.commands.snapshot:snapshot",
     "sql": "salesinsights_dagster.commands.sql:sql",
     "user": "salesinsights_dagster.commands.user:user",
+    "worker": "salesinsights_dagster.commands.worker:worker",
 }
 """Each command and where it is; a module is loaded only when its command is used."""
 

@@ -3,9 +3,9 @@
 Add here: what concerns these processes. Not here: what they load (`definitions`).
 """
 
-import importlib.util
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -23,6 +23,7 @@ import psutil  # type: ignore[import-untyped]
 from resources.foreseen_error import ForeseenError
 from salesinsights_dagster.calendar_start import FIRST_DAY, calendar_start
 from salesinsights_dagster.home import make_home, make_private, write_private
+from salesinsights_dagster.instance_settings import instance_settings
 from salesinsights_dagster.settings import CHECKOUT, Settings
 
 _ask_directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -30,9 +31,6 @@ _ask_directly = urllib.request.build_opener(urllib.request.ProxyHandler({})).ope
 
 LOCATION, MISSED_LOOKS = "grpc", 3
 """A word of the command line of the process that holds the code location, and after how many looks it is missed."""
-
-INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
-POSTGRES_SETTINGS = Path(__file__).with_name("dagster_postgres.yaml")
 
 
 _LOCATIONS = """
@@ -78,8 +76,7 @@ class DagsterProcess:
         # Dagster's own processes speak to each other on this machine.
         direct = ",".join(filter(None, [env.get("no_proxy") or env.get("NO_PROXY"), "127.0.0.1,localhost"]))
         ours |= {"no_proxy": direct, "NO_PROXY": direct}
-        if settings.dagster_db:
-            ours["SALESINSIGHTS_DAGSTER_DB"] = settings.dagster_db
+        ours |= secrets_of(settings)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 _command(port),
@@ -191,18 +188,22 @@ def _command_of(process: psutil.Process) -> list[str]:
 def prepare_home(settings: Settings) -> Path:
     """Dagster's home, with our instance settings written into it.
 
-    Raises DagsterStartError if the settings ask for PostgreSQL and its package is not installed.
+    Raises MissingExtraError if a setting asks for a package that is not installed.
     """
-    if settings.dagster_db and importlib.util.find_spec("dagster_postgres") is None:
-        raise DagsterStartError(
-            "SALESINSIGHTS_DAGSTER_DB is set, but dagster-postgres is missing: pip install 'salesinsights[postgres]'"
-        )
-    home = settings.dagster_home
+    home, text = settings.dagster_home, instance_settings(settings)
     make_home(settings.home)
     make_private(home)
-    parts = [INSTANCE_SETTINGS, *([POSTGRES_SETTINGS] if settings.dagster_db else [])]
-    write_private(home / "dagster.yaml", "".join(part.read_text() for part in parts))
+    # In one step: machines that share the home may start while others read it.
+    written = home / f".dagster.yaml.{platform.node()}.{os.getpid()}"
+    write_private(written, text)
+    written.replace(home / "dagster.yaml")
     return home
+
+
+def secrets_of(settings: Settings) -> dict[str, str]:
+    """The variables that our instance settings name; the URL of a database with the driver that Dagster needs."""
+    named = {"SALESINSIGHTS_DAGSTER_DB": settings.dagster_db, "SALESINSIGHTS_CELERY": settings.celery}
+    return {name: value for name, value in named.items() if value}
 
 
 def _command(port: int) -> list[str]:

@@ -98,6 +98,12 @@ def _mail_server(url: str) -> str:
     return url
 
 
+def _celery_broker(url: str) -> str:
+    if not url.startswith(("redis://", "rediss://")):
+        raise ValueError("is no Redis: set redis://HOST:6379/0, or rediss://, or unset it for runs on this machine")
+    return url
+
+
 def _listed(text: object) -> object:
     """The parts of a text between its commas."""
     return tuple(filter(None, map(str.strip, text.split(",")))) if isinstance(text, str) else text
@@ -179,6 +185,7 @@ TopicOrOff = Annotated[str | None, BeforeValidator(_none_if_off)]
 EngineName = Annotated[str, AfterValidator(_engine)]
 MailAddress = Annotated[str, AfterValidator(_mail_server)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+CeleryBroker = Annotated[str, AfterValidator(_celery_broker)]
 Database = Annotated[str, AfterValidator(_database)]
 DagsterDatabase = Annotated[str, AfterValidator(_database_with_driver)]
 

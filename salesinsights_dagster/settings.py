@@ -27,6 +27,7 @@ from salesinsights_dagster.login_settings import LoginSettings, wrong_login
 from salesinsights_dagster.mail_settings import MailSettings, wrong_mail
 from salesinsights_dagster.object_store_settings import wrong_store
 from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
+from salesinsights_dagster.worker_settings import WorkerSettings, wrong_workers
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LONGEST_HORIZON = 3_650
@@ -37,7 +38,7 @@ class SettingsError(ForeseenError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
-class Settings(LoginSettings, MailSettings, LineageSettings):
+class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
     """Everything that differs between two installations, a field per variable; the properties say what they make.
 
     A field's variable is its name after `SALESINSIGHTS_`, or its alias. One that ends in `*` takes all variables that
@@ -332,8 +333,8 @@ class Settings(LoginSettings, MailSettings, LineageSettings):
         return self
 
     @model_validator(mode="after")
-    def _people_are_reached(self) -> Self:
-        wrong = wrong_mail(self) or wrong_login(self)
+    def _parts_fit_together(self) -> Self:
+        wrong = wrong_mail(self) or wrong_login(self) or wrong_workers(self.celery, self.dagster_db)
         if wrong:
             raise SettingsError(wrong)
         return self

@@ -33,7 +33,8 @@ STREAM = dg.define_asset_job(
     selection=_alone(*map(key_of, STREAMED)) | _checks(CHECKS),
     description="One run of the stream: reads the backlog from Kafka through bronze and silver to gold.",
     executor_def=dg.in_process_executor,
-    tags={"salesinsights/kind": "stream"},
+    # With workers on several machines it has a queue of its own; and it is the sensor that starts it again.
+    tags={"salesinsights/kind": "stream", "dagster-celery/queue": "stream", "dagster/max_retries": "0"},
 )
 
 ARCHIVE = dg.define_asset_job(

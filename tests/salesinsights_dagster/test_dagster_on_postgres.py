@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from salesinsights_dagster.dagster_process import DagsterProcess, DagsterStartError, prepare_home
+from salesinsights_dagster.dagster_process import DagsterProcess, prepare_home
 from salesinsights_dagster.demo import free_port
+from salesinsights_dagster.extras import MissingExtraError
 from salesinsights_dagster.settings import load_settings
 from tests.postgres import running_postgres
 
@@ -71,5 +72,5 @@ def test_a_missing_extra_is_named_with_the_remedy(tmp_path: Path, monkeypatch: p
     settings = load_settings({"SALESINSIGHTS_HOME": str(tmp_path), "SALESINSIGHTS_DAGSTER_DB": "postgresql://x/y"})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
-    with pytest.raises(DagsterStartError, match=r"pip install 'salesinsights\[postgres\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'salesinsights\[postgres\]'"):
         prepare_home(settings)

@@ -141,6 +141,12 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_FIRST_DAY": "2018-12-31"}, "unset it to begin with the month of the oldest event"),
         ({"SALESINSIGHTS_ENGINE": "spark"}, "set spark://HOST:PORT of an Apache Spark cluster, or unset it"),
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
+        (
+            {"SALESINSIGHTS_CELERY": "amqp://shop:secret@mq"},
+            "SALESINSIGHTS_CELERY is no Redis: set redis://HOST:6379/0",
+        ),
+        ({"SALESINSIGHTS_CELERY": "redis://mq"}, "set SALESINSIGHTS_DAGSTER_DB too, the database that all workers"),
+        ({"SALESINSIGHTS_BACKFILL_RUNS": "0"}, "unset it for 1"),
         ({"SALESINSIGHTS_STREAM_MINUTES": "101"}, "is not a whole number from 0 to 100"),
         ({"SALESINSIGHTS_STREAM_MINUTES": "-1"}, "with 0 each run reads one backlog"),
         ({"SALESINSIGHTS_STREAM_IDLE_MINUTES": "0"}, "unset it for 30"),
