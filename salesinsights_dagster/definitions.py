@@ -20,6 +20,7 @@ from assets.runs.clock import Clock
 from assets.runs.workers import Workers
 from assets.serving.audience_topic import AudienceTopic
 from assets.serving.cart_topic import CartTopic, RecoveredTopic
+from assets.serving.catalog_topic import CatalogTopic
 from assets.serving.duckdb_file import ServingFile, serving
 from assets.serving.postgres_replica import PostgresReplica
 from assets.serving.sales_topic import SalesTopic
@@ -101,7 +102,8 @@ def build_definitions(settings: Settings, archive: Archive | None = None) -> dg.
 
 def _assets(settings: Settings) -> list[dg.AssetSpec | dg.AssetsDefinition]:
     return [
-        *(SHOP_EVENTS, ARCHIVE_FILES, spec_of(CATALOG)),
+        *(SHOP_EVENTS, ARCHIVE_FILES),
+        *([] if settings.catalog_topic else [spec_of(CATALOG)]),
         *(
             made.map_asset_specs(
                 lambda spec: with_calendar(with_cadence(_with_settings(spec, settings)), settings.first_day)
@@ -160,7 +162,7 @@ def life_of(settings: Settings) -> Life | None:
 
 
 def replicas_of(settings: Settings) -> list[Replica]:
-    """The replicas of gold that these settings name."""
+    """The replicas of gold that these settings name, and the catalogue's topic, which is followed like one."""
     topics: dict[type[TableTopic], str | None] = {
         SalesTopic: settings.sales_topic,
         AudienceTopic: settings.audience_topic,
@@ -170,6 +172,8 @@ def replicas_of(settings: Settings) -> list[Replica]:
     found: list[Replica] = [
         kind(name, lambda: find_kafka(settings), platform.node()) for kind, name in topics.items() if name
     ]
+    if settings.catalog_topic:
+        found.append(CatalogTopic(lambda: open_reader(settings).of(str(settings.catalog_topic))))
     if settings.postgres:
         found.append(PostgresReplica(settings.postgres))
     return found

@@ -127,6 +127,11 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
         "shop.recovered-carts",
         description="the topic to which [recovered carts](customers.md#shopleft-carts) are published; `off` for none",
     )
+    catalog_topic: kinds.TopicOrOff = Field(
+        None,
+        description="a compacted topic with names, costs and stock of the shop's "
+        "[products](products.md#a-topic-instead-of-files), which the stream reads into the catalogue",
+    )
     postgres: kinds.Database | None = Field(
         None,
         repr=False,
@@ -277,7 +282,7 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
     def _topics_differ(self) -> Self:
         taken: set[str | None] = {self.topic}
         of_customers = {"AUDIENCE": self.audience_topic, "CARTS": self.carts_topic, "RECOVERED": self.recovered_topic}
-        for name, topic in {"SALES": self.sales_topic, **of_customers}.items():
+        for name, topic in {"SALES": self.sales_topic, "CATALOG": self.catalog_topic, **of_customers}.items():
             if topic is not None and topic in taken:
                 raise SettingsError(
                     f"SALESINSIGHTS_{name}_TOPIC={topic} is another topic of the shop: choose another name"

@@ -1,7 +1,7 @@
 """The catalogue: names, costs and stock of products, loaded from a file of the shop, with its history.
 
 A product's row is closed when a later file says something else of it, or no longer names it; so a sale can be joined
-with what held then (`valid_from` <= time < `valid_to`). Nothing is ever deleted.
+with what held then (`valid_from` <= time < `valid_to`). Nothing is ever deleted; of the stock, only the newest is kept.
 Add here: how a file becomes rows, and how rows become history. Not here: which facts there are (`tables.catalog`).
 """
 
@@ -14,7 +14,7 @@ import polars as pl
 
 from assets.events.contract import EARLIEST, LONGEST_TEXT
 from assets.tables import CATALOG
-from assets.tables.catalog import FACTS
+from assets.tables.catalog import FACTS, HISTORIC
 from resources.foreseen_error import ForeseenError
 from resources.lake import Lake
 from resources.lake_errors import again_on_conflict
@@ -22,8 +22,8 @@ from resources.lake_errors import again_on_conflict
 LOADS = "catalog/loads"
 """A name of progress: how often a catalogue was loaded. Of two loads at once, the second one starts again."""
 
-_ALSO_CALLED = {"category_code": "category"}
-_NUMBER = {"product_id": r"^[0-9]{1,18}$", "stock": r"^-?[0-9]{1,15}$", "cost": r"^[0-9]{1,10}(\.[0-9]{1,2})?$"}
+ALSO_CALLED = {"category_code": "category"}
+NUMBER = {"product_id": r"^[0-9]{1,18}$", "stock": r"^-?[0-9]{1,15}$", "cost": r"^[0-9]{1,10}(\.[0-9]{1,2})?$"}
 _MEANT = {"product_id": "a whole number", "stock": "a whole number", "cost": "a number with at most two decimals"}
 
 
@@ -61,7 +61,7 @@ def read_catalog(path: Path) -> Read:
         found = pl.read_parquet(path) if is_parquet else pl.read_csv(path, infer_schema=False, null_values="")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CatalogError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
-    found = found.rename({old: new for old, new in _ALSO_CALLED.items() if old in found.columns}, strict=False)
+    found = found.rename({old: new for old, new in ALSO_CALLED.items() if old in found.columns}, strict=False)
     if "product_id" not in found.columns:
         raise CatalogError(f"{path} has no column product_id: its first line must name the columns")
     names = ["product_id", *(name for name in FACTS if name in found.columns)]
@@ -78,7 +78,7 @@ def _problems(texts: pl.DataFrame) -> Iterator[str]:
     for name in texts.columns:
         text = pl.col(name)
         meant = _MEANT.get(name, f"a text of at most {LONGEST_TEXT} characters")
-        wrong = ~text.str.contains(_NUMBER[name]) if name in _NUMBER else text.str.len_chars() > LONGEST_TEXT
+        wrong = ~text.str.contains(NUMBER[name]) if name in NUMBER else text.str.len_chars() > LONGEST_TEXT
         if name == "product_id":
             wrong = wrong.fill_null(value=True)
         for row, value in texts.with_row_index("row", 1).filter(wrong).select("row", name).head(1).iter_rows():
@@ -123,47 +123,60 @@ def merged(
     current = held.filter(is_open).select("product_id", *FACTS)
     kept = [name for name in FACTS if name not in products.columns]
     given = products.join(current.select("product_id", *kept), on="product_id", how="left").select(current.columns)
-    differing = given.join(current, on=current.columns, how="anti", nulls_equal=True)
+    differing = given.join(current, on=["product_id", *HISTORIC], how="anti", nulls_equal=True)
+    restocked = given.join(current, on=current.columns, how="anti", nulls_equal=True).join(
+        differing, on="product_id", how="anti"
+    )
     known = differing.join(current, on="product_id", how="semi").height
     gone = current.clear() if is_part else current.join(products, on="product_id", how="anti")
     ends = pl.concat([differing, gone]).select("product_id")
-    _check_order(held.filter(is_open).join(ends, on="product_id", how="semi"), at)
-    is_first = ~pl.col("product_id").is_in(held["product_id"].unique().implode())
+    _check_order(held.filter(is_open).join(ends, on="product_id", how="semi"), "valid_from", at)
+    _check_order(held.filter(is_open).join(restocked, on="product_id", how="semi"), "stock_at", at)
     moment = pl.lit(at).cast(CATALOG.schema["valid_from"])
+    closing = is_open & pl.col("product_id").is_in(ends["product_id"].implode())
     stated = products.filter(pl.col("stock").is_not_null()) if "stock" in products.columns else products.clear()
     is_stated = pl.col("product_id").is_in(stated["product_id"].implode())
-    stock_at = held.filter(is_open).select("product_id", "stock_at")
-    closing = is_open & pl.col("product_id").is_in(ends["product_id"].implode())
-    rows = pl.concat(
-        [
-            held.with_columns(
-                valid_to=pl.when(closing).then(moment).otherwise("valid_to"),
-                stock_at=pl.when(is_open & is_stated & ~closing)
-                .then(pl.max_horizontal("stock_at", moment))
-                .otherwise("stock_at"),
-            ),
-            # Nobody said anything before: what is said first also stands for the sales before it.
-            differing.join(stock_at, on="product_id", how="left", maintain_order="left")
-            .with_columns(
-                stock_at=pl.when(pl.col("stock").is_null())
-                .then(None)
-                .when(is_stated)
-                .then(moment)
-                .otherwise("stock_at"),
-                valid_from=pl.when(is_first).then(pl.lit(EARLIEST)).otherwise(moment),
-                valid_to=pl.lit(None),
-            )
-            .select(CATALOG.schema.names())
-            .cast(CATALOG.schema),
-        ]
+    stays = held.with_columns(valid_to=pl.when(closing).then(moment).otherwise("valid_to"))
+    rows = pl.concat([_restocked(stays, given, is_stated, moment), _begun(held, differing, is_stated, moment)])
+    counts = Loaded(
+        differing.height - known,
+        known + restocked.height,
+        gone.height,
+        given.height - differing.height - restocked.height,
     )
-    counts = Loaded(differing.height - known, known, gone.height, given.height - differing.height)
     return rows.sort("product_id", "valid_from"), counts
 
 
-def _check_order(ending: pl.DataFrame, at: datetime) -> None:
-    late = ending.filter(pl.col("valid_from") >= at).sort("valid_from", descending=True)
-    for product, since in late.select("product_id", "valid_from").head(1).iter_rows():
+def _restocked(held: pl.DataFrame, given: pl.DataFrame, is_stated: pl.Expr, moment: pl.Expr) -> pl.DataFrame:
+    """The rows that were there; those that go on have the stock that is given now."""
+    goes_on, has_stock = pl.col("valid_to").is_null(), pl.col("given_stock").is_not_null()
+    known = held.join(given.select("product_id", given_stock="stock", is_given=True), on="product_id", how="left")
+    at = pl.when(is_stated).then(pl.max_horizontal("stock_at", moment)).when(has_stock).then("stock_at")
+    is_given = goes_on & pl.col("is_given").fill_null(value=False)
+    return known.with_columns(
+        stock=pl.when(is_given).then("given_stock").otherwise("stock"),
+        stock_at=pl.when(is_given).then(at).otherwise("stock_at"),
+    ).select(held.columns)
+
+
+def _begun(held: pl.DataFrame, begun: pl.DataFrame, is_stated: pl.Expr, moment: pl.Expr) -> pl.DataFrame:
+    """The rows that begin now, or before all sales where nobody said anything of the product before."""
+    is_first = ~pl.col("product_id").is_in(held["product_id"].unique().implode())
+    stock_at = held.filter(pl.col("valid_to").is_null()).select("product_id", "stock_at")
+    at = pl.when(is_stated).then(moment).when(pl.col("stock").is_not_null()).then("stock_at")
+    return (
+        begun.join(stock_at, on="product_id", how="left")
+        .with_columns(
+            stock_at=at, valid_from=pl.when(is_first).then(pl.lit(EARLIEST)).otherwise(moment), valid_to=pl.lit(None)
+        )
+        .select(held.columns)
+        .cast(CATALOG.schema)
+    )
+
+
+def _check_order(ending: pl.DataFrame, column: str, at: datetime) -> None:
+    late = ending.filter(pl.col(column) >= at).sort(column, descending=True)
+    for product, since in late.select("product_id", column).head(1).iter_rows():
         raise CatalogError(
             f"product {product} has a newer entry, of {since:%Y-%m-%d %H:%M:%S} UTC: catalogues have to be loaded in "
             "the order of their times. Nothing was loaded"

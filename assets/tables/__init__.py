@@ -5,7 +5,7 @@ Add here: a table's name in SQL, or a set of tables. Not here: a table (the modu
 """
 
 from assets.tables.audiences import AUDIENCE_MEMBERS
-from assets.tables.catalog import CATALOG
+from assets.tables.catalog import CATALOG, CATALOG_REFUSED
 from assets.tables.customers import (
     CLV_HOLDOUT,
     CLV_MODEL,
@@ -54,6 +54,7 @@ __all__ = [
     "BRONZE_ARCHIVE_MONTHS",
     "BRONZE_EVENTS",
     "CATALOG",
+    "CATALOG_REFUSED",
     "CATEGORY_SALES_DAILY",
     "CLV_HOLDOUT",
     "CLV_MODEL",
@@ -134,6 +135,7 @@ TABLES = {
         CATEGORY_SALES_DAILY,
         BOUGHT_TOGETHER,
         REPURCHASES,
+        CATALOG_REFUSED,
         CATALOG,
         PRODUCT_OUTLOOK,
         NOTES,

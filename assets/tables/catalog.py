@@ -20,6 +20,39 @@ FACTS = pl.Schema(
 )
 """What a shop may say of a product; all of it optional."""
 
+HISTORIC = tuple(name for name in FACTS if name != "stock")
+"""Those whose history is kept. A stock changes with each sale: a row for each would be as many as there are sales."""
+
+CATALOG_REFUSED = Table(
+    "silver/catalog_refused",
+    pl.Schema(
+        {
+            "source": pl.String(),
+            "partition": pl.Int32(),
+            "offset": pl.Int64(),
+            "kafka_timestamp": UTC_MICROSECONDS,
+            "key": pl.Binary(),
+            "value": pl.Binary(),
+            "reason": pl.String(),
+            "detail": pl.String(),
+            "read_at": UTC_MICROSECONDS,
+        }
+    ),
+    (),
+    "One row per message of the catalogue's topic that was refused, byte for byte, with the reason.",
+    key=("source", "partition", "offset"),
+    cadence=Cadence.UPKEEP,
+    columns={
+        "source": "the topic that the message came from",
+        "kafka_timestamp": "when Kafka, or the producer, says that the message was sent (UTC)",
+        "key": "the message's key, byte for byte",
+        "value": "the message's value, byte for byte",
+        "reason": "why the message was refused: a reason code (docs/products.md)",
+        "detail": "the field and the text that was refused",
+        "read_at": "when the message was read (UTC)",
+    },
+)
+
 CATALOG = Table(
     "silver/catalog",
     pl.Schema(
@@ -30,7 +63,7 @@ CATALOG = Table(
         }
     ),
     (),
-    "What the shop said of each product and when: a row per product and time in which nothing about it changed.",
+    "What the shop said of each product and when: a row per product and time in which nothing but its stock changed.",
     key=("product_id", "valid_from"),
     cadence=Cadence.UPKEEP,
     is_served=True,

@@ -27,11 +27,11 @@ def sql(statement: str | None, form: str) -> None:
     """Answer one SELECT STATEMENT; without one, open a prompt.
 
     The tables, by layer: bronze_events, bronze_archive_months; silver_events, silver_purchases, silver_quarantine,
-    silver_batches, forgotten_users; product_sales, product_sales_daily, category_sales_daily, customer_days,
-    restatements; funnel_daily, user_days, silver_sessions, abandoned_carts, recovered_carts, cohort_retention,
-    user_features; catalog, product_outlook, bought_together, repurchases; customer_value, customer_value_days,
-    segments, segment_moves, audience_members, expected_sales, sales_backtest, clv_model, clv_holdout; sales_topic,
-    proofs; notes.
+    silver_batches, silver_catalog_refused, forgotten_users; product_sales, product_sales_daily, category_sales_daily,
+    customer_days, restatements; funnel_daily, user_days, silver_sessions, abandoned_carts, recovered_carts,
+    cohort_retention, user_features; catalog, product_outlook, bought_together, repurchases; customer_value,
+    customer_value_days, segments, segment_moves, audience_members, expected_sales, sales_backtest, clv_model,
+    clv_holdout; sales_topic, proofs; notes.
     """
     from resources.lake import Lake
 

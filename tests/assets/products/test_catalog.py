@@ -23,6 +23,7 @@ from tests.lakes import rows
 
 MONDAY = datetime(2019, 10, 7, tzinfo=UTC)
 TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
+THURSDAY, FRIDAY = MONDAY + timedelta(days=3), MONDAY + timedelta(days=4)
 
 
 def products(*named: dict[str, Any]) -> pl.DataFrame:
@@ -136,6 +137,21 @@ def test_what_is_older_than_what_is_known_is_refused(lake: Lake) -> None:
         load_catalog(lake, products({"product_id": 5, "name": "Lippenstift"}), TUESDAY)
 
     assert names_now(lake) == {5: "Lip stick"}
+
+
+def test_a_changed_stock_alone_makes_no_row_and_an_older_one_is_refused(lake: Lake) -> None:
+    load_catalog(lake, products({"product_id": 5, "name": "Lipstick", "stock": 3}), MONDAY)
+    load_catalog(lake, products({"product_id": 5, "stock": 2}), WEDNESDAY, is_part=True)
+    with pytest.raises(CatalogError, match="product 5 has a newer entry"):
+        load_catalog(lake, products({"product_id": 5, "stock": 9}), TUESDAY, is_part=True)
+
+    load_catalog(lake, products({"product_id": 5, "name": "Lip stick"}), THURSDAY, is_part=True)
+
+    held = rows(lake, CATALOG).sort("valid_from").select("name", "stock", "stock_at")
+    assert held.rows() == [("Lipstick", 2, WEDNESDAY), ("Lip stick", 2, WEDNESDAY)]
+    done = load_catalog(lake, products({"product_id": 5, "stock": None}), FRIDAY, is_part=True)
+    assert done == Loaded(new=0, changed=1, gone=0, unchanged=0)
+    assert rows(lake, CATALOG).sort("valid_from").select("stock", "stock_at").rows()[1] == (None, None)
 
 
 def test_of_two_loads_at_once_the_second_one_sees_the_first(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
