@@ -147,7 +147,7 @@ def page_frame(title: str, theme: str | None) -> Iterator[None]:
                         link.props("aria-current=page")
             _log_out(ui.context.client.request.scope.get(SCOPE))
             dimmer = ui.button(icon="contrast", on_click=turn).props('flat round dense aria-label="Light or dark"')
-            dimmer.classes("self-center si-muted").tooltip("Light or dark")
+            dimmer.classes("self-center si-muted si-dimmer").tooltip("Light or dark")
         yield
 
 

@@ -17,6 +17,7 @@ from assets.stream.checks import LATENCY_LIMIT
 from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.currency import priced_columns
 from salesinsights_dagster.dashboard.figures import Figures
+from salesinsights_dagster.dashboard.kiosk import as_kiosk
 from salesinsights_dagster.dashboard.live_card import LiveCard
 from salesinsights_dagster.dashboard.movers_card import MoversCard
 from salesinsights_dagster.dashboard.note_list import NoteList
@@ -68,8 +69,8 @@ class LivePage:
         self._shown: Figures | None = None
         self._noted: object = None
         with page_frame("Live", theme):
-            with ui.row().classes("w-full items-center justify-between gap-3"):
-                with ui.row().classes("items-center gap-x-4 gap-y-2"):
+            with ui.row().classes("si-bar w-full items-center justify-between gap-3"):
+                with ui.row().classes("si-tools items-center gap-x-4 gap-y-2"):
                     choices = {name: choice.title for name, choice in SPANS.items()}
                     self._span = _choice("Span of time", choices, self._chosen_span())
                     self._span.on_value_change(lambda chosen: self._during(chosen.value))
@@ -104,6 +105,8 @@ class LivePage:
                     make_pickable(self._top.table, ["product_id", "brand"], self._follow)
                     self._top.chart.on_point_click(self._pick_bar)
                     self._wait = WaitCard(self._view.at(board.zone).tz)
+        if asked.get("kiosk") == "1":
+            as_kiosk()
         ui.on("si_back", self._back)
         ui.add_body_html(_TELL_BACK)
         ui.timer(1.0, self.refresh)

@@ -30,9 +30,11 @@ def dashboard(lake: Lake, tmp_path: Path) -> Iterator[str]:
 
 
 @contextmanager
-def serving(lake: Lake, home: Path, settings: dict[str, str], open_address: str) -> Iterator[str]:
-    """A dashboard with these settings, once it answers `open_address`."""
-    port = free_port(0)
+def serving(
+    lake: Lake, home: Path, settings: dict[str, str], open_address: str, port: int | None = None
+) -> Iterator[str]:
+    """A dashboard with these settings, on a free port or on this one, once it answers `open_address`."""
+    port = port or free_port(0)
     command = [str(Path(sys.executable).with_name("salesinsights")), "dashboard", "--port", str(port)]
     env = {**os.environ, "SALESINSIGHTS_HOME": str(home), "SALESINSIGHTS_LAKE": lake.root, **settings}
     # NiceGUI starts differently if it sees that a test runs.
