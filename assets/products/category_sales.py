@@ -50,9 +50,6 @@ _KEPT = "category_sales"
 _FACTS = "catalog/facts"
 """The progress that holds the fingerprint of what the catalogue says, as all days show it."""
 
-_TURN = "turn"
-"""A name of progress that each commit moves: of two refreshes at once, the second one starts again."""
-
 _CELL = ("event_date", "product_id", "category", "brand")
 _COUNTED, _MONEY = ("units", "revenue", "refunds"), ("known_cost_revenue", "cost")
 
@@ -138,7 +135,7 @@ def _bring(lake: Lake, facts: _Facts, days: Iterable[date], restated: Collection
             progress |= _seen(purchases, day, until)
     if done:
         where = CATEGORY_SALES_DAILY.on_days(done)
-        table.replace(pl.concat(rows), where, {**followed.shown(done), **progress, **_turn(table), **once_more(table)})
+        table.replace(pl.concat(rows), where, {**followed.shown(done), **progress, **once_more(table)})
 
 
 def _table_of(lake: Lake, facts: _Facts) -> LakeTable:
@@ -147,10 +144,6 @@ def _table_of(lake: Lake, facts: _Facts) -> LakeTable:
     if lake.table(CATALOG).version != facts.version:
         raise ConcurrentCommitError("the catalogue was changed while sales were computed by it: run it again")
     return table
-
-
-def _turn(table: LakeTable) -> dict[str, int]:
-    return {_TURN: (table.progress(_TURN) or 0) + 1}
 
 
 def _whole(silver: LakeTable, day: date, until: int, facts: _Facts) -> pl.DataFrame:
@@ -203,7 +196,7 @@ def _note(lake: Lake, facts: _Facts) -> None:
     """All days show these facts."""
     table = _table_of(lake, facts)
     if _mark(table) != facts.mark or table.progress(CATALOG.name) not in (None, facts.version):
-        progress = {_FACTS: facts.mark, CATALOG.name: facts.version, **_turn(table)}
+        progress = {_FACTS: facts.mark, CATALOG.name: facts.version}
         table.append(pl.DataFrame(schema=CATEGORY_SALES_DAILY.schema), progress)
 
 

@@ -11,8 +11,9 @@ import pytest
 from assets.products import category_sales
 from assets.products.catalog import load_catalog
 from assets.products.category_sales import category_sales_are_behind, refresh_category_sales
+from assets.progress.batches import BATCH
 from assets.silver.purchases import rebuild_purchases
-from assets.tables import CATALOG, CATEGORY_SALES_DAILY, PRODUCT_SALES
+from assets.tables import CATALOG, CATEGORY_SALES_DAILY, PRODUCT_SALES, SILVER_EVENTS, SILVER_PURCHASES
 from assets.tables.sql_views import sql_session
 from resources.duckdb_engine import query
 from resources.lake import Lake
@@ -108,6 +109,23 @@ def test_a_day_that_grew_reads_only_its_new_purchases(
     assert refresh_category_sales(lake) == [date(2019, 10, 1)]
     assert [one[3] for one in held(lake)] == [2, 1]
     assert refresh_category_sales(lake) == []
+
+
+def test_a_day_that_did_not_only_grow_is_computed_as_a_whole(lake: Lake, publish: Publish) -> None:
+    publish([bought(5)])
+    refresh_category_sales(lake)
+    silver, purchases = lake.table(SILVER_EVENTS), lake.table(SILVER_PURCHASES)
+    for table in (silver, purchases):
+        table.append(table.read().with_columns(batch=pl.lit(0, pl.Int64)), {})
+    assert refresh_category_sales(lake) == [date(2019, 10, 1)]
+    assert [one[3] for one in held(lake)] == [2]
+    dearer = silver.read().with_columns(price=pl.lit("3.00").cast(SILVER_EVENTS.schema["price"]))
+    silver.replace(dearer, None, {BATCH: 1})
+    rebuild_purchases(lake, [date(2019, 10, 1)])
+
+    refresh_category_sales(lake)
+
+    assert [one[4] for one in held(lake)] == [Decimal("6.00")]
 
 
 def test_a_catalogue_that_changes_meanwhile_is_seen(
