@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from assets.gold.product_categories import categories_of_products
+from assets.products.catalog import load_catalog
 from assets.progress.batch_snapshot import batch_snapshot
 from assets.stream.stream_assets import Stream
 from assets.tables import FUNNEL_DAILY
@@ -108,9 +109,12 @@ def test_a_month_is_compared_with_the_same_weekdays(
 
 
 @pytest.mark.parametrize(("code", "name"), [("nails.polish", "nails.polish"), (None, "1487580005134238553")])
-def test_a_category_has_its_code_or_its_number(lake: Lake, code: str | None, name: str) -> None:
+def test_a_category_is_the_catalogues_or_the_events_code_or_number(lake: Lake, code: str | None, name: str) -> None:
     row = {"level": "product", "product_id": 1, "category_id": 1487580005134238553, "category_code": code}
     days = [{**row, "event_date": date(2026, 11, 26)}, {**row, "product_id": 2, "event_date": date(2026, 11, 1)}]
     lake.table(FUNNEL_DAILY).append(pl.DataFrame(days, schema=FUNNEL_DAILY.schema), {})
 
     assert categories_of_products(lake, NOW).rows() == [(1, name)]
+    told = pl.DataFrame({"product_id": [1, 3, 4], "category": ["care", "tools", None]})
+    load_catalog(lake, told, datetime(2026, 11, 1, tzinfo=UTC))
+    assert sorted(categories_of_products(lake, NOW).rows()) == [(1, "care"), (3, "tools")]
