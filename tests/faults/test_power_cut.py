@@ -9,9 +9,11 @@ from click.testing import CliRunner
 
 import salesinsights_dagster.topic
 from assets.customers.customer_value import refresh_customer_value
+from assets.products.category_sales import refresh_category_sales
 from assets.stream.stream_assets import Stream
 from assets.tables import (
     BRONZE_EVENTS,
+    CATEGORY_SALES_DAILY,
     CUSTOMER_VALUE,
     DAILY,
     SILVER_BATCHES,
@@ -125,7 +127,7 @@ def test_a_healthy_lake_has_no_faults(lake: Lake, stream: Stream, feed: Feed) ->
 
 RESTORED = (
     *(BRONZE_EVENTS, SILVER_EVENTS, SILVER_PURCHASES, SILVER_QUARANTINE, *DAILY),
-    *(*VISITOR_TABLES, CUSTOMER_VALUE),
+    *(*VISITOR_TABLES, CATEGORY_SALES_DAILY, CUSTOMER_VALUE),
 )
 
 
@@ -139,6 +141,7 @@ def test_a_data_file_without_its_content_is_restored(
         run(lake, stream)
     follow(lake)
     refresh_customer_value(lake)
+    refresh_category_sales(lake)
     before = rows(lake, table)
     file = Path(lake.table(table).file_uris()[0])
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if is_half else b"")
