@@ -9,24 +9,20 @@ import functools
 import json
 import operator
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
 from assets.events.contract import (
-    AHEAD_OF_KAFKA,
-    EARLIEST,
     EVENT,
     EXTRA,
     FIELDS,
     INTEGERS,
-    LONGEST_TEXT,
     NONE_ADDED,
     OPTIONAL,
-    TEXTS,
     AddedFields,
 )
 from assets.events.csv_file import cut
+from assets.events.good_fields import DAY, EVENT_TYPE, INTEGER, PRICE, TIME_OF_DAY, in_range, only_where
 from assets.events.json_tokens import Tokens, tokens_of
 from assets.events.message_parser import TOKENS, decode, judge_tokens
 
@@ -35,13 +31,8 @@ _UNUSUAL = r'["\\\x00-\x1f\x7f]'
 
 _KINDS = {**EVENT, **EXTRA}
 
-_GOOD = {
-    "event_time": r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] UTC",
-    "event_type": "view|cart|remove_from_cart|purchase",
-    "price": r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,2})?",
-}
+_GOOD = {"event_time": f"{DAY} {TIME_OF_DAY} UTC", "event_type": EVENT_TYPE, "price": PRICE}
 """Fields that match are certainly good; all others are judged by the rules for messages."""
-_INTEGER = "0|[1-9][0-9]{0,18}"
 _TEXT = r'[^,"\\\x00-\x1f\x7f]*'
 _NOTHING = r"[^\s\S]"
 
@@ -79,28 +70,23 @@ def _judged(lines: pl.DataFrame, added: AddedFields) -> pl.DataFrame:
 def _good_lines(lines: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """The lines that are certainly good events, with their fields. The rules for messages give the same result."""
     text = decode(lines["value"])
-    lines, text = _where(text.str.contains(_good_line(names)).fill_null(value=False), lines, text)
+    lines, text = only_where(text.str.contains(_good_line(names)).fill_null(value=False), lines, text)
     parts = text.str.split_exact(",", len(names) - 1).struct.unnest()
     part = dict(zip(names, parts.get_columns(), strict=True))
     part[names[-1]] = part[names[-1]].str.strip_suffix("\r")
     fields = pl.DataFrame([_field(name, part.get(name), lines.height) for name in FIELDS])
     could_be_read = [~fields[name].is_null() | (text == "") for name, text in part.items() if name in FIELDS]
     read = pl.concat([lines, fields], how="horizontal")
-    in_range = read.select(pl.all_horizontal(*_in_range())).to_series()
-    (good,) = _where(functools.reduce(operator.and_, could_be_read, in_range), read)
+    possible = read.select(in_range("ingested_at")).to_series()
+    (good,) = only_where(functools.reduce(operator.and_, could_be_read, possible), read)
     return good.with_columns(reason=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))
-
-
-def _where(holds: pl.Series, *those: Any) -> tuple[Any, ...]:
-    """The frames and series filtered by `holds`; unchanged, without a copy, where it holds everywhere."""
-    return those if holds.all() else tuple(one.filter(holds) for one in those)
 
 
 def _good_line(names: Sequence[str]) -> str:
     """A pattern of good lines with these columns. Matches nothing if a required column is missing or one repeats."""
     if not set(FIELDS) - set(OPTIONAL) <= set(names) or len(set(names)) < len(names):
         return _NOTHING
-    shapes = {**_GOOD, **dict.fromkeys(INTEGERS, _INTEGER)}
+    shapes = {**_GOOD, **dict.fromkeys(INTEGERS, INTEGER)}
     fields = (f"(?:{shapes.get(name, _TEXT)}){'?' if name in OPTIONAL else ''}" for name in names)
     return rf"\A{','.join(fields)}\r?\z"
 
@@ -111,11 +97,6 @@ def _field(name: str, text: pl.Series | None, rows: int) -> pl.Series:
     if name == "event_time":
         return text.str.to_datetime("%Y-%m-%d %H:%M:%S UTC", time_unit="us", time_zone="UTC", strict=False).alias(name)
     return text.replace("", None).cast(_KINDS[name], strict=False).alias(name)
-
-
-def _in_range() -> list[pl.Expr]:
-    in_time = pl.col("event_time").is_between(pl.lit(EARLIEST), pl.col("ingested_at") + AHEAD_OF_KAFKA)
-    return [in_time, *(pl.col(name).str.len_bytes().fill_null(0) <= LONGEST_TEXT for name in TEXTS)]
 
 
 def dates_of(lines: pl.DataFrame) -> pl.Series:

@@ -1,3 +1,4 @@
+import json
 import random
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from assets.events import message_parser
 from assets.events.contract import FIELDS, REASONS, UTC_MICROSECONDS
 from assets.events.message_parser import parse_events
 from tests.assets.events.event_cases import numbers, object_members, order_of_reasons, texts, times
@@ -134,6 +136,30 @@ def test_message_is_read_the_same_way_before_and_after_a_good_one(case: Case):
 def test_first_message_changes_nothing_for_the_others(first: str, read_together: dict[str, Outcome]):
     rows: list[Row] = [(FIRST_MESSAGES[first], KAFKA_TIMESTAMP), *(row_of(case) for case in CASES)]
     assert outcomes(frame_of(rows))[1:] == list(read_together.values())
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize(
+    "time", ["2019-10-01 00:00:00 UTC", "2019-10-01T00:00:00.123Z", "2019-10-01T00:00:00.123456+00:00"]
+)
+def test_usual_messages_are_read_without_being_judged(
+    time: str, separators: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    event = {
+        "event_time": time,
+        "event_type": "purchase",
+        "product_id": 1,
+        "category_id": None,
+        "category_code": None,
+        "brand": "l'oréal, 2",
+        "price": 9.5,
+        "user_id": 7,
+        "user_session": "s",
+        "page": True,
+    }
+    rows: list[Row] = [(json.dumps(event, separators=separators, ensure_ascii=False).encode(), KAFKA_TIMESTAMP)] * 2
+    monkeypatch.setattr(message_parser, "judge_tokens", None)
+    assert outcomes(frame_of(rows)) == row_by_row(rows)
 
 
 @pytest.mark.parametrize("member", [',"note":1', ',"note":{}', r',"n\u006fte":1'])
