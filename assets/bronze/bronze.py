@@ -23,7 +23,7 @@ from assets.progress.untold_days import untold
 from assets.tables import BRONZE_EVENTS, FORGOTTEN_USERS
 from resources.foreseen_error import ForeseenError
 from resources.kafka_reader import MESSAGES, Chunk, KafkaReader, TopicState
-from resources.lake import OpenTables, Tables
+from resources.lake import Lake, OpenTables, Tables
 from resources.lake_errors import ProgressMovedError, again_on_conflict
 from resources.lake_table import LakeTable
 
@@ -238,19 +238,36 @@ def last_batch(bronze: LakeTable, topic: str, added: AddedFields) -> Batch:
     A message that was refused when bronze was written, and that today's rules let pass, moves to the day of its event.
     Raises ConcurrentCommitError if another writer came in between.
     """
-    number = batch_of(bronze)
+    return _read_back(bronze, bronze, lambda: topic, added)
+
+
+def earlier_batch(lake: Lake, number: int, topic: Callable[[], str], added: AddedFields) -> Batch:
+    """A batch before the newest one, read back from bronze; its offsets, from the version of bronze that it made.
+
+    `topic` is asked if the batch has no message. Moves and raises like `last_batch`; also raises VersionGoneError, if
+    bronze's log does not go back so far.
+    """
+    bronze = made = lake.table(BRONZE_EVENTS)
+    while batch_of(made) > number:
+        made = lake.table(BRONZE_EVENTS, made.version - 1)
+    return _read_back(bronze, made, topic, added)
+
+
+def _read_back(bronze: LakeTable, made: LakeTable, topic: Callable[[], str], added: AddedFields) -> Batch:
+    """The last batch of the version `made`, with the events that bronze has of it now."""
+    number = batch_of(made)
     events = _events_of(bronze, number, added)
-    source = events["source"][0] if events.height else topic
-    partitions = list(itertools.takewhile(lambda p: bronze.progress(_next(source, p)) is not None, itertools.count()))
+    source = events["source"][0] if events.height else topic()
+    partitions = list(itertools.takewhile(lambda p: made.progress(_next(source, p)) is not None, itertools.count()))
     return Batch(
         number,
         source,
-        {partition: bronze.progress(_first(source, partition)) or 0 for partition in partitions},
-        {partition: bronze.progress(_next(source, partition)) or 0 for partition in partitions},
+        {partition: made.progress(_first(source, partition)) or 0 for partition in partitions},
+        {partition: made.progress(_next(source, partition)) or 0 for partition in partitions},
         events,
-        _EPOCH + timedelta(microseconds=bronze.progress(INGESTED_AT) or 0),
+        _EPOCH + timedelta(microseconds=made.progress(INGESTED_AT) or 0),
         bronze.fence,
-        is_loss=bronze.progress(LOSS) == number,
+        is_loss=made.progress(LOSS) == number,
     )
 
 

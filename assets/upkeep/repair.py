@@ -11,12 +11,15 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.bronze.bronze import earlier_batch
 from assets.customers.customer_value import refresh_customer_value
 from assets.gold.gold import rebuild_gold
+from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.progress.untold_days import untold
-from assets.silver.silver import rebuild_silver
+from assets.silver.silver import advance_silver, rebuild_silver
+from assets.stream.micro_batch import open_stream
 from assets.tables import (
     BRONZE_EVENTS,
     DAILY,
@@ -52,15 +55,17 @@ def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
 def repair(lake: Lake, window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
     """Repair the lake, and yield each thing that was wrong.
 
-    Idempotent. Lost batches are left to the next pass of the stream. `open_reader` is asked only if messages have to be
-    read from Kafka again. May run beside other commands; raises LakeInUseError if one of them writes to a table whose
-    log is broken, FencedOffError if a user is forgotten while messages are read again.
+    Idempotent. The last batch, if it was lost, is left to the next pass of the stream. `open_reader` is asked only if
+    messages have to be read from Kafka again, or for the topic of a batch without any. May run beside other commands;
+    raises LakeInUseError if one of them writes to a table whose log is broken, FencedOffError if a user is forgotten
+    while messages are read again, VersionGoneError if a batch before the last one was lost, and bronze's log too.
     """
     for name in find_faults(lake):
         for fault in _mended(Path(lake.uri(TABLES[name])), name):
             yield Finding(name, fault.kind, f"{fault.path.name} removed")
     yield from restore_files(lake, window_seconds, open_reader)
     yield from _take_back(lake, window_seconds)
+    yield from _bring_back(lake, open_reader)
     yield from _refuse_again(lake)
     for name, layout in TABLES.items():
         deleted = again_on_conflict(lambda: lake.table(layout).vacuum(READER_HOURS))  # noqa: B023
@@ -109,6 +114,18 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
         yield Finding(layout.name.removeprefix("gold/"), "ahead", f"recomputed for {len(touched)} days")
     if gold:
         refresh_customer_value(lake)
+
+
+def _bring_back(lake: Lake, open_reader: OpenReader) -> Iterator[Finding]:
+    """If silver lost a batch after which bronze has another one, bring it to silver again: no pass would.
+
+    A pass finishes the last batch of bronze alone. Beside a stream silver is never further behind than by that one.
+    """
+    tables = open_stream(lake)
+    for number in range(batch_of(tables.table(SILVER_EVENTS)) + 1, batch_of(tables.table(BRONZE_EVENTS))):
+        added = added_fields(tables.table(SILVER_EVENTS))
+        advance_silver(tables, earlier_batch(lake, number, lambda: open_reader().topic, added))
+        yield Finding(SILVER_EVENTS.sql_name, "behind", f"batch {number} refined again from bronze")
 
 
 _DATED = (SILVER_EVENTS, SILVER_PURCHASES)

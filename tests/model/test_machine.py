@@ -31,3 +31,17 @@ def test_buyers_are_forgotten_one_after_the_other() -> None:
             machine.do([], deed, None)
     finally:
         machine.teardown()
+
+
+@pytest.mark.parametrize("lost", ["silver/events", "silver/batches", "silver/quarantine"])
+def test_a_power_cut_takes_a_batch_after_which_bronze_has_an_unfinished_one(lost: str) -> None:
+    """A repair has to bring it to silver again: the stream finishes the last batch alone, and stood still."""
+    first, second = ([(Said(f"{day} 10:00:10 UTC"), 0), (Said(day, wrong="not_json"), 1)] for day in OLD_DAYS)
+    machine = Machine()
+    try:
+        machine.open_the_shop(first)
+        machine.do([], Run(), None)
+        machine.judge_wrongly(second)
+        machine.cut_the_power({lost}, None)
+    finally:
+        machine.teardown()
