@@ -52,7 +52,7 @@ def read_a_partition_that_ends_in_a_marker(machine: Machine) -> None:
 
 def load_the_same_event_between_look_and_commit(machine: Machine) -> None:
     machine.open_the_shop([(FIRST, 0)])
-    machine.race([], [(Run(), None), (Load((FIRST,)), None)], [AFTER_ITS_LOOK])
+    machine.race([(SECOND, 0)], [(Run(), None), (Load(()), None)], [AFTER_ITS_LOOK])
 
 
 STORIES: list[tuple[Story, SwitchOff, str]] = [
