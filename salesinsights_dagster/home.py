@@ -9,6 +9,8 @@ from pathlib import Path
 from resources.foreseen_error import ForeseenError
 
 OWNER_ALONE = 0o700
+INPUT, ARCHIVE = "input", "archive"
+"""The folders into which people put files. They are there from the start: `cp FILE archive` would make a file of it."""
 NOT_CHOSEN = (0o755, 0o775, 0o777)
 """What a folder gets that is made without a thought of who may read it."""
 
@@ -18,7 +20,7 @@ class HomeError(ForeseenError):
 
 
 def make_home(home: Path) -> None:
-    """Make the home for its owner alone, and close one of ours that is open as folders usually are.
+    """Make the home and its folders for its owner alone, and close one of ours that is open as folders usually are.
 
     Any other mode was chosen: its owner has let somebody in. Raises HomeError if nothing can be written there.
     """
@@ -29,6 +31,8 @@ def make_home(home: Path) -> None:
         raise HomeError(_unusable(home, f"{error.strerror}: {error.filename}")) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise HomeError(_unusable(home, "it is not writable for you"))
+    for name in (INPUT, ARCHIVE):
+        (home / name).mkdir(exist_ok=True)
     found = home.stat()
     if found.st_uid == os.geteuid() and found.st_mode & 0o7777 in NOT_CHOSEN:
         home.chmod(OWNER_ALONE)

@@ -22,6 +22,7 @@ from resources.engine import HERE
 from resources.foreseen_error import ForeseenError
 from resources.kafka_connection import KafkaConnection
 from salesinsights_dagster import setting_types as kinds
+from salesinsights_dagster.home import ARCHIVE, INPUT
 from salesinsights_dagster.lineage_settings import LineageSettings
 from salesinsights_dagster.login_settings import LoginSettings, wrong_login
 from salesinsights_dagster.mail_settings import MailSettings, wrong_mail
@@ -260,11 +261,11 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
 
     @property
     def input_folder(self) -> Path:
-        return self.home / "input"
+        return self.home / INPUT
 
     @property
     def archive_folder(self) -> Path:
-        return self.home / "archive"
+        return self.home / ARCHIVE
 
     @property
     def serving_file(self) -> Path:

@@ -55,11 +55,12 @@ def test_a_mode_that_somebody_chose_is_kept(tmp_path: Path, chosen: int) -> None
     assert mode(home) == oct(chosen)
 
 
-def test_commands_that_fill_a_home_make_it_so(tmp_path: Path) -> None:
+def test_commands_that_fill_a_home_make_it_so_with_the_folders_for_files(tmp_path: Path) -> None:
     home = tmp_path / "home"
     CliRunner().invoke(main, ["ingest"], env={"SALESINSIGHTS_HOME": str(home)})
 
     assert mode(home) == "0o700"
+    assert {folder.name for folder in home.iterdir() if folder.is_dir()} >= {"input", "archive"}
 
 
 def test_a_private_file_is_written_again(tmp_path: Path) -> None:
