@@ -4,6 +4,7 @@ Add here: a table in which customers are named. Not here: who is in it (`custome
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import polars as pl
 from nicegui import ui
@@ -14,7 +15,7 @@ from salesinsights_dagster.dashboard.customers import Customers
 from salesinsights_dagster.dashboard.parts import NamedTable, csv_link
 
 _USER = (
-    '<q-td :props="props"><a class="nicegui-link" style="white-space: nowrap" '
+    '<q-td :props="props" style="min-width: 0"><a class="nicegui-link" style="white-space: nowrap" '
     ":href=\"'/customers?customer=' + props.row.user_id\" "
     ":aria-label=\"'Customer ' + props.row.user_id\">{{ props.value }}</a></q-td>"
 )
@@ -108,8 +109,8 @@ class ListsCard:
         columns, days = dict(LISTS[name][1]), max(self._found.horizons, default=0)
         rows: pl.DataFrame = getattr(self._found, name)
         if name == "expected_customers":
-            low, high = (pl.col(f"predicted_value_{end}").cast(pl.String) for end in ("low", "high"))
-            rows = rows.with_columns(interval=low + " to " + high)
+            ends = rows.select("predicted_value_low", "predicted_value_high").iter_rows()
+            rows = rows.with_columns(interval=pl.Series([_between(*each) for each in ends], dtype=pl.String()))
             columns["predicted_value"] = f"Expected in {days} days" if days else "Expected"
         if "probability_alive" in columns:
             per_cent = (100 * pl.col("probability_alive")).cast(pl.Int64).cast(pl.String) + " %"
@@ -118,3 +119,7 @@ class ListsCard:
         self._table.show(rows.select(list(columns)), self._why(self._found, name))
         self._csv.props["href"] = f"/api/customers/{name}?format=csv"
         self._csv.update()
+
+
+def _between(low: Decimal | None, high: Decimal | None) -> str:
+    return "" if low is None or high is None else f"{low:,} to {high:,}"

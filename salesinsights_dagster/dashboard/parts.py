@@ -80,6 +80,7 @@ body.body--dark { background: #0f1117; }
 .si-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .si-pair .q-table th, .si-pair .q-table td { padding: 4px 6px; }
 .si-pair .q-table td:first-child { white-space: normal; overflow-wrap: anywhere; }
+.si-scroll .q-table :is(th, td) { white-space: normal; }
 .si-scroll { width: 100%; overflow-x: auto; } .si-scroll .q-table__middle { overflow: visible; }
 a:focus-visible, .q-item:focus-visible, [tabindex="0"]:focus-visible {
   outline: 3px solid #4f46d9; outline-offset: 2px; border-radius: 6px;

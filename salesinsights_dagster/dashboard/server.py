@@ -22,6 +22,7 @@ from salesinsights_dagster.dashboard.metrics import registry_of
 from salesinsights_dagster.dashboard.pages.customers import CustomersPage
 from salesinsights_dagster.dashboard.pages.health import HealthPage
 from salesinsights_dagster.dashboard.pages.live import LivePage
+from salesinsights_dagster.dashboard.pages.not_found import not_found
 from salesinsights_dagster.dashboard.pages.product import ProductPage
 from salesinsights_dagster.dashboard.stream_health import HealthWatch
 from salesinsights_dagster.login.export_log import EXPORTS, ExportLog
@@ -94,6 +95,7 @@ def serve(settings: Settings, clock: Callable[[], datetime], host: str, port: in
     def health(theme: str | None = None) -> None:
         HealthPage(board, watch, theme)
 
+    app.add_exception_handler(404, not_found)
     app.on_startup(lambda: asyncio.create_task(_keep_looking(board.look, LOOK_SECONDS)))
     app.on_startup(lambda: asyncio.create_task(_keep_looking(watch.look, HEALTH_SECONDS)))
     app.on_startup(lambda: asyncio.create_task(_keep_looking(gold_watch.look, ALERT_SECONDS)))

@@ -230,6 +230,8 @@ def said_clock(found: Customers, currency: str | None = None) -> str:
 
 _NARROW = {"width": 36, "overflow": "break", "fontSize": 10, "lineHeight": 13}
 """Labels of several lines: seven of them have room on a phone."""
+_ONE_WORD_A_LINE = "label => label.replaceAll(' ', '\\n')"
+"""ECharts itself would break a line within 1,000."""
 
 
 def _bars() -> dict:
@@ -239,7 +241,7 @@ def _bars() -> dict:
         "xAxis": {
             "type": "category",
             "data": [],
-            "axisLabel": {"color": GREY, "interval": 0, **_NARROW},
+            "axisLabel": {"color": GREY, "interval": 0, **_NARROW, ":formatter": _ONE_WORD_A_LINE},
             "axisTick": {"show": False},
         },
         "yAxis": {"type": "value", "show": False},

@@ -39,7 +39,7 @@ _EMPTY = {
     "reasons": f"Nothing was refused in {QUARANTINE_DAYS} days.",
     "months": "No month of history was loaded.",
     "checks": "Dagster has not checked yet.",
-    "stages": "Dagster has not run yet.",
+    "stages": "Dagster has not told of a batch yet.",
     "sizes": "There is no table yet.",
 }
 """What a table without rows says."""
@@ -104,6 +104,8 @@ class HealthPage:
         )
         for name, card in self._tables.items():
             frame: pl.DataFrame = getattr(found, name)
+            if name == "months" and frame.height:
+                frame = frame.with_columns(pl.col("month").dt.strftime("%b\u00a0%Y"))
             card.show(frame, f"/api/health/{name}?format=csv", _EMPTY[name])
 
 

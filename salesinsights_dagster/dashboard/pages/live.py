@@ -45,6 +45,9 @@ from salesinsights_dagster.dashboard.writers import Writer
 _SHORTEST = timedelta(minutes=5)
 """The least time that the chart of waits spans: for a single point it would show two days."""
 
+_STEPS = (15, 30, 60, 120, 300, 600, 1_800, 3_600)
+"""Seconds between two lines of the chart of waits: more than six would write over each other."""
+
 _TELL_BACK = """<script>
 addEventListener("popstate", () => emitEvent("si_back", location.search));
 </script>"""
@@ -254,7 +257,7 @@ class WaitCard:
             longest["showSymbol"] = median["showSymbol"] = len(points) == 1
             begin, end = points[0][0], max(points[-1][0], points[0][0] + _SHORTEST)
             self._chart.options["xAxis"].update(min=clock_ms(begin, self._zone), max=clock_ms(end, self._zone))
-        self._chart.options["yAxis"]["max"] = 15 * math.ceil(max([60.0, *(most for _, _, most in points)]) / 15)
+        self._chart.options["yAxis"].update(wait_axis(max((most for _, _, most in points), default=0.0)))
         self._chart.update()
 
 
@@ -309,6 +312,12 @@ def _bars() -> dict:
     }
 
 
+def wait_axis(longest: float) -> dict[str, int]:
+    """The steps and the end of an axis that shows waits of so many seconds: at least a minute, in six steps at most."""
+    step = next((each for each in _STEPS if longest <= 6 * each), math.ceil(longest / 21_600) * 3_600)
+    return {"interval": step, "max": step * math.ceil(max(60.0, longest) / step)}
+
+
 def _waits() -> dict:
     limit = {"silent": True, "symbol": "none", "data": [{"yAxis": LATENCY_LIMIT}], "label": {"color": GREY}}
     line = {"type": "line", "showSymbol": False, "data": []}
@@ -316,7 +325,7 @@ def _waits() -> dict:
     return {
         **base,
         "grid": {**base["grid"], "right": 34},
-        "yAxis": {**base["yAxis"], "min": 0, "interval": 15},
+        "yAxis": {**base["yAxis"], "min": 0, **wait_axis(0.0)},
         "series": [
             {**line, "name": "typical", "color": ACCENT, "markLine": {**limit, "lineStyle": {"color": "#d8574f"}}},
             {**line, "name": "longest", "color": GREY},

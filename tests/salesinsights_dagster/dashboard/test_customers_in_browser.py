@@ -83,6 +83,9 @@ def test_segments_say_who_is_in_them_what_is_expected_and_give_their_customers(
     assert members(f"{shop}/api/customers/members?segment={quote('at risk')}&format=csv")
     expect(card(page, "Who became what")).to_contain_text("December 2019:")
     expect(card(page, "Expected sales").last).to_contain_text("90 days, customers to come")
+    first = customers.sort("predicted_value", nulls_last=False).row(-1, named=True)
+    interval = f"{first['predicted_value_low']:,} to {first['predicted_value_high']:,}"
+    expect(card(page, "Customers to know")).to_contain_text(interval)
 
     page.get_by_label("What is meant: Lost").focus()
     expect(page.get_by_role("tooltip").filter(has_text="are not any more")).to_be_visible()
