@@ -150,6 +150,11 @@ class Answer:
             yield f"  {copy}: " + ", ".join(f"{name} {rows:,} rows" for name, rows in tables.items())
         if not self.left:
             yield "older versions are deleted; searched again: nothing about the user is left in any table or copy"
+        if self.days:
+            yield (
+                "segments and expected sales are empty until Dagster has recomputed them, within minutes; "
+                "`salesinsights refresh` does it at once"
+            )
         for reason, rows in self.undecided.items():
             yield (
                 f"not decided: {rows:,} messages in quarantine ({reason}) can't be read and have no key that tells "
