@@ -34,7 +34,8 @@ def add(name: str, role: str, password: str) -> None:
     users_of(settings.home).put(name, "admin" if role == "admin" else "reader", password)
     click.echo(f"{name} may log in as {role}")
     if settings.login != "users":
-        click.echo(f"SALESINSIGHTS_LOGIN={settings.login}: set users, then the dashboard asks for it", err=True)
+        now = "nobody has to log in" if settings.login == "off" else f"SALESINSIGHTS_LOGIN={settings.login} decides"
+        click.echo(f"So far {now}: start the dashboard with SALESINSIGHTS_LOGIN=users", err=True)
 
 
 @user.command()

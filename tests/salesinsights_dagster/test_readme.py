@@ -104,7 +104,7 @@ def test_the_first_hour_runs_as_the_readme_says(
     done = {}
     for line in lines:
         _, *words = shlex.split(line)
-        if line.startswith("salesinsights") and words != ["dev"]:
+        if line.startswith("salesinsights") and words not in (["dev"], ["dashboard"]):
             done[words[0]] = CliRunner().invoke(main, words, env=environment, catch_exceptions=False)
             assert done[words[0]].exit_code == 0, (line, done[words[0]].output)
 

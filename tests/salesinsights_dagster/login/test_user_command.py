@@ -50,7 +50,7 @@ def test_a_user_who_is_not_asked_for_is_told_of(home: Path, monkeypatch: pytest.
 
     added = told("user", "add", "ann", "--role", "admin", typed=f"{PASSWORD}\n{PASSWORD}\n")
 
-    assert "SALESINSIGHTS_LOGIN=off: set users, then the dashboard asks for it" in added.stderr
+    assert "So far nobody has to log in: start the dashboard with SALESINSIGHTS_LOGIN=users" in added.stderr
 
 
 def test_a_dashboard_that_nobody_could_log_in_at_does_not_start(home: Path) -> None:
