@@ -32,7 +32,7 @@ from assets.tables.events import (
 from assets.tables.products import BOUGHT_TOGETHER, CATEGORY_SALES_DAILY, PRODUCT_OUTLOOK, REPURCHASES
 from assets.tables.proofs import PROOFS
 from assets.tables.sales import AMOUNT, CUSTOMER_DAYS, PRODUCT_SALES, PRODUCT_SALES_DAILY, RESTATEMENTS, SALES_TOPIC
-from assets.tables.viewers import NOTES
+from assets.tables.viewers import NOTES, SAVED_VIEWS
 from assets.tables.visitors import (
     ABANDONED_CARTS,
     COHORT_RETENTION,
@@ -81,6 +81,7 @@ __all__ = [
     "RESTATEMENTS",
     "SALES_BACKTEST",
     "SALES_TOPIC",
+    "SAVED_VIEWS",
     "SEGMENTED",
     "SEGMENTS",
     "SEGMENT_MOVES",
@@ -139,6 +140,7 @@ TABLES = {
         CATALOG,
         PRODUCT_OUTLOOK,
         NOTES,
+        SAVED_VIEWS,
         USER_FEATURES,
         AUDIENCE_MEMBERS,
         SALES_TOPIC,

@@ -38,3 +38,19 @@ NOTES = Table(
         "deleted_by": "who deleted it, by the name of the login; empty where nobody has to log in",
     },
 )
+
+SAVED_VIEWS = Table(
+    "silver/saved_views",
+    pl.Schema({"name": pl.String(), "query": pl.String(), "author": pl.String(), "saved_at": UTC_MICROSECONDS}),
+    (),
+    "What the Live page can show in one click: one row per name that somebody gave to a span, comparison and filters.",
+    key=("name",),
+    cadence=Cadence.UPKEEP,
+    sql_alias="saved_views",
+    columns={
+        "name": "the name of the view",
+        "query": "the parameters of its address",
+        "author": "who saved it last, by the name of the login; empty where nobody has to log in",
+        "saved_at": "when it was saved last (UTC)",
+    },
+)

@@ -31,7 +31,7 @@ def sql(statement: str | None, form: str) -> None:
     customer_days, restatements; funnel_daily, user_days, silver_sessions, abandoned_carts, recovered_carts,
     cohort_retention, user_features; catalog, product_outlook, bought_together, repurchases; customer_value,
     customer_value_days, segments, segment_moves, audience_members, expected_sales, sales_backtest, clv_model,
-    clv_holdout; sales_topic, proofs; notes.
+    clv_holdout; sales_topic, proofs; notes, saved_views.
     """
     from resources.lake import Lake
 

@@ -29,6 +29,7 @@ from salesinsights_dagster.dashboard.one_customer import OneCustomer
 from salesinsights_dagster.dashboard.product_lists import WITHIN, ListName
 from salesinsights_dagster.dashboard.stream_health import HealthWatch, history_loaded_at
 from salesinsights_dagster.dashboard.view import View
+from salesinsights_dagster.dashboard.views_api import view_routes
 
 ProductId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
 UserId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
@@ -94,7 +95,7 @@ class Latency(BaseModel):
 def all_routes(board: Board, watch: HealthWatch, metrics: CollectorRegistry) -> Sequence[APIRouter]:
     """Every address of the API."""
     of_board = (sales_routes(board), mover_routes(board), product_routes(board), customer_routes(board))
-    return [*of_board, note_routes(board), health_routes(watch), monitoring_routes(board, metrics)]
+    return [*of_board, note_routes(board), view_routes(board), health_routes(watch), monitoring_routes(board, metrics)]
 
 
 def sales_routes(board: Board) -> APIRouter:

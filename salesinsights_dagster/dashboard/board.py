@@ -23,6 +23,7 @@ from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard.customers import Customers, customers_now, members_of_audience
 from salesinsights_dagster.dashboard.figures import Figures, Kept, newest, sales_figures
 from salesinsights_dagster.dashboard.known_notes import KnownNotes
+from salesinsights_dagster.dashboard.known_views import KnownViews
 from salesinsights_dagster.dashboard.live_now import LiveNow
 from salesinsights_dagster.dashboard.movers import Movers, end_of_movers, movers
 from salesinsights_dagster.dashboard.one_customer import OneCustomer, find_customers, one_customer
@@ -76,6 +77,7 @@ class Board:
         self.latency = PaymentLatency()
         self.names = ProductNames()
         self.notes = KnownNotes(lake, clock)
+        self.views = KnownViews(lake, clock)
         self._live_now = LiveNow()
         self.lists = ProductLists(lake)
         self.error: str | None = None
@@ -116,6 +118,7 @@ class Board:
             if is_old:
                 self.names.refresh(self.lake)
                 self.notes.refresh()
+                self.views.refresh()
             with self._computing:
                 self._days, self._live = days, live
         except LakeError as error:

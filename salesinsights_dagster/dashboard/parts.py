@@ -82,6 +82,8 @@ body.body--dark { background: #0f1117; }
 .si-pair .q-table td:first-child { white-space: normal; overflow-wrap: anywhere; }
 .si-scroll .q-table :is(th, td) { white-space: normal; }
 .si-scroll { width: 100%; overflow-x: auto; } .si-scroll .q-table__middle { overflow: visible; }
+.si-zone input:focus-visible { box-shadow: inset 0 0 0 2px #4f46d9; border-radius: 4px; }
+.body--dark .si-zone input:focus-visible { box-shadow: inset 0 0 0 2px #aaa4ff; }
 a:focus-visible, .q-item:focus-visible, [tabindex="0"]:focus-visible {
   outline: 3px solid #4f46d9; outline-offset: 2px; border-radius: 6px;
 }
@@ -107,6 +109,7 @@ a:focus-visible, .q-item:focus-visible, [tabindex="0"]:focus-visible {
 }
 .q-table__bottom-nodata-icon { display: none; }
 .q-btn-group { border-radius: 10px; overflow: hidden; }
+.si-views { list-style: none; margin: 0; padding: 0; }
 .si-notes { list-style: none; margin: 0; padding: 6px 0 0; font-size: .875rem; }
 .si-note { display: flex; align-items: center; gap: 4px; overflow-wrap: anywhere; }
 .si-note::before { content: ""; flex: none; width: 9px; height: 9px; border-radius: 50%; background: #12877b; }

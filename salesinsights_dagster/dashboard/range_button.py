@@ -3,6 +3,9 @@
 Add here: how a range is chosen. Not here: what may be chosen (`free_range`).
 """
 
+from collections.abc import Callable
+from datetime import date, timedelta
+
 from nicegui import ui
 
 from salesinsights_dagster.dashboard.free_range import MOST_DAYS
@@ -11,10 +14,13 @@ from salesinsights_dagster.dashboard.view import View, ViewError
 
 
 class RangeButton:
-    """Asks for two times by the clocks of the page; what can't be shown is said in the form."""
+    """Asks for two times by the clocks of the page, or offers some by name; what can't be shown is said in the form.
 
-    def __init__(self, view: View, go: Go) -> None:
-        self._view, self._go = view, go
+    `today` is the day by these clocks.
+    """
+
+    def __init__(self, view: View, today: Callable[[], date], go: Go) -> None:
+        self._view, self._today, self._go = view, today, go
         self._button = ui.button("", color=None, on_click=self._turn)
         self._button.props(
             "no-caps unelevated dense aria-expanded=false icon=calendar_month padding='4px 14px'"
@@ -29,6 +35,9 @@ class RangeButton:
                 for name in ("From", "Until")
             )
             ui.button("Show", on_click=self._choose).props("no-caps unelevated")
+            for name in ("Yesterday", "Since Monday", "This month"):
+                button = ui.button(name, color=None, on_click=lambda name=name: self._go_to(name))
+                button.props("no-caps unelevated dense padding='4px 12px'").classes("si-even rounded-lg")
             ui.label(f"whole quarters of an hour, at most {MOST_DAYS} days").classes("si-muted text-sm")
             self._wrong = ui.label("").classes("si-warn rounded px-3 py-1").props("role=status")
         self._form.set_visibility(False)
@@ -46,6 +55,10 @@ class RangeButton:
         self._form.set_visibility(not self._form.visible)
         self._button.props(f"aria-expanded={str(self._form.visible).lower()}")
 
+    async def _go_to(self, name: str) -> None:
+        self._turn()
+        await self._go(self._view.between(*named_range(name, self._today())))
+
     async def _choose(self) -> None:
         try:
             chosen = self._view.between(str(self._from.value or ""), str(self._to.value or ""))
@@ -55,3 +68,13 @@ class RangeButton:
             return
         self._turn()
         await self._go(chosen)
+
+
+def named_range(name: str, today: date) -> tuple[str, str]:
+    """The first and the last day of a time that has a name, as an address has them."""
+    first = {
+        "Yesterday": today - timedelta(days=1),
+        "Since Monday": today - timedelta(days=today.weekday()),
+        "This month": today.replace(day=1),
+    }[name]
+    return first.isoformat(), (first if name == "Yesterday" else today).isoformat()

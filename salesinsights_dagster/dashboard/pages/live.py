@@ -6,7 +6,7 @@ Add here: what this page shows. Not here: how it is computed (`figures`, `paymen
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -40,7 +40,9 @@ from salesinsights_dagster.dashboard.shop_days import clock_ms, on_clocks, said_
 from salesinsights_dagster.dashboard.spans import SPANS
 from salesinsights_dagster.dashboard.trend_tile import TrendTile
 from salesinsights_dagster.dashboard.view import View, ViewError
+from salesinsights_dagster.dashboard.views_button import ViewsButton
 from salesinsights_dagster.dashboard.writers import Writer
+from salesinsights_dagster.dashboard.zone_picker import ZonePicker
 
 _SHORTEST = timedelta(minutes=5)
 """The least time that the chart of waits spans: for a single point it would show two days."""
@@ -71,19 +73,24 @@ class LivePage:
         self._zone = self._view.at(board.zone).tz.key
         self._shown: Figures | None = None
         self._noted: object = None
+        writer = Writer.of(ui.context.client.request.scope)
         with page_frame("Live", theme):
             with ui.row().classes("si-bar w-full items-center justify-between gap-3"):
                 with ui.row().classes("si-tools items-center gap-x-4 gap-y-2"):
                     choices = {name: choice.title for name, choice in SPANS.items()}
                     self._span = _choice("Span of time", choices, self._chosen_span())
                     self._span.on_value_change(lambda chosen: self._during(chosen.value))
-                    self._range = RangeButton(self._view, self._go)
+                    self._range = RangeButton(self._view, self._today, self._go)
                     with ui.row().classes("items-center gap-2"):
                         ui.label("compared with").classes("si-muted text-sm")
                         self._compare = _choice("Compared with", _comparisons(self._view), self._view.compare)
                         self._compare.on_value_change(lambda chosen: self._beside(str(chosen.value)))
+                    ZonePicker(self._zone, board.zone, self._in_zone)
+                    self._views = ViewsButton(board.views, writer, lambda view: _address(view, theme))
                 self._fresh = FreshnessPill()
             self._range.place_form()
+            self._views.place_form()
+            self._views.show(self._view)
             self._chips = Chips(board.names, self._go)
             self._chips.show(self._view)
             self._wrong = ui.label(wrong).classes("si-warn rounded px-3 py-1").props("role=status")
@@ -99,7 +106,6 @@ class LivePage:
                     self._time = ChartCard(title, revenue_chart(), "", columns, "300px")
                     self._time.chart.on_point_click(self._pick_day)
                     with self._time.card:
-                        writer = Writer.of(ui.context.client.request.scope)
                         self._notes = NoteList(board.notes, ZoneInfo(self._zone), writer, self.refresh)
                     self._movers = MoversCard(board.names, board.currency, self._follow)
                 with column():
@@ -123,6 +129,12 @@ class LivePage:
 
     async def _beside(self, compare: str) -> None:
         await self._go(replace(self._view, compare=compare))
+
+    def _today(self) -> date:
+        return self._board.clock().astimezone(ZoneInfo(self._zone)).date()
+
+    async def _in_zone(self, zone: str | None) -> None:
+        await self._go(replace(self._view, zone=zone))
 
     async def _go(self, view: View) -> None:
         """Show a view, and put it into the address, so that it can be kept, sent, and gone back to."""
@@ -162,6 +174,7 @@ class LivePage:
         self._chips.show(view)
         self._span.set_value(self._chosen_span())
         self._range.show(view)
+        self._views.show(view)
         self._compare.set_options(_comparisons(view), value=view.compare)
         await self.refresh()
 
