@@ -1,4 +1,5 @@
-"""The live dashboard: sales per product, customers, and the health of the stream, read-only on the lake.
+"""The live dashboard: sales per product, customers, and the health of the stream.
 
-A process of its own. One `Board` looks at the lake; every open page shows what it last saw.
+A process of its own. One `Board` looks at the lake; every open page shows what it last saw. It writes nothing but notes
+and saved views, which people leave on its pages.
 """

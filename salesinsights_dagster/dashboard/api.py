@@ -172,7 +172,10 @@ def mover_routes(board: Board) -> APIRouter:
     def live_now(format: Format = "json") -> Response:
         """The last 5 and 60 minutes of the whole shop: minutes, since, until, visitors, visitors_with_cart, cart_value,
         buyers, units, revenue, and conversion, the buyers per 100 visitors."""
-        return _rows(_asked(board.live_now), format)
+        found = _asked(board.live_now)
+        if found is None:
+            raise HTTPException(503, _not_yet(board))
+        return _rows(found, format)
 
     return router
 

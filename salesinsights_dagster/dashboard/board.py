@@ -171,9 +171,9 @@ class Board:
                 remember(self._movers, view, (end_of_movers(view.shown, now), known))
             return known
 
-    def live_now(self) -> pl.DataFrame:
+    def live_now(self, *, wait: bool = True) -> pl.DataFrame | None:
         """`LiveNow.figures` of the lake as it is now. Raises LakeError if it can't be read."""
-        return self._live_now.figures(self.lake, self.clock())
+        return self._live_now.figures(self.lake, self.clock(), wait=wait)
 
     def _categories_at(self, now: datetime) -> pl.DataFrame:
         at, categories = self._categories

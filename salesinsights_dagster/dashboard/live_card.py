@@ -54,7 +54,7 @@ class LiveCard:
 
     async def refresh(self, board: Board) -> None:
         """Show what the lake has now."""
-        found = await self._notice.answer(board.live_now)
+        found = await self._notice.answer(board.live_now, wait=False)
         if found is not None and found is not self._shown:
             self._shown = found
             self._show(found)

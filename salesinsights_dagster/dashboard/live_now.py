@@ -28,6 +28,9 @@ MINUTES = (5, 60)
 EVERY = timedelta(seconds=10)
 """So long the figures are shown, however many ask."""
 
+STALE = timedelta(minutes=1)
+"""So long they are shown while they are being counted again."""
+
 MOST_NEW = 1_000_000
 """If batches brought more events than this since the last look, the last hour is read again: that may be less."""
 
@@ -171,16 +174,28 @@ class LiveNow:
         self._counted: tuple[datetime, pl.DataFrame] | None = None
         self._counting = threading.Lock()
 
-    def figures(self, lake: Lake, now: datetime) -> pl.DataFrame:
+    def figures(self, lake: Lake, now: datetime, *, wait: bool = True) -> pl.DataFrame | None:
         """A row for each of MINUTES: _FIGURES. Raises LakeError if the events can't be read.
 
         Events of (since, until] count, by their event_time. `visitors_with_cart` have something in a cart that they put
-        there then, and `cart_value` is what; `conversion` is the buyers per 100 visitors, null without a visitor.
+        there then, and `cart_value` is what; `conversion` is the buyers per 100 visitors, null without a visitor. While
+        another thread counts, who does not `wait` gets the last figures, or None if they are old.
         """
-        with self._counting:
-            if self._counted is None or not timedelta() <= now - self._counted[0] < EVERY:
-                self._counted = now, self._count(lake.table(SILVER_EVENTS), now)
-            return self._counted[1]
+        if not self._counting.acquire(blocking=wait):
+            return self._known(now, STALE)
+        try:
+            known = self._known(now, EVERY)
+            if known is None:
+                known = self._count(lake.table(SILVER_EVENTS), now)
+                self._counted = now, known
+            return known
+        finally:
+            self._counting.release()
+
+    def _known(self, now: datetime, age: timedelta) -> pl.DataFrame | None:
+        """The last figures, if they are not so old."""
+        counted = self._counted
+        return counted[1] if counted is not None and timedelta() <= now - counted[0] < age else None
 
     def _count(self, events: LakeTable, now: datetime) -> pl.DataFrame:
         self._seen = _looked_at(events, now, self._seen)

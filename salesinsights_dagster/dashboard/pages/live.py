@@ -119,6 +119,8 @@ class LivePage:
         ui.on("si_back", self._back)
         ui.add_body_html(_TELL_BACK)
         ui.timer(1.0, self.refresh)
+        # Beside it: the first look of the day at the last hour takes seconds in a busy shop.
+        ui.timer(2.0, lambda: self._now.refresh(board))
 
     def _chosen_span(self) -> str | None:
         return None if self._view.range else self._view.span
@@ -181,7 +183,6 @@ class LivePage:
     async def refresh(self) -> None:
         """Show what the board has now."""
         self._fresh.show(self._board)
-        await self._now.refresh(self._board)
         view = self._view
         figures = await run.io_bound(self._board.figures, view)
         if figures is None or view != self._view:

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 import pytest
@@ -13,8 +15,10 @@ import pytest
 from assets.stream.stream_assets import Stream
 from assets.tables import SILVER_EVENTS
 from resources.lake import Lake
+from resources.lake_table import LakeTable
+from resources.table_layout import TableLayout
 from salesinsights_dagster.dashboard import live_now
-from salesinsights_dagster.dashboard.live_now import EVERY, LiveNow
+from salesinsights_dagster.dashboard.live_now import EVERY, STALE, LiveNow
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
@@ -30,6 +34,12 @@ class Happened:
     user: int
     product: int
     price: Decimal
+
+
+def counted(shown: LiveNow, lake: Lake, now: datetime) -> pl.DataFrame:
+    found = shown.figures(lake, now)
+    assert found is not None
+    return found
 
 
 def commit(lake: Lake, batch: int, events: Iterable[Happened]) -> None:
@@ -100,7 +110,7 @@ def test_figures_are_those_of_a_plain_count_whatever_comes_late(lake: Lake, seed
         commit(lake, batch, new)
         for _ in range(chance.randrange(3)):
             now += EVERY + chance.choice([0, 30, 200, 1_000, 5_000]) * SECOND
-            for found in shown.figures(lake, now).to_dicts():
+            for found in counted(shown, lake, now).to_dicts():
                 wanted = plainly(events, now, found["minutes"])
                 assert {name: found[name] for name in wanted} == wanted
                 assert (found["since"], found["until"]) == (now - timedelta(minutes=found["minutes"]), now)
@@ -113,11 +123,11 @@ def test_a_look_reads_what_new_batches_brought_and_the_first_one_the_last_hour(l
         hour = MIDNIGHT + timedelta(hours=batch - 1)
         commit(lake, batch, [Happened(hour + n * 500 * SECOND, "view", n, 1, Decimal(1)) for n in range(1, 6)])
     delete_files(lake, "max.event_time", now - timedelta(hours=1))
-    assert shown.figures(lake, now)["visitors"].to_list() == [0, 5]
+    assert counted(shown, lake, now)["visitors"].to_list() == [0, 5]
     delete_files(lake, "max.event_time", now)
     commit(lake, 21, [Happened(now + SECOND, "view", 77, 1, Decimal(1))])
 
-    found = shown.figures(lake, now + EVERY)
+    found = counted(shown, lake, now + EVERY)
 
     assert found["visitors"].to_list() == [1, 6]
 
@@ -136,12 +146,12 @@ def test_more_events_than_an_hour_may_have_are_not_read_as_new_ones(
     monkeypatch.setattr(live_now, "MOST_NEW", 3)
     now, shown = MIDNIGHT + timedelta(hours=20), LiveNow()
     commit(lake, 1, [Happened(now, "view", 1, 1, Decimal(1))])
-    assert shown.figures(lake, now)["visitors"].to_list() == [1, 1]
+    assert counted(shown, lake, now)["visitors"].to_list() == [1, 1]
     old = now - timedelta(hours=9)
     commit(lake, 2, [Happened(old, "view", n, 1, Decimal(1)) for n in range(4)])
     delete_files(lake, "max.event_time", old)
 
-    assert shown.figures(lake, now + EVERY)["visitors"].to_list() == [1, 1]
+    assert counted(shown, lake, now + EVERY)["visitors"].to_list() == [1, 1]
 
 
 def test_a_rebuilt_day_is_counted_again(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
@@ -151,7 +161,7 @@ def test_a_rebuilt_day_is_counted_again(lake: Lake, stream: Stream, mock_kafka: 
     kinds = [(1, "view"), (1, "cart"), (2, "view"), (2, "cart"), (2, "purchase")]
     mock_kafka.publish(topic, [event(event_type=kind, user_id=user, event_time=at) for user, kind in kinds])
     run(lake, stream)
-    assert shown.figures(lake, now).select("visitors", "visitors_with_cart", "buyers", "conversion").rows() == [
+    assert counted(shown, lake, now).select("visitors", "visitors_with_cart", "buyers", "conversion").rows() == [
         (2, 1, 1, 50.0),
         (2, 1, 1, 50.0),
     ]
@@ -159,19 +169,54 @@ def test_a_rebuilt_day_is_counted_again(lake: Lake, stream: Stream, mock_kafka: 
     table = lake.table(SILVER_EVENTS)
     kept = table.read(f"{day} AND user_id = 2")
     table.replace(kept, day, {})
-    assert shown.figures(lake, now + EVERY)["visitors"].to_list() == [1, 1]
+    assert counted(shown, lake, now + EVERY)["visitors"].to_list() == [1, 1]
     others = [kept.with_columns(user_id=pl.lit(user, pl.Int64)) for user in (7, 8)]
 
     table.replace(pl.concat([kept, *others]), day, {})
 
-    assert shown.figures(lake, now + 2 * EVERY)["visitors"].to_list() == [3, 3]
+    assert counted(shown, lake, now + 2 * EVERY)["visitors"].to_list() == [3, 3]
 
 
 def test_nothing_is_counted_again_within_a_few_seconds(lake: Lake) -> None:
     now, shown = MIDNIGHT, LiveNow()
     commit(lake, 1, [Happened(now, "view", 1, 1, Decimal(1))])
-    first = shown.figures(lake, now)
+    first = counted(shown, lake, now)
     commit(lake, 2, [Happened(now, "view", 2, 1, Decimal(1))])
 
-    assert shown.figures(lake, now + EVERY - SECOND) is first
-    assert shown.figures(lake, now + EVERY)["visitors"].to_list() == [2, 2]
+    assert counted(shown, lake, now + EVERY - SECOND) is first
+    assert counted(shown, lake, now + EVERY)["visitors"].to_list() == [2, 2]
+
+
+class SlowLake(Lake):
+    """A lake whose tables open once `opened` is set; `asked` says that one was wanted."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.asked, self.opened = Event(), Event()
+
+    def table(self, layout: TableLayout, version: int | None = None) -> LakeTable:
+        self.asked.set()
+        assert self.opened.wait(60)
+        return super().table(layout, version)
+
+
+def test_a_page_does_not_wait_while_another_counts(lake: Lake) -> None:
+    """Fifty pages that wait would take all threads, and the look at gold none."""
+    shown, slow = LiveNow(), SlowLake(lake.root)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            first = pool.submit(shown.figures, slow, MIDNIGHT)
+            assert slow.asked.wait(60)
+            assert shown.figures(lake, MIDNIGHT, wait=False) is None
+        finally:
+            slow.opened.set()
+        found = first.result()
+        slow.opened.clear()
+        slow.asked.clear()
+        try:
+            pool.submit(shown.figures, slow, MIDNIGHT + EVERY)
+            assert slow.asked.wait(60)
+            assert shown.figures(lake, MIDNIGHT + EVERY, wait=False) is found
+            assert shown.figures(lake, MIDNIGHT + STALE, wait=False) is None
+        finally:
+            slow.opened.set()
