@@ -1,14 +1,15 @@
 """Days of visitors that are computed in tasks: the rows and the progress are those of a refresh here."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.tables import SESSIONS, SILVER_EVENTS, USER_DAYS, VISITOR_TABLES
+from assets.progress.batches import BATCH, batch_of
+from assets.progress.source_fingerprints import rebuilt_again
+from assets.tables import FUNNEL_DAILY, SESSIONS, SILVER_EVENTS, USER_DAYS, VISITOR_TABLES
 from assets.visitors import days_apart
 from assets.visitors.daily_tables import refresh_days, stale_days
 from resources import engine
@@ -84,33 +85,46 @@ def test_what_silver_gets_after_a_task_began_is_not_counted_twice(filled: Lake) 
         if left:
             bring(filled, events(left.pop(), 50, days=20))
 
-    spread(filled, TasksInTurn(grown), USER_DAYS)
+    spread(filled, TasksInTurn(grown), FUNNEL_DAILY)
+    assert left == []
     for layout in VISITOR_TABLES:
         spread(filled, TasksInTurn(), layout)
 
     assert_as_at_once(filled)
 
 
-def other_run(lake: Lake) -> None:
-    bring(lake, events(3, 50, days=20))
+def rebuild(lake: Lake, day: date) -> None:
+    """As a rebuild that changed no row."""
+    silver, where = lake.table(SILVER_EVENTS), SILVER_EVENTS.on_days([day])
+    silver.replace(silver.read(where), where, {BATCH: batch_of(silver), **rebuilt_again(silver, [day])})
+
+
+def other_run(lake: Lake, day: date) -> None:
+    """Takes in what has come on a day whose sessions the tasks have computed, though another day is due."""
+    bring(lake, lake.table(SILVER_EVENTS).read(SILVER_EVENTS.on_days([day])).head(1))
     list(refresh_days(lake, SESSIONS))
 
 
-def compaction(lake: Lake) -> None:
-    lake.table(SESSIONS).compact(DAYS)
+def compaction(lake: Lake, day: date) -> None:
+    lake.table(SESSIONS).compact([day])
 
 
 @pytest.mark.parametrize("come_between", [other_run, compaction])
 def test_who_comes_in_between_loses_nothing(
-    filled: Lake, monkeypatch: pytest.MonkeyPatch, come_between: Callable[[Lake], None]
+    filled: Lake, monkeypatch: pytest.MonkeyPatch, come_between: Callable[[Lake, date], None]
 ) -> None:
-    list(refresh_days(filled, SESSIONS))
-    bring(filled, events(1, 900, days=20).filter(pl.col("offset") >= 600))
-    once_before(monkeypatch, days_apart, "exchange", lambda: come_between(filled))
-
     for layout in VISITOR_TABLES:
-        spread(filled, TasksInTurn(), layout)
+        list(refresh_days(filled, layout))
+    held = filled.table(SILVER_EVENTS).days
+    pair = next([day, day + timedelta(days=1)] for day in held if day + timedelta(days=1) in held)
+    rebuild(filled, pair[0])
+    once_before(monkeypatch, days_apart, "exchange", lambda: come_between(filled, pair[1]))
+    tasks = TasksInTurn()
 
+    for layout in (SESSIONS, *VISITOR_TABLES):
+        spread(filled, tasks, layout)
+
+    assert set(pair) <= set(tasks.done[0])
     assert_as_at_once(filled)
 
 
