@@ -21,10 +21,12 @@ def judge_duplicates(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame
     event_id and event_date. The result is in arrival order.
     """
     ordered = events.with_row_index("_order")
+    # Most shops name no event: no rows are copied then.
+    if events["event_id"].null_count() == events.height:
+        return _judge_unnamed(ordered, stored).drop("_order")
     unnamed = _judge_unnamed(ordered.filter(pl.col("event_id").is_null()), stored)
     named = _judge_named(ordered.filter(pl.col("event_id").is_not_null()), stored)
-    both = pl.concat([unnamed, named]).sort("_order") if named.height else unnamed
-    return both.drop("_order")
+    return pl.concat([unnamed, named]).sort("_order").drop("_order")
 
 
 def _judge_unnamed(events: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:

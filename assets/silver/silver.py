@@ -137,7 +137,7 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
     """
     refused = pl.col("reason").is_not_null()
     events = batch.events.sort("partition", "offset")
-    readable = events.filter(~refused)
+    readable = events.filter(~refused) if events["reason"].null_count() < events.height else events
     judged = judge_duplicates(readable, _stored_copies(readable, silver))
     quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_duplicate")]).with_columns(
         arrival_date=arrival_date()
@@ -152,10 +152,10 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
 def _stored_copies(events: pl.DataFrame, silver: LakeTable) -> pl.DataFrame:
     """Rows of silver that these events may repeat: those near in time, and those with the same event_id that day."""
     columns = ["event_date", "event_id", *BODY]
-    unnamed, named = (events.filter(is_named) for is_named in (~_NAMED, _NAMED))
-    near = silver.read(within(spans_of(unnamed), "event_time"), columns)
+    named = events.filter(_NAMED)
     if named.is_empty():
-        return near
+        return silver.read(within(spans_of(events), "event_time"), columns)
+    near = silver.read(within(spans_of(events.filter(~_NAMED)), "event_time"), columns)
     known = rows_of(silver, "event_id", named["event_id"].unique(), set(named["event_date"]), columns)
     return pl.concat([near.filter(~_NAMED), known])
 
