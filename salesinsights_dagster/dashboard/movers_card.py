@@ -93,11 +93,12 @@ def _nothing(movers: Movers, level: str, more: str) -> str:
 
 
 def _said(rows: pl.DataFrame) -> pl.DataFrame:
-    """The change in per cent with its arrow; what is usually not sold at all is new."""
-    changes = [_change(change, per_cent) for change, per_cent in rows.select("change", "per_cent").iter_rows()]
+    """The change in per cent with its arrow; what is usually not sold at all is new, or has come back."""
+    changes = [change_said(change, per_cent) for change, per_cent in rows.select("change", "per_cent").iter_rows()]
     return rows.with_columns(pl.Series("per_cent", changes, pl.String)).drop("change")
 
 
-def _change(change: Decimal, per_cent: float | None) -> str:
-    arrow = "▲" if change > 0 else "▼"
-    return f"{arrow} {abs(per_cent):,.0f} %" if per_cent is not None else f"{arrow} new" if change > 0 else arrow
+def change_said(change: Decimal, per_cent: float | None) -> str:
+    """A change of revenue in words; `per_cent` is None where there is usually none."""
+    arrow, otherwise = ("▲", "new") if change > 0 else ("▼", "returned")
+    return f"{arrow} {abs(per_cent):,.0f} %" if per_cent is not None else f"{arrow} {otherwise}"

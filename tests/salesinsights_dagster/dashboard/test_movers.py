@@ -13,7 +13,7 @@ from assets.stream.stream_assets import Stream
 from assets.tables import FUNNEL_DAILY
 from resources.lake import Lake
 from salesinsights_dagster.dashboard.movers import Movers, movers
-from salesinsights_dagster.dashboard.movers_card import said
+from salesinsights_dagster.dashboard.movers_card import change_said, said
 from salesinsights_dagster.dashboard.view import View
 from tests.conftest import event
 from tests.lakes import run
@@ -118,3 +118,11 @@ def test_a_category_is_the_catalogues_or_the_events_code_or_number(lake: Lake, c
     told = pl.DataFrame({"product_id": [1, 3, 4], "category": ["care", "tools", None]})
     load_catalog(lake, told, datetime(2026, 11, 1, tzinfo=UTC))
     assert sorted(categories_of_products(lake, NOW).rows()) == [(1, "care"), (3, "tools")]
+
+
+@pytest.mark.parametrize(
+    ("change", "per_cent", "shown"),
+    [("5.00", 1250.4, "▲ 1,250 %"), ("-5.00", -99.6, "▼ 100 %"), ("5.00", None, "▲ new"), ("-5.00", None, "▼ returned")],
+)
+def test_a_change_is_never_an_arrow_alone(change: str, per_cent: float | None, shown: str) -> None:
+    assert change_said(Decimal(change), per_cent) == shown
