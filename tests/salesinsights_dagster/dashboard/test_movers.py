@@ -122,7 +122,12 @@ def test_a_category_is_the_catalogues_or_the_events_code_or_number(lake: Lake, c
 
 @pytest.mark.parametrize(
     ("change", "per_cent", "shown"),
-    [("5.00", 1250.4, "▲ 1,250 %"), ("-5.00", -99.6, "▼ 100 %"), ("5.00", None, "▲ new"), ("-5.00", None, "▼ returned")],
+    [
+        ("5.00", 1250.4, "▲ 1,250 %"),
+        ("-5.00", -99.6, "▼ 100 %"),
+        ("5.00", None, "▲ new"),
+        ("-5.00", None, "▼ returned"),
+    ],
 )
 def test_a_change_is_never_an_arrow_alone(change: str, per_cent: float | None, shown: str) -> None:
     assert change_said(Decimal(change), per_cent) == shown
