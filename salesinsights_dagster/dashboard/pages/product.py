@@ -84,7 +84,7 @@ class ProductPage:
                     today = f"Sales today, every {board.window_seconds} s ({board.zone})"
                     self._windows = TableCard(today, {"window_start": "From", **measures})
             if self._product is None:
-                self._title.set_text("Click a product to see its days and windows, or type its number, name or brand")
+                self._title.set_text("Type a product's number, name or brand, and press Enter: a number shows its days")
                 self._days.card.set_visibility(False)
                 beside.set_visibility(False)
                 self._stock.set_visibility(False)
