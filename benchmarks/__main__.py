@@ -34,6 +34,7 @@ from benchmarks import (
     seams,
     soak,
     soak_faults,
+    spark,
     throughput,
     visitors,
     workers,
@@ -45,7 +46,7 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards", "kills")
+LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards", "kills", "spark")
 """`make bench` leaves these out, since each takes long or needs what it does not install: run it with `--only`."""
 
 
@@ -59,6 +60,8 @@ LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
 @click.option("--minutes", default=60, show_default=True, help="Soak, seams, model, kills: how long.")
 @click.option("--seed", default=1, show_default=True, help="Seams: which clicks are drawn.")
+@click.option("--seeds", default=20, show_default=True, help="Spark: how many times an executor is killed.")
+@click.option("--months", default=5, show_default=True, help="Spark: over how many months the rows are spread.")
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -70,6 +73,8 @@ def main(
     commits: int,
     minutes: int,
     seed: int,
+    seeds: int,
+    months: int,
     pages: int,
 ) -> None:
     """Run the benchmarks on this machine. Keep it quiet meanwhile."""
@@ -157,6 +162,11 @@ def main(
             f"Processes killed at random moments for {minutes} minutes, beside {kills.RATE:.0f} messages/s into a real "
             "broker",
             kills.run(minutes),
+        ),
+        "spark": lambda: (
+            f"Bulk work on {rows:,} rows of {months} months, here and as tasks on a standalone Spark master with two "
+            "workers from the wheel (one core and 2 GB each); CPU seconds of all processes together, Java included",
+            spark.run(rows, seeds, months),
         ),
         "runs": lambda: ("Dagster's run database, pruned every hour", runs.run(commits)),
     }
