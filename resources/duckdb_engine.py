@@ -60,6 +60,8 @@ def _shared_database(macros: str) -> duckdb.DuckDBPyConnection:
     What a session registers belongs to its cursor, and is gone with it. Large sessions would share the memory limit.
     """
     connection = _database("1GB", macros)
+    # For so few rows, other threads cost more than they help.
+    connection.execute("SET threads = 1")
     _lock(connection, (), ())
     return connection
 

@@ -101,8 +101,17 @@ def _change(
     theirs = rows_of(purchases, "user_id", new["user_id"].unique(), set(new["event_date"]), _READ)
     earlier = theirs.filter(pl.col("batch") <= covered)
     after = measured(theirs.filter(pl.col("batch") <= last), layouts, window_seconds)
-    touched = measured(new, layouts, window_seconds) if earlier.height else after
-    return _Change(touched, after, measured(earlier, layouts, window_seconds))
+    nothing = {layout.name: layout.schema.to_frame() for layout in layouts}
+    before = measured(earlier, layouts, window_seconds) if earlier.height else nothing
+    return _Change({layout.name: _touched(after, before, layout) for layout in layouts}, after, before)
+
+
+def _touched(
+    after: Mapping[str, pl.DataFrame], before: Mapping[str, pl.DataFrame], layout: TableLayout
+) -> pl.DataFrame:
+    """The rows that new purchases are in: each purchase raises the units of its row, or its refunds."""
+    names = [*layout.key, "units", "refunds"]
+    return after[layout.name].join(before[layout.name], on=names, how="anti", nulls_equal=True)
 
 
 def whole_batches(tables: Tables) -> int:
