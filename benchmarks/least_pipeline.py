@@ -47,7 +47,7 @@ def main() -> None:
                     values.append(message.value() or b"")
                 else:
                     ended.add(message.partition() or 0)
-            if len(values) >= CHUNK or len(ended) == len(state.end):
+            if len(values) >= CHUNK or (values and len(ended) == len(state.end)):
                 frame = pl.read_ndjson(io.BytesIO(b"\n".join(values)), schema_overrides=TYPES)
                 write_deltalake(Path(folder) / "events", frame, mode="append")
                 sold = frame.filter(event_type="purchase").group_by("product_id").agg(pl.col("price").sum())
