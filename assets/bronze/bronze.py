@@ -242,7 +242,7 @@ def last_batch(bronze: LakeTable, topic: str, added: AddedFields) -> Batch:
 
 
 def earlier_batch(lake: Lake, number: int, topic: Callable[[], str], added: AddedFields) -> Batch:
-    """A batch before the newest one, read back from bronze; its offsets, from the version of bronze that it made.
+    """A batch, also before the newest one, read back from bronze; its offsets, from the version of bronze that it made.
 
     `topic` is asked if the batch has no message. Moves and raises like `last_batch`; also raises VersionGoneError, if
     bronze's log does not go back so far.

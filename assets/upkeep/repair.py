@@ -55,10 +55,10 @@ def find_faults(lake: Lake) -> dict[str, list[LogFault]]:
 def repair(lake: Lake, window_seconds: int, open_reader: OpenReader) -> Iterator[Finding]:
     """Repair the lake, and yield each thing that was wrong.
 
-    Idempotent. The last batch, if it was lost, is left to the next pass of the stream. `open_reader` is asked only if
-    messages have to be read from Kafka again, or for the topic of a batch without any. May run beside other commands;
-    raises LakeInUseError if one of them writes to a table whose log is broken, FencedOffError if a user is forgotten
-    while messages are read again, VersionGoneError if a batch before the last one was lost, and bronze's log too.
+    Idempotent. A last batch that no table after silver holds is left to the next pass of the stream. `open_reader` is
+    asked only if messages have to be read from Kafka again, or for the topic of a batch without any. May run beside
+    other commands; raises LakeInUseError if one of them writes to a table whose log is broken, FencedOffError if a user
+    is forgotten while messages are read again, VersionGoneError if bronze's log has lost the batch that silver lacks.
     """
     for name in find_faults(lake):
         for fault in _mended(Path(lake.uri(TABLES[name])), name):
@@ -117,12 +117,15 @@ def _take_back(lake: Lake, window_seconds: int) -> Iterator[Finding]:
 
 
 def _bring_back(lake: Lake, open_reader: OpenReader) -> Iterator[Finding]:
-    """If silver lost a batch after which bronze has another one, bring it to silver again: no pass would.
+    """Bring batches that silver lost to it again: those that later tables hold, and those before bronze's last one.
 
-    A pass finishes the last batch of bronze alone. Beside a stream silver is never further behind than by that one.
+    A pass of the stream finishes bronze's last batch alone, and a rebuild takes later tables to silver's batch. Beside
+    a stream silver is never behind a later table, nor by more than one batch behind bronze.
     """
+    later = max(batch_of(lake.table(layout)) for layout in (*DAILY, SILVER_PURCHASES))
     tables = open_stream(lake)
-    for number in range(batch_of(tables.table(SILVER_EVENTS)) + 1, batch_of(tables.table(BRONZE_EVENTS))):
+    last = max(later, batch_of(tables.table(BRONZE_EVENTS)) - 1)
+    for number in range(batch_of(tables.table(SILVER_EVENTS)) + 1, last + 1):
         added = added_fields(tables.table(SILVER_EVENTS))
         advance_silver(tables, earlier_batch(lake, number, lambda: open_reader().topic, added))
         yield Finding(SILVER_EVENTS.sql_name, "behind", f"batch {number} refined again from bronze")

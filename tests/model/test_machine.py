@@ -1,10 +1,12 @@
 """The machine finds nothing, in the same stories each time; `python -m benchmarks --only model` tells it new ones."""
 
+from datetime import date
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.deeds import Forget, Run
+from tests.model.deeds import Forget, Rebuild, Run
 from tests.model.known import OLD_DAYS, USERS, Said
 from tests.model.machine import Machine
 
@@ -43,5 +45,17 @@ def test_a_power_cut_takes_a_batch_after_which_bronze_has_an_unfinished_one(lost
         machine.do([], Run(), None)
         machine.judge_wrongly(second)
         machine.cut_the_power({lost}, None)
+    finally:
+        machine.teardown()
+
+
+def test_after_a_repair_a_day_is_rebuilt_before_the_stream_runs() -> None:
+    """Silver had lost its last batch, and later tables went back to the batch before it."""
+    machine = Machine()
+    try:
+        machine.open_the_shop([(Said(f"{OLD_DAYS[0]} 10:00:10 UTC"), 0)])
+        machine.do([], Run(), None)
+        machine.cut_the_power({"silver/events"}, None)
+        machine.do([], Rebuild((date.fromisoformat(OLD_DAYS[0]),)), None)
     finally:
         machine.teardown()
