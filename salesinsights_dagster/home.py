@@ -31,8 +31,10 @@ def make_home(home: Path) -> None:
         raise HomeError(_unusable(home, f"{error.strerror}: {error.filename}")) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise HomeError(_unusable(home, "it is not writable for you"))
-    for name in (INPUT, ARCHIVE):
-        (home / name).mkdir(exist_ok=True)
+    for folder in (home / INPUT, home / ARCHIVE):
+        # A link may lead to a disk that is away now: nobody needs it to start.
+        if not os.path.lexists(folder):
+            folder.mkdir(exist_ok=True)
     found = home.stat()
     if found.st_uid == os.geteuid() and found.st_mode & 0o7777 in NOT_CHOSEN:
         home.chmod(OWNER_ALONE)

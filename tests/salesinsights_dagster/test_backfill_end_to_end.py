@@ -60,7 +60,7 @@ def ended(dagster: DagsterProcess, backfill: str, seconds: float = 240) -> Any:
 def test_months_are_backfilled_as_the_ui_does_it_while_payments_arrive(
     settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection
 ) -> None:
-    settings.archive_folder.mkdir()
+    settings.archive_folder.mkdir(exist_ok=True)
     for month in (10, 11):
         write_month(Shop(seed=month), 2019, month, LINES, settings.archive_folder)
     producer = Producer(real_kafka.options())

@@ -32,7 +32,7 @@ def test_who_knows_when_the_shop_opens_says_where_an_empty_calendar_begins(setti
 
     assert calendar_start(settings, date(2026, 11, 1)) == date(2026, 11, 1)
     assert calendar_start(later, date(2026, 11, 1)) == date(2026, 11, 20)
-    settings.archive_folder.mkdir()
+    settings.archive_folder.mkdir(exist_ok=True)
     (settings.archive_folder / "2019-Oct.csv").touch()
     assert calendar_start(settings, date(2026, 11, 1)) == date(2019, 10, 1)
 
@@ -53,7 +53,7 @@ def test_the_calendar_has_the_months_that_wait_in_the_archive_folder(
 ) -> None:
     mock_kafka.publish(topic, [event(event_time="2019-11-20 12:00:00 UTC")])
     run(lake, stream)
-    settings.archive_folder.mkdir()
+    settings.archive_folder.mkdir(exist_ok=True)
     for name in ("2019-Oct.csv.gz", "2019-Feb.csv.bak", "notes.csv"):
         (settings.archive_folder / name).touch()
 

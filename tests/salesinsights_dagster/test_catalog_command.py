@@ -41,7 +41,7 @@ def test_a_catalogue_is_loaded_once_and_a_bad_one_not_at_all(home: Path) -> None
 
 
 def test_the_statements_of_the_docs_answer(home: Path) -> None:
-    (home / "archive").mkdir()
+    (home / "archive").mkdir(exist_ok=True)
     put(home / "archive", [PURCHASE])
     load(Lake(str(home / "lake")), home / "archive")
     file = home / "products.csv"

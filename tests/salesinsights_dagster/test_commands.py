@@ -63,7 +63,7 @@ def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, monkeypatch: 
 
 
 def test_a_month_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").mkdir(exist_ok=True)
     (tmp_path / "archive" / "2019-Nov.csv").write_bytes(b"event_time,event_type\r2019-11-01 00:00:00 UTC,view\r")
 
     done = salesinsights(tmp_path, "backfill", "--from", "2019-11")
@@ -124,7 +124,7 @@ def test_a_customer_is_shown_as_they_are_and_as_they_were(tmp_path: Path) -> Non
 
 
 def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").mkdir(exist_ok=True)
     write_month(Shop(seed=1), 2019, 10, 5_000, tmp_path / "archive")
     nothing = salesinsights(tmp_path, "snapshot", "--out", str(tmp_path / "none.png"))
     assert salesinsights(tmp_path, "backfill", "--from", "2019-10").exit_code == 0
@@ -158,7 +158,7 @@ def test_a_snapshot_is_a_picture_of_the_days_that_were_asked_for(tmp_path: Path)
 
 
 def test_months_of_real_rows_are_backfilled_once(tmp_path: Path, real_rows: list[Path]) -> None:
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").mkdir(exist_ok=True)
     for path in real_rows:
         shutil.copy(path, tmp_path / "archive")
     months = ("backfill", "--from", "2019-10", "--to", "2019-12", "--json")
@@ -181,7 +181,7 @@ def test_months_of_real_rows_are_backfilled_once(tmp_path: Path, real_rows: list
 
 
 def test_quarantine_is_listed_shown_and_tried_again(tmp_path: Path) -> None:
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").mkdir(exist_ok=True)
     header = "event_time,event_type,product_id,price,user_id"
     lines = ["2019-10-01 00:00:00 UTC,view,1,2.50,3", "2019-10-01 00:00:00 UTC,gift,1,[b]2.50[/b],3"]
     (tmp_path / "archive" / "2019-Oct.csv").write_text("\n".join([header, *lines]))

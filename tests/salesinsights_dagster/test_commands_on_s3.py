@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("hasty")
 
 @pytest.fixture
 def home(bucket: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").mkdir(exist_ok=True)
     (tmp_path / "archive" / "2019-Oct.csv").write_text("event_time,event_type\n")
     monkeypatch.chdir(tmp_path)
     for name, value in {"HOME": str(tmp_path), "LAKE": bucket.root}.items():

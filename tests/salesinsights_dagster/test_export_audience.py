@@ -22,7 +22,7 @@ USER = int(PURCHASE.split(",")[7])
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SALESINSIGHTS_HOME", str(tmp_path))
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "")
-    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").mkdir(exist_ok=True)
     put(tmp_path / "archive", [PURCHASE, PURCHASE.replace(str(USER), "8").replace("2.62", "1.00")])
     load(Lake(str(tmp_path / "lake")), tmp_path / "archive")
     return tmp_path

@@ -69,3 +69,13 @@ def test_a_private_file_is_written_again(tmp_path: Path) -> None:
         write_private(tmp_path / "file", text)
 
     assert ((tmp_path / "file").read_text(), mode(tmp_path / "file")) == ("two", "0o600")
+
+
+def test_a_home_whose_archive_is_on_a_disk_that_is_away_can_be_used(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.symlink_to(tmp_path / "away")
+
+    make_home(tmp_path)
+
+    assert archive.is_symlink()
+    assert (tmp_path / "input").is_dir()

@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def loaded(home: Path) -> Lake:
     """A lake with a month from its file, and nothing that follows it."""
-    (home / "archive").mkdir()
+    (home / "archive").mkdir(exist_ok=True)
     put(home / "archive", [PURCHASE, PURCHASE.replace("2019-10-01", "2019-10-02")])
     lake = Lake(str(home / "lake"))
     load(lake, home / "archive")

@@ -32,7 +32,7 @@ BACKFILLS = "{ partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills {
 @pytest.fixture(scope="module")
 def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection) -> Lake:
     """Sales of one day, read by the stream, and a month's file in the archive folder."""
-    settings.archive_folder.mkdir()
+    settings.archive_folder.mkdir(exist_ok=True)
     write_month(Shop(seed=1), 2019, 11, LINES, settings.archive_folder)
     producer = Producer(real_kafka.options())
     for user in range(SOLD):

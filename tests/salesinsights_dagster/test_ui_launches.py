@@ -70,7 +70,7 @@ class Launched:
 @pytest.fixture(scope="module")
 def filled(settings: Settings, dagster: DagsterProcess, real_kafka: KafkaConnection) -> Lake:
     """A lake with two days of October, read by the stream, and a month's file in the archive folder."""
-    settings.archive_folder.mkdir()
+    settings.archive_folder.mkdir(exist_ok=True)
     write_month(Shop(seed=1), 2019, 11, LINES, settings.archive_folder)
     producer = Producer(real_kafka.options())
     for day in (DAY, "2019-10-03"):
