@@ -28,6 +28,12 @@ _PRIMARY = "#5a50e0"
 NOT_COMPUTED = "Not computed yet. Dagster does it within minutes; `salesinsights refresh` does it at once."
 """What an empty card says if it is empty only for that."""
 
+_PRODUCT = (
+    '<q-td :props="props"><a class="nicegui-link" '
+    ":href=\"'/product?search=' + props.row.product_number\">{{ props.value }}</a></q-td>"
+)
+"""A cell of whom `ProductNames.linked` gives the number."""
+
 _TIP_TEXT = "#20242f"
 
 PLAIN_TIP = {
@@ -245,14 +251,16 @@ class NamedTable:
 
 
 class TableCard:
-    """A table under a title, with a link to its CSV."""
+    """A table under a title, with a link to its CSV. The cells of the column `product` lead to the product's page."""
 
-    def __init__(self, title: str, columns: dict[str, str]) -> None:
+    def __init__(self, title: str, columns: dict[str, str], product: str | None = None) -> None:
         with ui.element("section").classes("si-card min-w-0"):
             with ui.row().classes("w-full items-center justify-between no-wrap"):
                 heading(title)
                 self._csv = csv_link(title)
             self._table = NamedTable(title, columns)
+            if product:
+                self._table.table.add_slot(f"body-cell-{product}", _PRODUCT)
 
     def show(self, frame: pl.DataFrame, csv: str, empty: str = "nothing") -> None:
         """Show the rows, or what `empty` says where there are none."""

@@ -13,6 +13,7 @@ from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.currency import priced, priced_columns
 from salesinsights_dagster.dashboard.parts import NOT_COMPUTED, TableCard, column
 from salesinsights_dagster.dashboard.product_lists import WITHIN, ListName
+from salesinsights_dagster.dashboard.product_names import NUMBER
 
 SHOWN = 20
 
@@ -58,12 +59,12 @@ class ProductListCards:
                 with column():
                     for name in names:
                         titles = priced_columns(_COLUMNS[name], board.currency, _MONEY)
-                        self._cards[name] = TableCard(_TITLES[name], titles)
+                        self._cards[name] = TableCard(_TITLES[name], titles, "product_id")
 
     def show(self, lists: Lists) -> None:
         """Show the first rows of each list."""
         for name, card in self._cards.items():
-            rows = self._board.names.shown(as_shown(lists.rows[name].head(SHOWN))).select(_COLUMNS[name].keys())
+            rows = self._board.names.linked(as_shown(lists.rows[name].head(SHOWN))).select(*_COLUMNS[name], NUMBER)
             card.show(rows, f"/api/products/{name}?format=csv", lists.why_none or _EMPTY[name])
 
 

@@ -11,6 +11,9 @@ from assets.products.catalog import names_now
 from assets.tables import CATALOG
 from resources.lake import Lake
 
+NUMBER = "product_number"
+"""The column with the number of a product whose label stands in another one."""
+
 
 class ProductNames:
     """The names that the catalogue has now; none before the first `refresh`, and where there is no catalogue."""
@@ -44,6 +47,10 @@ class ProductNames:
         return products.with_columns(
             pl.Series(column, [self.label(product) for product in products[column]], pl.String)
         )
+
+    def linked(self, products: pl.DataFrame, column: str = "product_id") -> pl.DataFrame:
+        """The rows as `shown`, and beside them the numbers as text, in the column NUMBER."""
+        return self.shown(products.with_columns(pl.col(column).cast(pl.String).alias(NUMBER)), column)
 
     def named(self, products: pl.DataFrame) -> pl.DataFrame:
         """The rows with `product_id` first and `name` after it, if the shop has a catalogue."""

@@ -76,11 +76,11 @@ class ProductPage:
                         {"event_date": "Day", **measures},
                         "300px",
                     )
-                    self._found = TableCard(f"Matching products, last {DAYS} days", found)
+                    self._found = TableCard(f"Matching products, last {DAYS} days", found, "product_id")
                 with column() as beside:
                     steps = {"step": "Step", "events": "Events", "per_100_views": "Per 100 views"}
                     self._funnel = ChartCard(_FUNNEL, _bars(), "", steps, "300px")
-                    self._together = TableCard("Bought in the same orders, 90 days", _TOGETHER)
+                    self._together = TableCard("Bought in the same orders, 90 days", _TOGETHER, "other_product_id")
                     today = f"Sales today, every {board.window_seconds} s ({board.zone})"
                     self._windows = TableCard(today, {"window_start": "From", **measures})
             if self._product is None:
@@ -112,7 +112,7 @@ class ProductPage:
     def _show_all(self, found: pl.DataFrame, shown: "_OneProduct | Lists") -> None:
         csv = f"/api/products?search={quote(self._wanted)}&format=csv"
         nothing = f"No product sold in {DAYS} days has this number, name or brand."
-        self._found.show(self._board.names.shown(found), csv, nothing)
+        self._found.show(self._board.names.linked(found), csv, nothing)
         if isinstance(shown, Lists):
             self._lists.show(shown)
             return
@@ -125,7 +125,7 @@ class ProductPage:
         self._again.set_text(bought_again(company))
         nothing = f"No product was in three orders together with product {self._wanted} yet."
         empty = nothing if company.is_computed else NOT_COMPUTED
-        others = self._board.names.shown(shares(company.others), "other_product_id")
+        others = self._board.names.linked(shares(company.others), "other_product_id")
         self._together.show(others, f"/api/products/{self._product}/together?format=csv", empty)
 
     def _show_funnel(self, funnel: ProductFunnel, csv: str) -> None:

@@ -96,6 +96,8 @@ def test_texts_are_shown_as_text_whatever_they_say(
     for ten in range(100, 105):
         page.goto(f"{dashboard}/product?search={ten}")
         assert_listed(found_products(page), {n: text for n, text in texts.items() if n // 10 == ten}, "{name} ({n})")
+    found_products(page).locator("tbody a").first.click()
+    expect(page.get_by_text("Revenue of 30 days (UTC)")).to_be_visible(timeout=60_000)
 
     assert page.evaluate("window.broken") is None
     assert said == []

@@ -31,6 +31,7 @@ def test_a_product_is_called_by_its_name_and_number() -> None:
     assert names.matching("") == []
     rows = pl.DataFrame({"product_id": [8, 7], "units": [1, 2]})
     assert names.shown(rows).rows() == [("8", 1), ("Nail polish (7)", 2)]
+    assert names.linked(rows).rows() == [("8", 1, "8"), ("Nail polish (7)", 2, "7")]
     assert rows.columns == ["product_id", "units"]
     assert names.named(rows).rows() == [(8, None, 1), (7, "Nail polish", 2)]
     assert ProductNames().named(rows).columns == ["product_id", "units"]
