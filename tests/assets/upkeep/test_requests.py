@@ -88,8 +88,8 @@ def test_forgetting_asks_little_of_each_table(filled: Lake, s3: S3Server, stream
 
     counted = asked(s3)
     # Silver is rebuilt, and marked before and after; bronze is cleaned between two fences; most others are loaded
-    # twice, rewritten and purged.
+    # twice, rewritten and purged. An empty table costs 38.
     rebuilt = counted.pop("silver/events")
     assert rebuilt <= 660, rebuilt
     assert max(counted.values()) <= 310, counted
-    assert counted.total() <= 3_150, counted
+    assert counted.total() <= 3_300, counted
