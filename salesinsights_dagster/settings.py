@@ -99,8 +99,7 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
         HERE,
         description="where days of silver are rebuilt, large months loaded, visitors' days computed and days proven: "
         "`here`, or `spark://HOST:PORT`, an Apache Spark cluster whose workers reach the lake's folder, with the extra "
-        "`salesinsights[spark]`; see "
-        "[scale](scale.md)",
+        "`salesinsights[spark]`; see [scale](scale.md)",
     )
     alert_webhook: kinds.WebAddress | None = Field(
         None,
@@ -181,8 +180,8 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
     kafka_bootstrap_servers: str | None = Field(
         None,
         validation_alias="KAFKA_BOOTSTRAP_SERVERS",
-        description="HOST:PORT, several separated by commas. With none, the local broker; if set, no local broker is "
-        "started",
+        description="HOST:PORT, several separated by commas. With none, the local broker, on port 9092 or a free one "
+        "(`salesinsights kafka status` says which, `kafka start --port` chooses)",
     )
     kafka_security_protocol: kinds.Protocol = Field(
         None,

@@ -169,13 +169,15 @@ def test_the_last_hour_does_not_wait_for_the_tables_by_day(
     assert {name: figures and figures.totals["units"] for name, figures in shown.items()} == {"hour": 2, "today": 1}
 
 
-def test_a_lake_that_cannot_be_read_is_said_and_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    board = Board(Lake("/proc/no-lake"), lambda: NOW, 45)
+def test_a_lake_that_cannot_be_read_is_said_and_tried_again(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "lake"
+    in_the_way.write_text("a file")
+    board = Board(Lake(str(in_the_way)), lambda: NOW, 45)
     board.look()
     assert "SALESINSIGHTS_LAKE" in str(board.error)
     assert not board.is_ready
 
-    board.lake = lake
+    in_the_way.unlink()
     board.look()
 
     assert board.error is None
