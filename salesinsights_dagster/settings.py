@@ -28,6 +28,7 @@ from salesinsights_dagster.login_settings import LoginSettings, wrong_login
 from salesinsights_dagster.mail_settings import MailSettings, wrong_mail
 from salesinsights_dagster.object_store_settings import wrong_store
 from salesinsights_dagster.setting_types import EARLIEST_DAY, Wrong
+from salesinsights_dagster.topic_settings import TopicSettings
 from salesinsights_dagster.worker_settings import WorkerSettings, wrong_workers
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,7 @@ class SettingsError(ForeseenError):
     """A setting is missing or wrong; the message names the variable and the remedy."""
 
 
-class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
+class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings, TopicSettings):
     """Everything that differs between two installations, a field per variable; the properties say what they make.
 
     A field's variable is its name after `SALESINSIGHTS_`, or its alias. One that ends in `*` takes all variables that
@@ -107,30 +108,6 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings):
         description="where [alerts](alerts.md) are sent: the address of an incoming webhook (Slack's, or any that "
         'takes a POST of `{"text": "..."}`). Set it for `salesinsights dev` and for the dashboard. With none, only to '
         "Dagster's log",
-    )
-    sales_topic: kinds.TopicOrOff = Field(
-        "shop.product-sales",
-        description="the topic to which changed rows of product_sales are published; `off` for none; see "
-        "[serving](serving.md)",
-    )
-    audience_topic: kinds.TopicOrOff = Field(
-        "shop.audiences",
-        description="the topic to which is published who joins and who leaves an [audience](audiences.md); `off` "
-        "for none",
-    )
-    carts_topic: kinds.TopicOrOff = Field(
-        "shop.left-carts",
-        description="the topic to which [left carts](customers.md#shopleft-carts) are published, with the money at "
-        "risk; `off` for none",
-    )
-    recovered_topic: kinds.TopicOrOff = Field(
-        "shop.recovered-carts",
-        description="the topic to which [recovered carts](customers.md#shopleft-carts) are published; `off` for none",
-    )
-    catalog_topic: kinds.TopicOrOff = Field(
-        None,
-        description="a compacted topic with names, costs and stock of the shop's "
-        "[products](products.md#a-topic-instead-of-files), which the stream reads into the catalogue",
     )
     postgres: kinds.Database | None = Field(
         None,
