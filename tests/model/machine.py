@@ -105,13 +105,21 @@ OUTSIDE: st.SearchStrategy[Outside] = st.one_of(
     st.builds(EndTransaction, st.booleans()),
     st.builds(KafkaDeletes, st.integers(0, PARTITIONS - 1), st.integers(0, 3)),
 )
-RACER = st.tuples(st.one_of(STREAMS, OTHERS), st.none() | faults())
+SELDOM = st.one_of(st.none(), st.none(), st.none(), faults())
+"""Most races have no fault in them: one that fails early comes to nothing that another could disturb."""
+
+RACER = st.tuples(st.one_of(STREAMS, OTHERS, OTHERS), SELDOM)
 RACES = st.builds(
     lambda stream, others: [stream, *others],
-    st.tuples(STREAMS, st.none() | faults()),
+    st.tuples(STREAMS, SELDOM),
     st.lists(RACER, min_size=1, max_size=2),
 )
 """A run of the stream, and others beside it."""
+
+CALLS = st.integers(0, 25)
+TURNS = st.lists(CALLS, min_size=1, max_size=8) | st.lists(CALLS, min_size=1, max_size=1)
+"""How many calls each makes in its turn; after the last turn each goes on to its end. Often one comes in
+between, once."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -157,7 +165,7 @@ class Machine(RuleBasedStateMachine):
                     raise
                 self._leave(deed)
 
-    @rule(messages=SENT, drawn=RACES, turns=st.lists(st.integers(0, 25), min_size=1, max_size=8))
+    @rule(messages=SENT, drawn=RACES, turns=TURNS)
     def race(self, messages: list[tuple[Said, int]], drawn: list[tuple[Deed, Fault | None]], turns: list[int]) -> None:
         """Deeds beside each other, perhaps with faults in them."""
         deeds = [(loading_too(deed, messages), fault) for deed, fault in drawn]
