@@ -31,6 +31,7 @@ FILES = (
     "tests/faults/test_every_request.py",
     "tests/faults/test_replica_kills.py",
     "tests/salesinsights_dagster/dashboard/test_api.py",
+    "tests/salesinsights_dagster/dashboard/test_for_everybody.py",
     "tests/salesinsights_dagster/test_ui_launches.py",
 )
 

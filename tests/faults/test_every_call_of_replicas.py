@@ -64,11 +64,11 @@ def fail(replica: Replica, lake: Lake, fault: Fault) -> None:
 def test_the_topic_of_sales_equals_gold_after_any_failure(lake: Lake, topic: str, real_kafka: KafkaConnection) -> None:
     published = SalesTopic(f"{topic}.sales", lambda: real_kafka)
 
-    fail_at_every_call(published, lake, 20, lambda: sales_messages.assert_equal(published, lake))
+    fail_at_every_call(published, lake, 10, lambda: sales_messages.assert_equal(published, lake))
 
 
 def test_the_database_equals_gold_after_any_failure(lake: Lake, copy: PostgresReplica) -> None:
-    fail_at_every_call(copy, lake, 20, lambda: postgres_copies.assert_equal(copy.url, lake))
+    fail_at_every_call(copy, lake, 14, lambda: postgres_copies.assert_equal(copy.url, lake))
 
 
 @pytest.mark.kafka

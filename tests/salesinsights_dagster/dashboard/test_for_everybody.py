@@ -1,4 +1,8 @@
-"""Pages that everybody can use: by axe-core's rules, by keyboard, at any size, in both themes."""
+"""Pages that everybody can use: by axe-core's rules, by keyboard, at any size, in both themes.
+
+The suite looks at each page in both themes and in all sizes, but not at each size in both; a campaign
+(`tests.campaign`) does.
+"""
 
 from datetime import UTC, datetime
 
@@ -7,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from assets.stream.stream_assets import Stream
 from resources.lake import Lake
+from tests.campaign import in_campaign
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
@@ -21,6 +26,7 @@ PAGES = {
 """Each with a text that it shows once it has its figures."""
 
 SIZES = {"laptop": (1600, 1000), "phone": (390, 844), "laptop at 200 %": (800, 500), "4k wall": (3840, 2160)}
+THEMES = ("light", "dark")
 
 WIDE = "() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth"
 IS_SEEN = """() => {
@@ -42,11 +48,12 @@ def test_axe_finds_nothing_and_nothing_is_cut_on_any_page_size_and_theme(
 ) -> None:
     sell(lake, stream, mock_kafka, topic)
     faults = dict[str, str]()
-    for path, text in PAGES.items():
-        for theme in ("light", "dark"):
+    for number, (path, text) in enumerate(PAGES.items()):
+        for turn, theme in enumerate(THEMES, number):
             page.goto(f"{dashboard}{path}{'&' if '?' in path else '?'}theme={theme}")
             expect(page.get_by_text(text, exact=False).first).to_be_visible(timeout=60_000)
-            for size, (width, height) in SIZES.items():
+            for size in SIZES if in_campaign() else list(SIZES)[turn % 2 :: 2]:
+                width, height = SIZES[size]
                 page.set_viewport_size({"width": width, "height": height})
                 found = Axe().run(page)
                 if found.violations_count:
