@@ -51,7 +51,7 @@ def run(rows: int) -> list[dict[str, object]]:
             more = {"movers ms": _milliseconds(find), "units": totals.get("units"), "orders": totals.get("orders")}
             lines.append({**line, **more})
         look = _milliseconds(lambda: batch_snapshot(bench.lake))
-        blank = dict.fromkeys(("allowed", "first ms", "movers ms", "units", "orders"), "")
+        blank = dict.fromkeys(lines[0], "")
         lines.append({**blank, "page": "a look that finds nothing new", "ms": look})
         for rate in RATES:
             lines.append({**blank, **_live_now(Bench(Path(folder) / f"{rate}", NOW - HOUR), rate)})
