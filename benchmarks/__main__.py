@@ -164,7 +164,7 @@ def main(
             kills.run(minutes),
         ),
         "spark": lambda: (
-            f"Bulk work on {rows:,} rows of {months} months, here and as tasks on a standalone Spark master with two "
+            f"Bulk work on {rows:,} rows of {months} month(s), here and as tasks on a standalone Spark master with two "
             "workers from the wheel (one core and 2 GB each); CPU seconds of all processes together, Java included",
             spark.run(rows, seeds, months),
         ),

@@ -62,6 +62,9 @@ WITHOUT_A_DAY = (BRONZE_ARCHIVE_MONTHS, PROOFS)
 
 LIVE_BATCH, LIVE_SECONDS = 500, 2.5
 
+KILLED_WITHIN = 0.6
+"""Of the time that the work took. What is left of it is Java's start, before which there is no executor."""
+
 Work = Callable[[Lake, Path, engines.Engine | None], object]
 
 
@@ -104,7 +107,10 @@ PIECES: Mapping[str, Work] = {
 
 
 def run(rows: int, seeds: int, months: int = len(MONTHS)) -> list[list[dict[str, object]]]:
-    """Work here and on two workers; then kills of executors, of the driver, and a live stream beside."""
+    """Work here and on two workers; then kills of executors, of the driver, and a live stream beside.
+
+    Without `seeds` nothing is killed, and no stream runs beside: that is for many rows.
+    """
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-", dir=os.environ.get("TMPDIR")) as place:
         folder, meter = Path(place), Meter()
         try:
@@ -114,23 +120,22 @@ def run(rows: int, seeds: int, months: int = len(MONTHS)) -> list[list[dict[str,
             with cluster(folder / "two", python, 2) as two:
                 spread = {name: _measured(meter, there, folder, name, two.master, two.environment) for name in PIECES}
                 same = alone(_differing, str(here), str(there))
-                kills = _killed(two, there, here, spread[REBUILD]["wall s"], seeds)
-                driver = [_driver_killed(two, there, here, name) for name in (SILVER_EVENTS.name, USER_DAYS.name)]
-                live = _beside_a_stream(two, there, folder)
+                disturbed = _disturbed(two, there, here, folder, spread[REBUILD]["wall s"], seeds) if seeds else {}
             with cluster(folder / "one", python, 1) as one:
                 alone_there = _measured(meter, here, folder, REBUILD, one.master, one.environment)
         finally:
             meter.stop()
         work = [_line(name, spent[name], spread[name], rows) for name in PIECES]
         workers: list[dict[str, object]] = [{"workers": 2, **spread[REBUILD]}, {"workers": 1, **alone_there}]
-        rest: dict[str, object] = {
-            "tables that differ": ", ".join(same) or "none",
-            **kills,
-            **driver[0],
-            **driver[1],
-            **live,
-        }
+        rest: dict[str, object] = {"tables that differ": ", ".join(same) or "none", **disturbed}
         return [work, [rest], workers]
+
+
+def _disturbed(two: Cluster, there: Path, here: Path, files: Path, within: float, seeds: int) -> dict[str, object]:
+    found = _killed(two, there, here, KILLED_WITHIN * within, seeds)
+    for name in (SILVER_EVENTS.name, USER_DAYS.name):
+        found |= _driver_killed(two, there, here, name)
+    return found | _beside_a_stream(two, there, files)
 
 
 def _line(name: str, here: dict[str, float], there: dict[str, float], rows: int) -> dict[str, object]:
