@@ -17,7 +17,7 @@ import polars as pl
 from assets.gold.measures import added, measured, taken_off
 from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH, batch_of
-from assets.progress.source_fingerprints import once_more, rebuilt_again
+from assets.progress.source_fingerprints import CHANGED, once_more, rebuilt_again
 from assets.silver.purchases import MEASURED, purchases_of
 from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
@@ -82,7 +82,7 @@ def _apply(change: _Change | None, table: LakeTable, last: int) -> None:
         table.append(pl.DataFrame(schema=layout.schema), {BATCH: last})
     else:
         where = where_touched(table, change.touched[layout.name])
-        table.replace(change.added_to(table.read(where), layout), where, {BATCH: last})
+        table.replace(change.added_to(table.read(where), layout), where, {BATCH: last, CHANGED: last})
 
 
 def _change(

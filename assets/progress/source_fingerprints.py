@@ -29,6 +29,9 @@ DayRows = Mapping[date, tuple[int, object]]
 REBUILDS = "rebuilt"
 """How often any day was rebuilt."""
 
+CHANGED = "changed"
+"""The last batch that changed rows in their place. If the clock went back, their number and newest time do not tell."""
+
 
 def seen(source: LakeTable) -> dict[str, int]:
     """The progress of a commit computed from this version of `source`, a table with days."""
@@ -41,7 +44,7 @@ def has_moved(table: LakeTable, source: LakeTable) -> bool:
 
 
 def has_changed(table: LakeTable, source: LakeTable) -> bool:
-    """Whether the source's rows changed too, judged by the count and newest time of each day, and by rebuilds."""
+    """Whether the source's rows changed too: by the count and newest time of each day, rebuilds, and CHANGED."""
     return has_moved(table, source) and table.progress(_content(source)) != _print_of_all(source)
 
 
@@ -157,7 +160,7 @@ class SourceFingerprints:
 
 
 def _print_of_all(source: LakeTable) -> int:
-    return fingerprint(f"{day_rows(source)} {source.progress(REBUILDS) or 0}")
+    return fingerprint(f"{day_rows(source)} {source.progress(REBUILDS) or 0} {source.progress(CHANGED) or 0}")
 
 
 def _content(source: LakeTable) -> str:

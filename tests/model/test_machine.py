@@ -1,5 +1,6 @@
 """The machine finds nothing, in the same stories each time; `python -m benchmarks --only model` tells it new ones."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.deeds import Forget, Rebuild, Run
 from tests.model.known import OLD_DAYS, USERS, Said
 from tests.model.machine import Machine
+from tests.model.outside import SetTheClock
 
 STORIES = settings(
     max_examples=25,
@@ -57,5 +59,20 @@ def test_after_a_repair_a_day_is_rebuilt_before_the_stream_runs() -> None:
         machine.do([], Run(), None)
         machine.cut_the_power({"silver/events"}, None)
         machine.do([], Rebuild((date.fromisoformat(OLD_DAYS[0]),)), None)
+    finally:
+        machine.teardown()
+
+
+def test_a_buyer_buys_once_more_on_an_old_day_while_the_clock_has_gone_back() -> None:
+    """Their row of the day has other sums, and neither the number of its rows nor the newest time says so."""
+    bought, more = (Said(f"{OLD_DAYS[0]} 10:00:{second} UTC", user=USERS[0]) for second in (10, 50))
+    machine = Machine()
+    try:
+        machine.open_the_shop([(bought, 0), (replace(bought, user=USERS[1]), 0)])
+        machine.do([], Run(), None)
+        # Computes the values of the others too.
+        machine.do([], Forget(USERS[1]), None)
+        machine.happen([], SetTheClock(-90))
+        machine.do([(more, 0)], Run(), None)
     finally:
         machine.teardown()
