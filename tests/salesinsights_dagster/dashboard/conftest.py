@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from resources.lake import Lake
 from salesinsights_dagster.demo import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
+_FITS = "() => document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"
 MISSING = "Chromium is missing: apt-get install chromium"
 
 
@@ -73,6 +74,15 @@ def page() -> Iterator[Page]:
         yield opened
         browser.close()
     assert outside == []
+
+
+def is_wider_than_its_screen(page: Page) -> bool:
+    """Whether the page stays wider: a chart follows its window a moment later, and on a busy machine after seconds."""
+    try:
+        page.wait_for_function(_FITS, timeout=15_000)
+    except TimeoutError:
+        return True
+    return False
 
 
 def _is_outside(url: str) -> bool:

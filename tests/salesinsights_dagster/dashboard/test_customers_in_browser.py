@@ -26,10 +26,10 @@ from assets.tables import CUSTOMER_DAYS, CUSTOMER_VALUE, SESSIONS
 from resources.lake import Lake
 from tests.assets.customers.shoppers import FIRST, customer_days, regular_shop
 from tests.lakes import rows
+from tests.salesinsights_dagster.dashboard.conftest import is_wider_than_its_screen
 
 WAIT = 60_000
 VISITOR, STRANGER = 7_000_001, 7_000_002
-WIDE = "() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth"
 
 
 def sold(lake: Lake) -> None:
@@ -185,7 +185,7 @@ def test_axe_finds_nothing_on_the_filled_page_and_nothing_is_cut(lake: Lake, sho
         expect(page.get_by_text(text).first).to_be_visible(timeout=WAIT)
         for width in (1600, 800, 390, 3840):
             page.set_viewport_size({"width": width, "height": 900})
-            faults += [f"{path} is wider than {width}"] * bool(page.evaluate(WIDE))
+            faults += [f"{path} is wider than {width}"] * is_wider_than_its_screen(page)
             if width in (1600, 390):
                 found = Axe().run(page)
                 faults += [f"{path} {width}: {found.generate_report()}"] * bool(found.violations_count)

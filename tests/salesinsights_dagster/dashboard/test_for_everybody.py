@@ -15,6 +15,7 @@ from tests.campaign import in_campaign
 from tests.conftest import event
 from tests.lakes import run
 from tests.resources.mock_kafka import MockKafka
+from tests.salesinsights_dagster.dashboard.conftest import is_wider_than_its_screen
 
 PAGES = {
     "/?span=today&brand=irisk&zone=Europe/Berlin": "Nothing is known",
@@ -28,7 +29,6 @@ PAGES = {
 SIZES = {"laptop": (1600, 1000), "phone": (390, 844), "laptop at 200 %": (800, 500), "4k wall": (3840, 2160)}
 THEMES = ("light", "dark")
 
-WIDE = "() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth"
 IS_SEEN = """() => {
   const style = getComputedStyle(document.activeElement);
   return style.outlineStyle === "solid" || style.boxShadow.includes("inset");
@@ -58,7 +58,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_on_any_page_size_and_theme(
                 found = Axe().run(page)
                 if found.violations_count:
                     faults[f"{path} {theme} {size}"] = found.generate_report()
-                if page.evaluate(WIDE):
+                if is_wider_than_its_screen(page):
                     faults[f"{path} {theme} {size} is wider than the screen"] = ""
         assert page.evaluate(NAMELESS) == 0
 

@@ -20,6 +20,8 @@ from tests.resources.mock_kafka import MockKafka
 
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
+RECENTLY = timedelta(minutes=20)
+"""Movers of days end with a whole quarter of an hour, those of the last hour begin an hour before now."""
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +97,7 @@ def test_questions_of_a_category_manager_take_three_clicks(
 
 def shop_of_weeks(now: datetime) -> list[bytes]:
     """loreal is sold every week at this time, kodi was sold a week ago at midnight, and today; three look at a lamp."""
-    recently, midnight = now - timedelta(minutes=5), datetime.combine(now.date(), time(), UTC)
+    recently, midnight = now - RECENTLY, datetime.combine(now.date(), time(), UTC)
     sold = [(recently - number * WEEK, "loreal", "30.00") for number in range(1, 5)]
     sold += [(recently, "loreal", "90.00"), (midnight - WEEK, "kodi", "80.00"), (midnight, "kodi", "20.00")]
     sold += [(now - timedelta(days=100), "old", "1.00")]
@@ -132,7 +134,7 @@ def test_questions_about_today_and_about_a_month_take_three_clicks(
     expect(over_time).to_contain_text(re.compile(r"expected by midnight: \d[\d,]*\.\d\d"))
     page.get_by_role("button", name="Last week", exact=True).click()
     expect(page.get_by_text("this weekday last week").first).to_be_visible()
-    is_just_after_midnight = now - timedelta(minutes=5) < datetime.combine(now.date(), time(), UTC)
+    is_just_after_midnight = now - RECENTLY < datetime.combine(now.date(), time(), UTC)
     tile = page.locator(".si-tile, .si-card").filter(has=page.get_by_role("heading", name="Revenue", exact=True)).first
     expect(tile).to_contain_text("20.00" if is_just_after_midnight else "110.00")
 
