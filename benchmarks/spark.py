@@ -63,7 +63,7 @@ WITHOUT_A_DAY = (BRONZE_ARCHIVE_MONTHS, PROOFS)
 LIVE_BATCH, LIVE_SECONDS = 500, 2.5
 
 KILLED_WITHIN = 0.6
-"""Of the time that the work took. What is left of it is Java's start, before which there is no executor."""
+"""Of the time that the work took. The rest is Java's start, before which there is no executor to kill."""
 
 Work = Callable[[Lake, Path, engines.Engine | None], object]
 

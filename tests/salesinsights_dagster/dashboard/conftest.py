@@ -1,6 +1,6 @@
 """A dashboard of a test's own, and a real browser to look at it.
 
-Add here: how they are started and stopped. Not here: a test.
+Add here: how they are started and stopped, or what any page is asked. Not here: a test.
 """
 
 import os
