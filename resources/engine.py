@@ -12,7 +12,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -25,8 +25,7 @@ from resources.foreseen_error import ForeseenError
 from resources.lake_errors import ConcurrentCommitError
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
-    from pyspark.sql import SparkSession
+    from pyspark import SparkContext
 
 HERE = "here"
 """The setting for no engine."""
@@ -36,8 +35,8 @@ WORTH_ROWS = 10_000_000
 
 _Item = TypeVar("_Item")
 
-_ANSWER = "task long, answer binary, conflict string"
-"""What a task gives back: a frame in Arrow's file format, or why the work has to begin again."""
+_Answer = tuple[int, bytes, str | None]
+"""What a task gives back: its number, and a frame in Arrow's file format or why the work has to begin again."""
 
 
 class EngineError(ForeseenError):
@@ -64,6 +63,7 @@ class SparkEngine:
 
     master: str
     _keepers: list[None] = field(default_factory=list, compare=False, repr=False)
+    _running: list["SparkContext"] = field(default_factory=list, compare=False, repr=False)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -73,26 +73,38 @@ class SparkEngine:
             yield
         finally:
             self._keepers.pop()
-            if not self._keepers and "pyspark.sql" in sys.modules:
-                _stop()
+            if not self._keepers:
+                self._end()
 
     def run(self, work: Callable[[Sequence[_Item]], pl.DataFrame], items: Sequence[_Item]) -> list[pl.DataFrame]:
         """As `Engine` says. Each call is an application of its own on the cluster, unless one is `kept`."""
         if not items:
             return []
         task = partial(_carried_out, work, list(items), _release(_package(work)))
-        with self._session() as session, self._failures_named("Look into its log on the worker, mend it"):
-            numbers = session.range(0, len(items), 1, len(items))
-            answers = {row["task"]: row for row in numbers.mapInArrow(task, _ANSWER).collect()}
-        conflicts = [row["conflict"] for row in answers.values() if row["conflict"] is not None]
+        # No data frames: Spark's SQL, which carries those out, would start with twice the CPU.
+        with self._application() as context, self._failures_named("Look into its log on the worker, mend it"):
+            answers = context.parallelize(range(len(items)), len(items)).mapPartitions(task).collect()
+        conflicts = [conflict for _, _, conflict in answers if conflict is not None]
         if conflicts:
             raise ConcurrentCommitError(conflicts[0])
-        return [pl.read_ipc(bytes(answers[number]["answer"])) for number in range(len(items))]
+        return [pl.read_ipc(answer) for _, answer, _ in sorted(answers)]
 
     @contextmanager
-    def _session(self) -> Iterator["SparkSession"]:
+    def _application(self) -> Iterator["SparkContext"]:
+        if not self._running:
+            self._running.append(self._begun())
         try:
-            from pyspark.sql import SparkSession
+            yield self._running[-1]
+        except BaseException:
+            # It may be of no use any more.
+            self._end()
+            raise
+        if not self._keepers:
+            self._end()
+
+    def _begun(self) -> "SparkContext":
+        try:
+            from pyspark import SparkConf, SparkContext
         except ImportError as missing:
             raise EngineError(
                 f"the engine {self.master} needs Apache Spark's Python: install salesinsights[spark]"
@@ -100,19 +112,16 @@ class SparkEngine:
         # Workers have the release where we have it, unless they are told of another place.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         with self._failures_named("Start the cluster, or name another one in SALESINSIGHTS_ENGINE"):
-            builder = SparkSession.builder.master(self.master).appName("salesinsights")
+            named = SparkConf().setMaster(self.master).setAppName("salesinsights")
             # Spark's own page would listen on all addresses; its bar is no log.
-            quiet = builder.config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-            session = quiet.getOrCreate()
-        try:
-            session.sparkContext.setLogLevel("ERROR")
-            yield session
-        except BaseException:
-            # It may be of no use any more.
-            session.stop()
-            raise
-        if not self._keepers:
-            session.stop()
+            quiet = named.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
+            context: SparkContext = SparkContext.getOrCreate(quiet)
+            context.setLogLevel("ERROR")
+        return context
+
+    def _end(self) -> None:
+        while self._running:
+            self._running.pop().stop()
 
     @contextmanager
     def _failures_named(self, remedy: str) -> Iterator[None]:
@@ -126,13 +135,6 @@ class SparkEngine:
             raise EngineError(
                 f"Spark at {self.master}: {_said(str(error))}. {remedy}, then run it again: nothing was committed"
             ) from error
-
-
-def _stop() -> None:
-    from pyspark.sql import SparkSession
-
-    if session := SparkSession.getActiveSession():
-        session.stop()
 
 
 def engine_of(name: str) -> Engine | None:
@@ -153,20 +155,13 @@ def _said(text: str) -> str:
 
 
 def _carried_out(
-    work: Callable[[Sequence[_Item]], pl.DataFrame],
-    items: Sequence[_Item],
-    release: str,
-    batches: Iterator["RecordBatch"],
-) -> Iterator["RecordBatch"]:
-    """On a worker: do the work of each number in `batches`. Any error but a conflict is Spark's, which tries again."""
-    from pyarrow import RecordBatch
-
+    work: Callable[[Sequence[_Item]], pl.DataFrame], items: Sequence[_Item], release: str, numbers: Iterable[int]
+) -> Iterator[_Answer]:
+    """On a worker: do the work of these numbers. Any error but a conflict is Spark's, which tries again."""
     if _release(_package(work)) != release:
         raise EngineError("this worker has another release than the driver: install the same one on all machines")
-    for batch in batches:
-        for number in batch.column(0).to_pylist():
-            answer, conflict = _answered(work, items[number])
-            yield RecordBatch.from_pydict({"task": [number], "answer": [answer], "conflict": [conflict]}, _schema())
+    for number in numbers:
+        yield number, *_answered(work, items[number])
 
 
 def _answered(work: Callable[[Sequence[_Item]], pl.DataFrame], item: _Item) -> tuple[bytes, str | None]:
@@ -176,12 +171,6 @@ def _answered(work: Callable[[Sequence[_Item]], pl.DataFrame], item: _Item) -> t
     except ConcurrentCommitError as conflict:
         return b"", str(conflict)
     return answer.getvalue(), None
-
-
-def _schema() -> object:
-    import pyarrow as pa
-
-    return pa.schema({"task": pa.int64(), "answer": pa.binary(), "conflict": pa.string()})
 
 
 def _package(work: object) -> str:
