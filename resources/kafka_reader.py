@@ -40,10 +40,10 @@ MESSAGES = pl.Schema(
 )
 
 _RAW = pl.Schema({**MESSAGES, "kafka_timestamp": pl.Int64()})
+"""Messages as they are read; kafka_timestamp in milliseconds."""
 
 _BYTES = pl.sum_horizontal(pl.col("key", "value").bin.size().cast(pl.Int64))
 """Of a message's key and value."""
-"""Messages as they are read; kafka_timestamp in milliseconds."""
 
 LATEST_MILLISECONDS = 253_402_300_799_999
 """The end of the year 9999. A producer may set any 64 bits, such as microseconds; no tool shows a later time."""
@@ -261,11 +261,12 @@ class Following:
         first = self._consumer.consume(1, timeout=seconds)
         if not first:
             return Chunk(MESSAGES.to_frame(), self._reading.reached)
-        # Asked for more than there are, `consume` would wait for the others.
-        self._reading.take(first)
+        others: list[Message] = []
         if rows > 1:
-            fitting = self._reading.fitting(rows - 1, room)
-            self._reading.take(self._consumer.consume(fitting, timeout=0))
+            # Asked for more than there are, `consume` would wait for the others.
+            fitting = self._reading.fitting(rows - 1, room, len(first[0].value() or b""))
+            others = self._consumer.consume(fitting, timeout=0)
+        self._reading.take(first + others)
         return self._reading.chunk()
 
 
@@ -279,6 +280,7 @@ class _Reading:
         self._largest = _LARGE
         self._reached = dict(start)
         self._end = end
+        self._is_endless = all(last == _ENDLESS for last in end.values())
         self._frames: list[pl.DataFrame] = []
 
     @property
@@ -286,9 +288,12 @@ class _Reading:
         """Offsets still to read: at least as many as messages."""
         return sum(self._end[partition] - self._reached[partition] for partition in self.open)
 
-    def fitting(self, rows: int, room: int) -> int:
-        """How many messages to ask for, at most `rows`: they fit if none is larger than those of the last calls."""
-        return max(1, min(rows, _AT_ONCE, (room - self.bytes) // self._largest))
+    def fitting(self, rows: int, room: int, seen: int = 0) -> int:
+        """How many messages to ask for, at most `rows`: they fit if none is larger than those of the last calls.
+
+        Nor than one that was `seen` since, which takes so many bytes.
+        """
+        return max(1, min(rows, _AT_ONCE, (room - self.bytes - seen) // max(self._largest, seen)))
 
     def take(self, messages: list[Message]) -> list[int]:
         """Keep the messages that are inside their range; return the partitions whose range is now read.
@@ -334,7 +339,8 @@ class _Reading:
         self._reached[partition] = min(max(self._reached[partition], offset), self._end[partition])
 
     def _keep(self, frame: pl.DataFrame) -> None:
-        inside = frame.filter(pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0))
+        is_inside = pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0)
+        inside = frame if self._is_endless else frame.filter(is_inside)
         self._frames.append(inside)
         if inside.height:
             ((total, largest),) = inside.select(total=_BYTES.sum(), largest=_BYTES.max()).iter_rows()

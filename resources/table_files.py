@@ -23,13 +23,14 @@ _UNCOUNTED = (pl.Binary, pl.List)
 
 
 def rows_of(
-    table: LakeTable, name: str, wanted: pl.Series, days: Iterable[date], columns: Sequence[str]
+    table: LakeTable, name: str, wanted: pl.Series, days: Iterable[date], columns: Sequence[str], near: str = "true"
 ) -> pl.DataFrame:
     """The rows of these days in which the column `name` is one of `wanted`, in no particular order.
 
+    A file whose statistics say that `near` holds for none of its rows is not opened; of the others, all rows count.
     Raises LakeError if a file can't be read.
     """
-    where = table.layout.on_days(days)
+    where = f"{table.layout.on_days(days)} AND ({near})"
     files = table.file_uris(where)
     if not files or wanted.is_empty():
         return pl.DataFrame(schema=table.layout.schema).select(columns)

@@ -19,7 +19,8 @@ from assets.gold.touched_rows import where_touched
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.source_fingerprints import CHANGED, once_more, rebuilt_again
 from assets.silver.purchases import MEASURED, purchases_of
-from assets.tables import BRONZE_EVENTS, DAILY, SILVER_PURCHASES
+from assets.silver.spans import in_whole_windows, is_within, spans_of, within
+from assets.tables import BRONZE_EVENTS, DAILY, PRODUCT_SALES, SILVER_PURCHASES
 from resources.lake import Lake, OpenTables, Tables
 from resources.lake_errors import ProgressMovedError, again_on_conflict
 from resources.lake_table import LakeTable
@@ -47,15 +48,23 @@ class _Change:
         return added(layout, [held, *(rows.join(mine, on=keys, how="semi", nulls_equal=True) for rows in changes)])
 
 
-def advance_gold(tables: OpenTables, window_seconds: int, layouts: Sequence[TableLayout] = DAILY) -> None:
+def advance_gold(
+    tables: OpenTables,
+    window_seconds: int,
+    layouts: Sequence[TableLayout] = DAILY,
+    newest: pl.DataFrame | None = None,
+) -> None:
     """Update these daily gold tables to the last batch of silver/purchases, over any number of batches at once.
 
-    Idempotent. If another writer commits to a table meanwhile, only that table starts again. Raises ProgressMovedError
-    if another run is already past that batch.
+    `newest` are the purchases of that last batch, if at hand as the handle in `tables` holds them. Idempotent. If
+    another writer commits to a table meanwhile, only that table starts again. Raises ProgressMovedError if another run
+    is already past that batch.
     """
+    known = tables.table(SILVER_PURCHASES).version
 
     def between(version: int, covered: int, last: int) -> _Change | None:
-        return _change(tables.table(SILVER_PURCHASES), layouts, covered, last, window_seconds)
+        new = newest if version == known and covered == last - 1 else None
+        return _change(tables.table(SILVER_PURCHASES), layouts, covered, last, window_seconds, new=new)
 
     change = cache(between)
     for layout in layouts:
@@ -92,18 +101,33 @@ def _change(
     last: int,
     window_seconds: int,
     days: Sequence[date] = (),
+    new: pl.DataFrame | None = None,
 ) -> _Change | None:
-    """What the batches after `covered`, up to `last`, changed (on these days); None if nobody bought anything."""
-    on_days = f" AND {SILVER_PURCHASES.on_days(days)}" if days else ""
-    new = purchases.read(f"batch > {covered} AND batch <= {last}{on_days}", _READ)
+    """What the batches after `covered`, up to `last`, changed (on these days); None if nobody bought anything.
+
+    `new` are the purchases of these batches, if at hand.
+    """
+    if new is None:
+        on_days = f" AND {SILVER_PURCHASES.on_days(days)}" if days else ""
+        new = purchases.read(f"batch > {covered} AND batch <= {last}{on_days}", _READ)
     if new.is_empty():
         return None
-    theirs = rows_of(purchases, "user_id", new["user_id"].unique(), set(new["event_date"]), _READ)
+    theirs = _bought_by(new, purchases, window_seconds if list(layouts) == [PRODUCT_SALES] else None)
     earlier = theirs.filter(pl.col("batch") <= covered)
     after = measured(theirs.filter(pl.col("batch") <= last), layouts, window_seconds)
     nothing = {layout.name: layout.schema.to_frame() for layout in layouts}
     before = measured(earlier, layouts, window_seconds) if earlier.height else nothing
     return _Change({layout.name: _touched(after, before, layout) for layout in layouts}, after, before)
+
+
+def _bought_by(new: pl.DataFrame, purchases: LakeTable, window_seconds: int | None) -> pl.DataFrame:
+    """What the buyers of `new` bought on these days; only in windows around these purchases, if they are so long."""
+    users, days = new["user_id"].unique(), set(new["event_date"])
+    if window_seconds is None:
+        return rows_of(purchases, "user_id", users, days, _READ)
+    windows = in_whole_windows(spans_of(new), window_seconds)
+    theirs = rows_of(purchases, "user_id", users, days, _READ, within(windows, "event_time"))
+    return theirs.filter(is_within(windows, "event_time"))
 
 
 def _touched(

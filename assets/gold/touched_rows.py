@@ -6,10 +6,11 @@ Add here: how the rows of a table are selected in SQL. Not here: their new value
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 
 import polars as pl
 
+from assets.silver.spans import literal
 from assets.tables import CUSTOMER_DAYS, PRODUCT_SALES
 from resources.lake_table import LakeTable
 
@@ -47,16 +48,11 @@ def _windows(touched: pl.DataFrame) -> list[str]:
     single = counted.filter(pl.col("len") < LONE_ROWS).select("window_start", "product_id").iter_rows()
     return [
         *(
-            f"(window_start >= {_moment(first)} AND window_start < {_moment(end)})"
+            f"(window_start >= {literal(first)} AND window_start < {literal(end)})"
             for first, end in runs.select("window_start", "window_end").sort("window_start").iter_rows()
         ),
-        *(f"(window_start = {_moment(start)} AND product_id IN ({_listed(products)}))" for start, products in single),
+        *(f"(window_start = {literal(start)} AND product_id IN ({_listed(products)}))" for start, products in single),
     ]
-
-
-def _moment(time: datetime) -> str:
-    """A literal of the column's own type: with any other, file statistics rule out no files."""
-    return f"""arrow_cast('{time:%Y-%m-%dT%H:%M:%S.%fZ}', 'Timestamp(Microsecond, Some("UTC"))')"""
 
 
 def _buyers(touched: pl.DataFrame) -> list[str]:

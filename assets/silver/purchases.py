@@ -36,25 +36,30 @@ def purchases_of(purchases: LakeTable, days: Iterable[date], columns: Sequence[s
     return purchases.read(SILVER_PURCHASES.on_days(days), columns)
 
 
-def advance_purchases(tables: OpenTables, number: int | None = None, accepted: pl.DataFrame | None = None) -> None:
+def advance_purchases(
+    tables: OpenTables, number: int | None = None, accepted: pl.DataFrame | None = None
+) -> pl.DataFrame | None:
     """Update the table to silver's last batch; `accepted` are the events of batch `number`, if at hand.
 
-    Idempotent: the commit holds the number of the batch. Raises ProgressMovedError if another run is already past
-    silver's last batch.
+    Returns that batch's purchases as the handle in `tables` now holds them, None if it may hold others. Idempotent: the
+    commit holds the number of the batch. Raises ProgressMovedError if another run is already past silver's last batch.
     """
-    again_on_conflict(lambda: _advance(tables, number, accepted), lambda: tables.refresh(REFINED))
+    return again_on_conflict(lambda: _advance(tables, number, accepted), lambda: tables.refresh(REFINED))
 
 
-def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | None) -> None:
+def _advance(tables: OpenTables, number: int | None, accepted: pl.DataFrame | None) -> pl.DataFrame | None:
     table, silver = tables.table(SILVER_PURCHASES), tables.table(SILVER_EVENTS)
     covered, last = table.progress(BATCH), batch_of(silver)
     if (covered or 0) > last:
         raise ProgressMovedError(f"another run has updated silver/purchases to batch {covered}")
     is_filled = covered is not None or not silver.days or last == number == 1
     if is_filled and accepted is not None and number == last == (covered or 0) + 1:
-        table.append(purchases_in(accepted), {BATCH: last})
-    elif not is_filled or (covered or 0) < last:
+        bought = purchases_in(accepted)
+        table.append(bought, {BATCH: last})
+        return bought
+    if not is_filled or (covered or 0) < last:
         _catch_up(table, silver)
+    return None
 
 
 def _catch_up(table: LakeTable, silver: LakeTable) -> None:

@@ -59,5 +59,16 @@ def within(spans: pl.DataFrame, column: str) -> str:
 
 
 def _within(column: str, day: date, first: datetime, end: datetime) -> str:
-    since, until = (f"TIMESTAMP '{moment:%Y-%m-%dT%H:%M:%S.%fZ}'" for moment in (first, end))
-    return f"(event_date = DATE '{day}' AND {column} >= {since} AND {column} < {until})"
+    return f"(event_date = DATE '{day}' AND {column} >= {literal(first)} AND {column} < {literal(end)})"
+
+
+def literal(time: datetime) -> str:
+    """A time in a predicate, of the column's own type: with any other, file statistics rule out no files."""
+    return f"""arrow_cast('{time:%Y-%m-%dT%H:%M:%S.%fZ}', 'Timestamp(Microsecond, Some("UTC"))')"""
+
+
+def is_within(spans: pl.DataFrame, column: str) -> pl.Expr:
+    """Whether `column` of a row lies in one of the spans."""
+    moments = spans.select("first", "end").iter_rows()
+    inside = (pl.col(column).is_between(first, end, closed="left") for first, end in moments)
+    return pl.any_horizontal(pl.lit(False), *inside)

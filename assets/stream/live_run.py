@@ -21,7 +21,7 @@ from dagster._utils.interrupts import capture_interrupts, check_captured_interru
 
 from assets.runs.last_results import Happened
 from assets.stream.live_stream import LiveStream, TopicChangedError
-from assets.stream.micro_batch import STREAM_TABLES, Receipt
+from assets.stream.micro_batch import STREAM_TABLES
 from assets.stream.replicas import ReplicaError
 from assets.stream.run_summary import RunSummary
 from resources.beside import beside
@@ -100,7 +100,8 @@ class LiveRun:
     def _pass(self, live: LiveStream) -> Iterator[Happened]:
         summary = RunSummary()
         for receipt in live.backlog():
-            self._note(summary, receipt)
+            summary.add(receipt)
+            self.context.log.debug(receipt.line)
         is_over = False
         with live.at_the_end():
             while True:
@@ -121,12 +122,12 @@ class LiveRun:
             # Begun in here too: an interrupt while Python starts a thread can come out as another error.
             telling = beside(lambda: self.tell(live.tables.again(STREAM_TABLES), told))
             while not telling.done() and not check_captured_interrupt():
-                self._note(summary, live.step())
+                summary.note(live.step())
         report = telling.result()
         for event in report.happened:
             yield event
             with between_batches():
-                self._note(summary, live.step(0))
+                summary.note(live.step(0))
         report.then()
 
     def _tended(self, told: RunSummary, *, is_last: bool) -> Iterator[Happened]:
@@ -168,12 +169,7 @@ class LiveRun:
         until = self.elapsed() + (HANDOVER_SECONDS if self._is_old else TELL_SECONDS)
         with between_batches():
             while self.elapsed() < until and not check_captured_interrupt():
-                self._note(summary, live.step())
-
-    def _note(self, summary: RunSummary, receipt: Receipt | None) -> None:
-        if receipt is not None:
-            summary.add(receipt)
-            self.context.log.debug(receipt.line)
+                summary.note(live.step())
 
 
 @contextmanager

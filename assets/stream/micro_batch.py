@@ -198,9 +198,9 @@ class Layers:
         self.advance_gold()
         return None
 
-    def advance_gold(self, layouts: Sequence[TableLayout] = DAILY) -> None:
-        """Update these tables of gold to the newest batch."""
-        advance_gold(self._tables, self._window_seconds, layouts)
+    def advance_gold(self, layouts: Sequence[TableLayout] = DAILY, newest: pl.DataFrame | None = None) -> None:
+        """Update these tables of gold to the newest batch; `newest` are its purchases, if at hand."""
+        advance_gold(self._tables, self._window_seconds, layouts, newest)
 
     def finish_days(self) -> None:
         """Bring to gold days that a killed backfill has only rebuilt in silver, or that a new rule counts otherwise."""
@@ -214,11 +214,11 @@ class Layers:
         """Update silver with a batch, and gold too if it is the last one or gold has waited long enough."""
         with stages.timed("silver"):
             outcome = advance_silver(self._tables, batch)
-            advance_purchases(self._tables, batch.number, outcome.accepted)
+            bought = advance_purchases(self._tables, batch.number, outcome.accepted)
         self._waiting.append(outcome.accepted.filter(event_type="purchase")["kafka_timestamp"])
         if is_last or self._clock() - self._followed_at >= GOLD_WAITS:
             with stages.timed("gold"):
-                self.advance_gold(gold)
+                self.advance_gold(gold, bought)
             return Receipt(outcome, self._arrived(), stages.seconds)
         return Receipt(outcome, self._latency([]), stages.seconds)
 

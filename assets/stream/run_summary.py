@@ -32,6 +32,11 @@ class RunSummary:
     newest_event: datetime | None = None
     latency: pl.Series = field(default_factory=lambda: pl.Series("latency", dtype=pl.Float64))
 
+    def note(self, receipt: Receipt | None) -> None:
+        """Count a micro-batch, if there was one."""
+        if receipt is not None:
+            self.add(receipt)
+
     def add(self, receipt: Receipt) -> None:
         """Count one micro-batch."""
         outcome, batch = receipt.outcome, receipt.batch

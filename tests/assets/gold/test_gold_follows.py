@@ -113,6 +113,35 @@ def test_tables_that_a_kill_left_at_different_batches_meet_again(lake: Lake, see
     assert_gold_is_whole(lake)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sales_of_purchases_at_hand_before_the_tables_with_a_row_per_day(lake: Lake, seed: int) -> None:
+    """As a run that stays does it: `product_sales` with (nearly) each batch, the others some batches later."""
+    chance = random.Random(300 + seed)
+    for batch in range(1, 9):
+        tables, bought = OpenTables(lake, REFINED), purchases(chance, batch)
+        tables.table(SILVER_PURCHASES).append(bought, {BATCH: batch})
+        if chance.random() < 0.8:
+            advance_gold(tables, 45, [PRODUCT_SALES], bought)
+        if chance.random() < 0.3:
+            follow(lake)
+    follow(lake)
+
+    assert_gold_is_whole(lake)
+
+
+def test_purchases_at_hand_are_not_all_once_their_table_has_changed(lake: Lake) -> None:
+    """One more of this batch, as a replay of quarantine adds it."""
+    tables, bought = OpenTables(lake, REFINED), purchases(random.Random(1), 1)
+    tables.table(SILVER_PURCHASES).append(bought[1:], {BATCH: 1})
+    lake.table(SILVER_PURCHASES).replace(bought, None, {BATCH: 1})
+    lake.table(PRODUCT_SALES).append(PRODUCT_SALES.schema.to_frame(), {BATCH: 0})
+
+    advance_gold(tables, 45, [PRODUCT_SALES], bought[1:])
+    follow(lake)
+
+    assert_gold_is_whole(lake)
+
+
 def test_following_again_changes_nothing(lake: Lake) -> None:
     append(lake, purchases(random.Random(1), 1), 1)
     follow(lake)

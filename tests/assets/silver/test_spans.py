@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from assets.events.contract import UTC_MICROSECONDS
 from assets.silver import spans as spans_module
-from assets.silver.spans import in_whole_windows, spans_of, spans_of_days, within
+from assets.silver.spans import in_whole_windows, is_within, spans_of, spans_of_days, within
 
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
 FRAME = pl.Schema({"event_date": pl.Date(), "event_time": UTC_MICROSECONDS})
@@ -45,6 +45,17 @@ def test_windows_hold_their_spans_whole_and_do_not_overlap(moments: list[int], w
         pl.col("first") >= pl.col("first_window"), pl.col("end") <= pl.col("end_window")
     )
     assert held.height == spans.height
+
+
+@given(seconds, seconds)
+def test_what_lies_in_a_span_is_found_by_expression(moments: list[int], others: list[int]) -> None:
+    spans, frame = spans_of(events(moments)), events(others)
+
+    found = frame.filter(is_within(spans, "event_time"))
+
+    held = frame.join_where(spans, pl.col("event_time") >= pl.col("first"), pl.col("event_time") < pl.col("end"))
+    assert sorted(found["event_time"]) == sorted(held["event_time"])
+    assert frame.filter(is_within(spans.clear(), "event_time")).is_empty()
 
 
 def test_a_late_event_does_not_stretch_the_span_of_its_batch() -> None:
