@@ -78,7 +78,7 @@ def load_month(
 ) -> MonthLoad:
     """Load a month's file into bronze, silver and gold; `now` becomes ingested_at.
 
-    With an `engine`, parts of the file are parsed in tasks, and then its days judged; gold is computed here.
+    With an `engine`, parts of the file are cut into lines in tasks, and then its days judged; gold is computed here.
 
     If a user is forgotten meanwhile, the month is counted and its days are rebuilt once more, from bronze.
 
@@ -158,7 +158,7 @@ def load_lines(
 ) -> bool:
     """Replace the month's lines in bronze with the file's; False if bronze already holds them.
 
-    New lines are also added to `pieces`, unless they are parsed in tasks of an `engine`.
+    New lines are also added to `pieces`, unless they are cut in tasks of an `engine`.
     """
     name, fingerprint = f"{ARCHIVE}/{number_of(file.month)}", int(file.fingerprint[:16], 16) >> 1
 
@@ -177,9 +177,9 @@ def load_lines(
         days = _days_of(lake, file.month)
         again_on_conflict(lambda: _enter(lake.table(BRONZE_ARCHIVE_MONTHS), file, "", NOTHING, days, now))
         if engine:
-            with _parsed_in_tasks(engine, lake, file, now, forgotten) as parsed:
-                heard("bronze", parsed.rows)
-                _put_parsed(lake, file.month, bronze, parsed, {name: fingerprint})
+            with _cut_in_tasks(engine, lake, file, now, forgotten) as lines:
+                heard("bronze", lines.rows)
+                _put_lines(lake, file.month, bronze, lines, {name: fingerprint})
         elif held is None:
             bronze.append(rows(forgotten), {name: fingerprint})
         else:
@@ -191,36 +191,38 @@ def load_lines(
 
 
 @contextmanager
-def _parsed_in_tasks(
+def _cut_in_tasks(
     engine: Engine, lake: Lake, file: MonthFile, now: datetime, forgotten: Mapping[str, datetime]
 ) -> Iterator[LakeTable]:
     """The file's lines as a table beside bronze; deleted at the end."""
     check_reachable(lake)
     with scratch_folder("stand-in-drafts", lake.scratch) as folder:
-        work = partial(parse_apart, str(folder), file, now, forgotten)
+        work = partial(cut_apart, str(folder), file, now, forgotten)
         drafts = drafts_in(folder, BRONZE_EVENTS, engine.run(work, file.parts()))
-        with stand_in(lake, BRONZE_EVENTS) as parsed:
-            join(parsed, drafts, {})
-            yield parsed
+        with stand_in(lake, BRONZE_EVENTS) as lines:
+            join(lines, drafts, {})
+            yield lines
 
 
-def parse_apart(
+def cut_apart(
     folder: str,
     file: MonthFile,
     now: datetime,
     forgotten: Mapping[str, datetime],
     parts: Sequence[FilePart | None],
 ) -> pl.DataFrame:
-    """Parse these parts of a month's file into new drafts of bronze in `folder`; returns a REPORT.
+    """Cut these parts of a month's file into lines, in new drafts of bronze in `folder`; returns a REPORT.
 
     What a task does. Raises ArchiveFileError if this machine does not see the file, LakeError if not the folder.
     """
-    drafts = (write_draft(Path(folder), BRONZE_EVENTS, _rows(file, now, forgotten, part)) for part in parts)
+    # Who judges a day reads it from bronze, and parses it then.
+    cut = _rows if forgotten else _dated
+    drafts = (write_draft(Path(folder), BRONZE_EVENTS, cut(file, now, forgotten, part)) for part in parts)
     return pl.concat(drafts)
 
 
-def _put_parsed(lake: Lake, month: date, bronze: LakeTable, parsed: LakeTable, progress: Mapping[str, int]) -> None:
-    """Replace the month's lines in bronze by the parsed ones, and set `progress`.
+def _put_lines(lake: Lake, month: date, bronze: LakeTable, lines: LakeTable, progress: Mapping[str, int]) -> None:
+    """Replace the month's lines in bronze by these, and set `progress`.
 
     Raises ConcurrentCommitError if a user was forgotten since bronze was loaded, or the month loaded.
     """
@@ -230,13 +232,13 @@ def _put_parsed(lake: Lake, month: date, bronze: LakeTable, parsed: LakeTable, p
         now = lake.table(BRONZE_EVENTS)
         if now.fence != bronze.fence or [now.progress(name) for name in progress] != before:
             return False
-        exchange(now, parsed, (), progress)
+        exchange(now, lines, (), progress)
         return True
 
     if before == [None]:
         until_exchanged(take_in, BRONZE_EVENTS)
     else:
-        _replace(lake, month, bronze, parsed.days, prefetched(parsed.stream(None, READ_ROWS)), progress)
+        _replace(lake, month, bronze, lines.days, prefetched(lines.stream(None, READ_ROWS)), progress)
 
 
 def _replace(
@@ -256,8 +258,24 @@ def _rows(
     file: MonthFile, now: datetime, forgotten: Mapping[str, datetime], part: FilePart | None = None
 ) -> Iterator[pl.DataFrame]:
     """The file's lines (of a part) as parsed rows of bronze, without those of forgotten users."""
+    for lines in _lines(file, now, part):
+        parsed = parse_lines(lines)
+        dated = parsed.with_columns(event_date=_day_of(parsed, now).fill_null(file.month))
+        yield without_forgotten(dated, forgotten) if forgotten else dated
+
+
+def _dated(
+    file: MonthFile, now: datetime, forgotten: Mapping[str, datetime], part: FilePart | None
+) -> Iterator[pl.DataFrame]:
+    """The same lines with the same days, of which no more than the day is read. Nobody may be forgotten."""
+    for lines in _lines(file, now, part):
+        yield lines.with_columns(event_date=_spelled_day(lines, now).fill_null(file.month))
+
+
+def _lines(file: MonthFile, now: datetime, part: FilePart | None) -> Iterator[pl.DataFrame]:
+    """The file's lines (of a part) as rows of bronze that lack their day."""
     for lines in prefetched(file.lines(part)):
-        rows = lines.with_columns(
+        yield lines.with_columns(
             source=pl.lit(ARCHIVE),
             partition=pl.lit(number_of(file.month), pl.Int32),
             kafka_timestamp=pl.lit(None, BRONZE_EVENTS.schema["kafka_timestamp"]),
@@ -265,9 +283,6 @@ def _rows(
             ingested_at=pl.lit(now).cast(BRONZE_EVENTS.schema["ingested_at"]),
             batch=pl.lit(0, pl.Int64),
         )
-        parsed = parse_lines(rows)
-        dated = parsed.with_columns(event_date=_day_of(parsed, now).fill_null(file.month))
-        yield without_forgotten(dated, forgotten) if forgotten else dated
 
 
 def _day_of(parsed: pl.DataFrame, now: datetime) -> pl.Series:
@@ -276,9 +291,14 @@ def _day_of(parsed: pl.DataFrame, now: datetime) -> pl.Series:
     day = parsed["event_time"].dt.date().set(refused, None)
     if not refused.any():
         return day
-    spelled = dates_of(parsed.filter(refused).select("key", "value", "ingested_at", "kafka_timestamp"))
+    return day.scatter(refused.arg_true(), _spelled_day(parsed.filter(refused), now))
+
+
+def _spelled_day(lines: pl.DataFrame, now: datetime) -> pl.Series:
+    """The day that each line spells, of an accepted one that of its event; null if it is none of an event."""
+    spelled = dates_of(lines.select("key", "value", "ingested_at", "kafka_timestamp"))
     known = spelled.is_between(EARLIEST.date(), (now + AHEAD_OF_KAFKA).date()).fill_null(value=False)
-    return day.scatter(refused.arg_true(), spelled.set(~known, None))
+    return spelled.set(~known, None)
 
 
 def _is_of(month: date) -> str:

@@ -177,11 +177,11 @@ def test_what_another_attempt_wrote_is_not_adopted(lake: Lake, folder: Path, her
 def test_a_worker_without_the_file_or_the_folder_says_so(lake: Lake, folder: Path, tmp_path: Path) -> None:
     file, part = find_month(folder, OCTOBER), FilePart(0, 10**6, 2)
     with pytest.raises(ArchiveFileError, match="ends before byte 1000000 here"):
-        month_loader.parse_apart(str(tmp_path), file, NOW, {}, [part])
+        month_loader.cut_apart(str(tmp_path), file, NOW, {}, [part])
     with pytest.raises(ArchiveFileError, match="can't be read"):
-        month_loader.parse_apart(str(tmp_path), MonthFile(tmp_path / "no.csv", OCTOBER), NOW, {}, [part])
+        month_loader.cut_apart(str(tmp_path), MonthFile(tmp_path / "no.csv", OCTOBER), NOW, {}, [part])
     with pytest.raises(LakeError, match="under the same path"):
-        month_loader.parse_apart(str(tmp_path / "no"), file, NOW, {}, [part])
+        month_loader.cut_apart(str(tmp_path / "no"), file, NOW, {}, [part])
     assert rows(lake, SILVER_QUARANTINE).is_empty()
 
 
