@@ -33,6 +33,9 @@ OTHERS_SECONDS = 5.0
 WAIT_SECONDS = 0.5
 """The longest wait in one step: so often a run can ask whether it is to end."""
 
+FEW_ROWS = 1_000
+"""Few messages are read once more when they are due, and not every half second: what a read costs is mostly its own."""
+
 REFRESH_SECONDS = 30.0
 """How often the tables are reloaded, to see what others have changed."""
 
@@ -142,6 +145,9 @@ class LiveStream:
         waiting = self._waiting
         if waiting:
             self._sleep(min(wait, max(self._due_in(waiting), 0)))
+            # Another purchase changes nothing before they are due, and many messages would not fit into one read.
+            if waiting.has_purchase and waiting.rows < FEW_ROWS and self._due_in(waiting) > 0:
+                return
         rows, held = (waiting.rows, waiting.bytes) if waiting else (0, 0)
         chunk = self._following.read(self._batch_rows - rows, 0 if waiting else wait, CHUNK_BYTES - held)
         if chunk.reached == (waiting.reached if waiting else self._read_to):

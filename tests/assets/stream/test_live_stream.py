@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -137,6 +138,22 @@ def test_commits_keep_their_distance(live: Live) -> None:
         second = live.until(1)
 
     assert (sizes(too_soon), sizes(second)) == ([], [2])
+
+
+def test_what_comes_while_a_purchase_waits_is_read_when_that_is_due(live: Live) -> None:
+    with live.at_the_end():
+        live.publish(PURCHASE)
+        while not live.live.step(1):
+            pass
+        with patch.object(live.live._following, "read", wraps=live.live._following.read) as read:
+            live.publish(event(user_id=2))
+            assert live.until(1) == []
+            live.publish(event(user_id=3))
+            assert live.until(COMMIT_SECONDS - 1.5) == []
+            reads = read.call_count
+            found = live.until(1)
+
+    assert (reads, sizes(found)) == (1, [2])
 
 
 def test_tables_with_a_row_per_day_follow_a_few_seconds_later(live: Live) -> None:
