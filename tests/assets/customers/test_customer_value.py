@@ -1,8 +1,10 @@
 """The model and every buyer's value as tables: when a fit is due, which predictions are recomputed, what is kept."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -36,10 +38,18 @@ def follow(lake: Lake, options: ClvOptions = OPTIONS) -> customer_value.Refreshe
     return refresh_customer_value(lake)
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that has been fitted once: a fit takes some seconds."""
+    folder = tmp_path_factory.mktemp("fitted")
+    sell(Lake(str(folder)), SHOP)
+    follow(Lake(str(folder)))
+    return folder
+
+
 @pytest.fixture
-def sold(lake: Lake) -> Lake:
-    sell(lake, SHOP)
-    follow(lake)
+def sold(lake: Lake, fitted: Path) -> Lake:
+    shutil.copytree(fitted, lake.root)
     return lake
 
 
