@@ -22,9 +22,10 @@ import click
 import polars as pl
 
 from assets.archive.month_files import find_month
-from assets.archive.month_loader import load_month
+from assets.archive.month_loader import ROWS_AT_ONCE, load_month
 from assets.gold.gold import rebuild_gold
 from assets.progress.batches import BATCH, batch_of
+from assets.progress.changed_days import day_groups, rows_per_day
 from assets.progress.rebuild_marks import finishing
 from assets.silver.silver import rebuild_silver
 from assets.stream.micro_batch import micro_batches, open_stream
@@ -79,7 +80,8 @@ def silver(lake: Lake, files: Path, engine: engines.Engine | None) -> None:
     days = lake.table(SILVER_EVENTS).days
     with finishing(lake, days, rebuilds=1):
         rebuild_silver(lake, days, engine)
-        rebuild_gold(lake, DAILY, days, WINDOW_SECONDS)
+        for some in day_groups(rows_per_day(lake.table(SILVER_EVENTS)), days, ROWS_AT_ONCE):
+            rebuild_gold(lake, DAILY, some, WINDOW_SECONDS)
 
 
 def visitors(lake: Lake, files: Path, engine: engines.Engine | None) -> None:
@@ -96,13 +98,13 @@ def proof(lake: Lake, files: Path, engine: engines.Engine | None) -> None:
             raise RuntimeError(f"a day differs from its rebuild, or has changed: {compared}")
 
 
-REBUILD = "silver of all days, rebuilt, then gold"
+LOAD, REBUILD, PROOF = "months from files, to gold", "silver of all days, rebuilt, then gold", "proof of all days"
 
 PIECES: Mapping[str, Work] = {
-    "months from files, to gold": months,
+    LOAD: months,
     REBUILD: silver,
     "sessions, user_days, funnel of all days": visitors,
-    "proof of all days": proof,
+    PROOF: proof,
 }
 
 
@@ -129,6 +131,23 @@ def run(rows: int, seeds: int, months: int = len(MONTHS)) -> list[list[dict[str,
         workers: list[dict[str, object]] = [{"workers": 2, **spread[REBUILD]}, {"workers": 1, **alone_there}]
         rest: dict[str, object] = {"tables that differ": ", ".join(same) or "none", **disturbed}
         return [work, [rest], workers]
+
+
+def run_bulk(rows: int, months: int) -> list[dict[str, object]]:
+    """Load, rebuild and prove so many rows on two workers: a line for each, with the memory of the largest process."""
+    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-", dir=os.environ.get("TMPDIR")) as place:
+        folder, meter = Path(place), Meter()
+        try:
+            alone(_write_months, place, rows, months)
+            with cluster(folder / "two", python_of_wheel(folder), 2) as two:
+                work = (LOAD, REBUILD, PROOF)
+                spent = [_measured(meter, folder / "there", folder, name, two.master, two.environment) for name in work]
+        finally:
+            meter.stop()
+    return [
+        {"work": name, "µs a row": round(cost["CPU s"] * 1e6 / rows, 1), **cost}
+        for name, cost in zip(work, spent, strict=True)
+    ]
 
 
 def _disturbed(two: Cluster, there: Path, here: Path, files: Path, within: float, seeds: int) -> dict[str, object]:
@@ -286,7 +305,7 @@ def _beside_a_stream(two: Cluster, there: Path, files: Path) -> dict[str, object
         stop.touch()
     said, _ = shop.communicate(timeout=600)
     batches, sent, slowest = said.split()
-    alone(_work, str(there), str(files), "proof of all days", HERE, {})
+    alone(_work, str(there), str(files), PROOF, HERE, {})
     held = alone(_messages_held, str(there))
     return {
         "batches that a stream committed to the same days meanwhile": int(batches),
