@@ -35,6 +35,9 @@ WORTH_ROWS = 10_000_000
 
 _Item = TypeVar("_Item")
 
+_JAVA = "-XX:TieredStopAtLevel=1"
+"""Java starts the tasks and collects their answers: its second compiler costs more than so little work wins by it."""
+
 _Answer = tuple[int, bytes, str | None]
 """What a task gives back: its number, and a frame in Arrow's file format or why the work has to begin again."""
 
@@ -81,7 +84,7 @@ class SparkEngine:
         if not items:
             return []
         task = partial(_carried_out, work, list(items), _release(_package(work)))
-        # No data frames: Spark's SQL, which carries those out, would start with twice the CPU.
+        # No data frames: Spark's SQL, which carries those out, takes ten CPU seconds to start.
         with self._application() as context, self._failures_named("Look into its log on the worker, mend it"):
             answers = context.parallelize(range(len(items)), len(items)).mapPartitions(task).collect()
         conflicts = [conflict for _, _, conflict in answers if conflict is not None]
@@ -115,6 +118,8 @@ class SparkEngine:
             named = SparkConf().setMaster(self.master).setAppName("salesinsights")
             # Spark's own page would listen on all addresses; its bar is no log.
             quiet = named.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
+            for program in ("driver", "executor"):
+                quiet.set(f"spark.{program}.defaultJavaOptions", _JAVA)
             context: SparkContext = SparkContext.getOrCreate(quiet)
             context.setLogLevel("ERROR")
         return context
