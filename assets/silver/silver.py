@@ -42,8 +42,8 @@ PLACE = ("source", "partition", "offset")
 """The columns that identify a row of bronze."""
 
 
-PURCHASES_OF = 50_000_000
-"""Purchases of days with so many rows of silver are rebuilt at once: some three million, in memory."""
+PURCHASES_OF = 10_000_000
+"""Purchases of days with so many rows of silver are rebuilt at once: some six hundred thousand, in memory."""
 
 
 @dataclass(frozen=True)
