@@ -131,7 +131,7 @@ def _runs_of(dagster: DagsterProcess, backfill: str) -> list[dict[str, Any]]:
 
 
 def _month(run: dict[str, Any]) -> str:
-    return next(str(tag["value"]) for tag in run["tags"] if tag["key"] == "dagster/partition")
+    return next(str(tag["value"]) for tag in run["tags"] if tag["key"] == "dagster/asset_partition_range_start")
 
 
 def _row(dagster: DagsterProcess, run: dict[str, Any], killed: float) -> dict[str, object]:
