@@ -56,7 +56,7 @@ def load_the_same_event_between_look_and_commit(machine: Machine) -> None:
 
 
 STORIES: list[tuple[Story, SwitchOff, str]] = [
-    (rebuild_a_day_of_an_unfinished_batch, rebuild_from_all_of_bronze, "silver/batches"),
+    (rebuild_a_day_of_an_unfinished_batch, rebuild_from_all_of_bronze, "gold/product_sales"),
     (load_the_same_event_between_look_and_commit, rebuild_silver_without_a_word, "an event is there twice"),
     (let_kafka_delete_what_was_not_read, take_no_offset_for_lost, "_AUTO_OFFSET_RESET"),
     (read_a_partition_that_ends_in_a_marker, move_back_to_the_last_message, "no message came"),
