@@ -264,7 +264,8 @@ class Following:
         others: list[Message] = []
         if rows > 1:
             # Asked for more than there are, `consume` would wait for the others.
-            fitting = self._reading.fitting(rows - 1, room, len(first[0].value() or b""))
+            seen = 0 if first[0].error() else len(first[0].value() or b"")
+            fitting = self._reading.fitting(rows - 1, room, seen)
             others = self._consumer.consume(fitting, timeout=0)
         self._reading.take(first + others)
         return self._reading.chunk()
