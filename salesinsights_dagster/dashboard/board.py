@@ -90,7 +90,7 @@ class Board:
         self._days: BatchSnapshot | None = None
         self._figures: dict[View, tuple[object, Figures]] = {}
         self._kept = Kept()
-        self._movers: dict[View, tuple[datetime, Movers]] = {}
+        self._movers: dict[View, tuple[object, Movers]] = {}
         self._kept_of_movers = Kept()
         self._categories: tuple[datetime | None, pl.DataFrame] = None, pl.DataFrame()
         self._computing = threading.Lock()
@@ -157,18 +157,18 @@ class Board:
     def movers(self, view: View) -> Movers | None:
         """What rose and fell the most in the span of a view; None before the first look.
 
-        Found again when a whole minute or quarter of an hour is over, while the figures go on. Raises LakeError if the
-        lake can't be read.
+        Found again when a whole minute or quarter of an hour is over, while the figures go on; as long as they are not
+        known, with the next batch. Raises LakeError if the lake can't be read.
         """
         with self._moving:
             now, gold = self.clock(), self._days
             if gold is None:
                 return None
             view = replace(view.at(self.zone), compare="before")
-            at, known = self._movers.get(view, (None, None))
-            if known is None or at != end_of_movers(view.shown, now):
+            of, known = self._movers.get(view, (None, None))
+            if known is None or of != _basis(known, gold, view, now):
                 known = movers(gold, view, now, self.window_seconds, self._categories_at(now), self._kept_of_movers)
-                remember(self._movers, view, (end_of_movers(view.shown, now), known))
+                remember(self._movers, view, (_basis(known, gold, view, now), known))
             return known
 
     def live_now(self, *, wait: bool = True) -> pl.DataFrame | None:
@@ -243,6 +243,11 @@ class Board:
     @property
     def is_ready(self) -> bool:
         return self._live is not None
+
+
+def _basis(known: Movers, gold: BatchSnapshot, view: View, now: datetime) -> tuple[object, ...]:
+    """What movers were found from: if it is the same, they need not be found again."""
+    return end_of_movers(view.shown, now), gold.versions if known.why else None
 
 
 def _last_payment(gold: BatchSnapshot) -> datetime | None:

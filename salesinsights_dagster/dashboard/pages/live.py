@@ -192,9 +192,10 @@ class LivePage:
             self._shown, self._noted = figures, noted
             self._show(figures)
             self._wait.show(self._board)
-            movers = await run.io_bound(self._board.movers, view)
-            if movers is not None and view == self._view:
-                self._movers.show(view, movers)
+        # They change with the minute, also when nothing is sold.
+        movers = await run.io_bound(self._board.movers, view)
+        if movers is not None and view == self._view:
+            self._movers.show(view, movers)
 
     def _show(self, figures: Figures) -> None:
         query = f"?{self._view.query}&format=csv"

@@ -12,6 +12,7 @@ from assets.progress.batch_snapshot import batch_snapshot
 from assets.stream.stream_assets import Stream
 from assets.tables import FUNNEL_DAILY
 from resources.lake import Lake
+from salesinsights_dagster.dashboard.board import Board
 from salesinsights_dagster.dashboard.movers import Movers, movers
 from salesinsights_dagster.dashboard.movers_card import change_said, said
 from salesinsights_dagster.dashboard.view import View
@@ -70,6 +71,31 @@ def test_today_is_compared_with_the_same_hours_of_this_weekday(
     assert changes(shown, "brand") == [("a", *rise), ("b", *fall)]
     assert changes(shown, "category") == [("nails", *rise), ("hair", *fall)]
     assert said("Today", shown) == "Today until 12:00, against the mean of the same time in the 4 weeks before."
+
+
+def test_movers_that_were_not_known_are_looked_for_with_the_next_batch(
+    lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str
+) -> None:
+    """The others rest for a minute: who opens the page just before a batch would be told that nothing is known."""
+    board = Board(lake, lambda: NOW, 45)
+    board.look()
+    unknown = board.movers(View("hour"))
+    assert unknown is not None
+    assert unknown.why == "the lake has no sales of the same time 7 days ago"
+    assert board.movers(View("hour")) is unknown
+
+    found(lake, stream, mock_kafka, topic, SALES, "hour")
+    board.look()
+
+    known = board.movers(View("hour"))
+    assert known is not None
+    assert (known.why, changes(known, "product")[0]) == (
+        None,
+        (3, Decimal("5.00"), Decimal("2.00"), Decimal("3.00"), 150.0),
+    )
+    found(lake, stream, mock_kafka, topic, [sold("11:45:00", 0, "5.00", **C)], "hour")
+    board.look()
+    assert board.movers(View("hour")) is known
 
 
 def test_the_last_hour_is_of_whole_minutes(lake: Lake, stream: Stream, mock_kafka: MockKafka, topic: str) -> None:
