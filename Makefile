@@ -38,7 +38,7 @@ $(VENV)/.spark: requirements-spark.lock $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements.lock -r requirements-spark.lock
 	@touch $@
 
-spark: tools $(VENV)/.spark ## install Apache Spark too (450 MB), for SALESINSIGHTS_ENGINE and its tests
+spark: tools $(VENV)/.spark ## install Apache Spark too (450 MB, and 200 for Spark Connect), for SALESINSIGHTS_ENGINE and its tests
 
 $(VENV)/.celery: requirements-celery.lock $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-celery.lock
@@ -70,7 +70,7 @@ LACKS = --constraint requirements.lock $$(sed -n 's/^\([a-z0-9._-]*\)[=[].*/--no
 
 lock: setup ## write the lock files again (needs uv): those of Spark and Celery have what the first lacks
 	$(LOCKED) --extra avro --extra oidc --extra openlineage --extra postgres --extra dev pyproject.toml -o requirements.lock
-	$(LOCKED) --extra spark $(LACKS) pyproject.toml -o requirements-spark.lock
+	$(LOCKED) --extra spark-connect $(LACKS) pyproject.toml -o requirements-spark.lock
 	$(LOCKED) --extra celery $(LACKS) pyproject.toml -o requirements-celery.lock
 
 clean: ## remove the virtual environment and all local data

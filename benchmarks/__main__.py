@@ -46,7 +46,7 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards", "kills", "spark", "bulk")
+LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards", "kills", "spark", "connect", "bulk")
 """`make bench` leaves these out, since each takes long or needs what it does not install: run it with `--only`."""
 
 
@@ -61,7 +61,9 @@ LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards
 @click.option("--minutes", default=60, show_default=True, help="Soak, seams, model, kills: how long.")
 @click.option("--seed", default=1, show_default=True, help="Seams: which clicks are drawn.")
 @click.option("--seeds", default=20, show_default=True, help="Spark: how many times an executor is killed.")
-@click.option("--months", default=5, show_default=True, help="Spark, bulk: over how many months the rows are spread.")
+@click.option(
+    "--months", default=5, show_default=True, help="Spark, connect, bulk: over how many months the rows are spread."
+)
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
 def main(
     only: str | None,
@@ -167,6 +169,11 @@ def main(
             f"Bulk work on {rows:,} rows of {months} month(s), here and as tasks on a standalone Spark master with two "
             "workers from the wheel (one core and 2 GB each); CPU seconds of all processes together, Java included",
             spark.run(rows, seeds, months),
+        ),
+        "connect": lambda: (
+            f"{rows:,} rows of {months} month(s) as tasks on the same two workers, whose driver is the run (spark://) "
+            "or a Spark Connect server (sc://)",
+            spark.run_connect(rows, months),
         ),
         "bulk": lambda: (
             f"{rows:,} rows of {months} month(s) as tasks on the same two workers; MB are those of the largest process",

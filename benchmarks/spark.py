@@ -133,6 +133,34 @@ def run(rows: int, seeds: int, months: int = len(MONTHS)) -> list[list[dict[str,
         return [work, [rest], workers]
 
 
+def run_connect(rows: int, months: int) -> list[list[dict[str, object]]]:
+    """Work from here and through a Spark Connect server, on the same two workers."""
+    with tempfile.TemporaryDirectory(prefix="salesinsights-bench-", dir=os.environ.get("TMPDIR")) as place:
+        folder, meter = Path(place), Meter()
+        here, over = folder / "here", folder / "over"
+        try:
+            alone(_write_months, place, rows, months)
+            with cluster(folder / "two", python_of_wheel(folder), 2) as two:
+                work = (LOAD, REBUILD, PROOF)
+                spent = {name: _measured(meter, here, folder, name, two.master, two.environment) for name in work}
+                server = two.connected()
+                through = {name: _measured(meter, over, folder, name, server, two.environment) for name in work}
+                same = alone(_differing, str(here), str(over))
+        finally:
+            meter.stop()
+    lines: list[dict[str, object]] = [
+        {
+            "work": name,
+            "spark://, CPU s": spent[name]["CPU s"],
+            "sc://, CPU s": through[name]["CPU s"],
+            "spark://, wall s": spent[name]["wall s"],
+            "sc://, wall s": through[name]["wall s"],
+        }
+        for name in work
+    ]
+    return [lines, [{"tables that differ": ", ".join(same) or "none"}]]
+
+
 def run_bulk(rows: int, months: int) -> list[dict[str, object]]:
     """Load, rebuild and prove so many rows on two workers: a line for each, with the memory of the largest process."""
     with tempfile.TemporaryDirectory(prefix="salesinsights-bench-", dir=os.environ.get("TMPDIR")) as place:

@@ -20,6 +20,7 @@ from salesinsights_dagster.demo import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
+_BINDING = "spark.connect.grpc.binding"
 EXECUTOR = "CoarseGrainedExecutorBackend"
 
 
@@ -69,6 +70,16 @@ class Cluster:
                 *("worker.Worker", "--cores", "1", "--memory", "2g", "--webui-port", "0"),
                 *("--work-dir", str(self.folder / f"worker-{number}"), self.master),
             )
+
+    def connected(self) -> str:
+        """The address of a Spark Connect server, started now, whose tasks these workers carry out."""
+        port = free_port(0)
+        settings = {"spark.ui.enabled": "false", f"{_BINDING}.address": HOST, f"{_BINDING}.port": str(port)}
+        words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+        words += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+        self._launch("SparkSubmit", "--master", self.master, *words, "spark-internal")
+        _until(lambda: _listens(port))
+        return f"sc://{HOST}:{port}"
 
     def _launch(self, part: str, *arguments: str) -> None:
         import pyspark
@@ -183,5 +194,5 @@ def _until(is_done: object, seconds: float = 120) -> None:
     ends = time.monotonic() + seconds
     while not is_done():  # type: ignore[operator]
         if time.monotonic() > ends:
-            raise RuntimeError("the cluster's master does not listen")
+            raise RuntimeError("a part of the cluster does not listen")
         time.sleep(0.2)

@@ -4,12 +4,11 @@ Spark only schedules. A task is one of our own functions with what it is to work
 release, reads and writes the lake by itself, and answers with a small frame. So Spark needs no Delta Lake, there is no
 second dialect of SQL, and what a task does is what runs here. Spark may carry out a task twice, also at the same time:
 the function must bear that, and only the answers that `run` returns count.
-Add here: how tasks reach workers, and errors come back. Not here: what a task does, or what it answers (`assets`).
+Add here: how errors come back. Not here: how tasks reach a cluster (`spark_applications`), what they do (`assets`).
 """
 
 import hashlib
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,15 +16,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import polars as pl
 
 from resources.foreseen_error import ForeseenError
 from resources.lake_errors import ConcurrentCommitError
-
-if TYPE_CHECKING:
-    from pyspark import SparkContext
+from resources.spark_applications import CONNECT, Answer, Application, begun
 
 HERE = "here"
 """The setting for no engine."""
@@ -34,12 +31,6 @@ WORTH_ROWS = 10_000_000
 """From about so many rows on, what an engine saves is more than what Java's start costs."""
 
 _Item = TypeVar("_Item")
-
-_JAVA = "-XX:TieredStopAtLevel=1"
-"""Java starts the tasks and collects their answers: its second compiler costs more than so little work wins by it."""
-
-_Answer = tuple[int, bytes, str | None]
-"""What a task gives back: its number, and a frame in Arrow's file format or why the work has to begin again."""
 
 
 class EngineError(ForeseenError):
@@ -62,11 +53,21 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class SparkEngine:
-    """An Apache Spark cluster. `master` is `spark://HOST:PORT`, or `local-cluster[WORKERS,CORES,MB]` for tests."""
+    """An Apache Spark cluster. `master` is `spark://HOST:PORT`, `sc://HOST:PORT` for a Spark Connect server, which may
+    have options behind a `;`, or `local-cluster[WORKERS,CORES,MB]` for tests."""
 
-    master: str
+    master: str = field(repr=False)
     _keepers: list[None] = field(default_factory=list, compare=False, repr=False)
-    _running: list["SparkContext"] = field(default_factory=list, compare=False, repr=False)
+    _running: list[Application] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def _named(self) -> str:
+        """Its address without options: a token may be among them."""
+        return self.master.partition(";")[0]
+
+    @property
+    def _extra(self) -> str:
+        return "spark-connect" if self.master.startswith(CONNECT) else "spark"
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -84,16 +85,15 @@ class SparkEngine:
         if not items:
             return []
         task = partial(_carried_out, work, list(items), _release(_package(work)))
-        # No data frames: Spark's SQL, which carries those out, takes ten CPU seconds to start.
-        with self._application() as context, self._failures_named("Look into its log on the worker, mend it"):
-            answers = context.parallelize(range(len(items)), len(items)).mapPartitions(task).collect()
+        with self._application() as there, self._failures_named("Look into its log on the worker, mend it"):
+            answers = there.answers(task, len(items))
         conflicts = [conflict for _, _, conflict in answers if conflict is not None]
         if conflicts:
             raise ConcurrentCommitError(conflicts[0])
         return [pl.read_ipc(answer) for _, answer, _ in sorted(answers)]
 
     @contextmanager
-    def _application(self) -> Iterator["SparkContext"]:
+    def _application(self) -> Iterator[Application]:
         if not self._running:
             self._running.append(self._begun())
         try:
@@ -105,24 +105,17 @@ class SparkEngine:
         if not self._keepers:
             self._end()
 
-    def _begun(self) -> "SparkContext":
+    def _begun(self) -> Application:
+        remedy = "Start it, or name another one in SALESINSIGHTS_ENGINE"
         try:
-            from pyspark import SparkConf, SparkContext
+            with self._failures_named(remedy):
+                return begun(self.master)
         except ImportError as missing:
             raise EngineError(
-                f"the engine {self.master} needs Apache Spark's Python: install salesinsights[spark]"
+                f"the engine {self._named} needs Apache Spark's Python: install salesinsights[{self._extra}]"
             ) from missing
-        # Workers have the release where we have it, unless they are told of another place.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        with self._failures_named("Start the cluster, or name another one in SALESINSIGHTS_ENGINE"):
-            named = SparkConf().setMaster(self.master).setAppName("salesinsights")
-            # Spark's own page would listen on all addresses; its bar is no log.
-            quiet = named.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
-            for program in ("driver", "executor"):
-                quiet.set(f"spark.{program}.defaultJavaOptions", _JAVA)
-            context: SparkContext = SparkContext.getOrCreate(quiet)
-            context.setLogLevel("ERROR")
-        return context
+        except OSError as away:
+            raise EngineError(f"no Spark Connect server listens at {self._named}: {away}. {remedy}") from away
 
     def _end(self) -> None:
         while self._running:
@@ -136,9 +129,12 @@ class SparkEngine:
 
         try:
             yield
+        except ImportError:
+            # Spark's own error for a package that is missing is one of these too.
+            raise
         except (PySparkException, Py4JError) as error:
             raise EngineError(
-                f"Spark at {self.master}: {_said(str(error))}. {remedy}, then run it again: nothing was committed"
+                f"Spark at {self._named}: {_said(str(error))}. {remedy}, then run it again: nothing was committed"
             ) from error
 
 
@@ -161,7 +157,7 @@ def _said(text: str) -> str:
 
 def _carried_out(
     work: Callable[[Sequence[_Item]], pl.DataFrame], items: Sequence[_Item], release: str, numbers: Iterable[int]
-) -> Iterator[_Answer]:
+) -> Iterator[Answer]:
     """On a worker: do the work of these numbers. Any error but a conflict is Spark's, which tries again."""
     if _release(_package(work)) != release:
         raise EngineError("this worker has another release than the driver: install the same one on all machines")

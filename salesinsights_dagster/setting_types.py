@@ -81,8 +81,11 @@ def _none_if_off(topic: str) -> str | None:
 
 
 def _engine(name: str) -> str:
-    if name != HERE and not name.startswith(("spark://", "local-cluster[")):
-        raise ValueError("is no engine: set spark://HOST:PORT of an Apache Spark cluster, or unset it")
+    if name != HERE and not name.startswith(("spark://", "sc://", "local-cluster[")):
+        raise ValueError(
+            "is no engine: set spark://HOST:PORT of an Apache Spark cluster, sc://HOST:PORT of its Spark Connect "
+            "server, or unset it"
+        )
     return name
 
 

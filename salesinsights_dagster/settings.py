@@ -98,9 +98,11 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings, Top
     )
     engine: kinds.EngineName = Field(
         HERE,
+        repr=False,
         description="where days of silver are rebuilt, large months loaded, visitors' days computed and days proven: "
         "`here`, or `spark://HOST:PORT`, an Apache Spark cluster whose workers reach the lake's folder, with the extra "
-        "`salesinsights[spark]`; see [scale](scale.md)",
+        "`salesinsights[spark]`, or `sc://HOST:PORT`, its Spark Connect server, with the extra "
+        "`salesinsights[spark-connect]`; see [scale](scale.md)",
     )
     alert_webhook: kinds.WebAddress | None = Field(
         None,
@@ -325,7 +327,7 @@ class Settings(LoginSettings, MailSettings, LineageSettings, WorkerSettings, Top
     def _engine_reaches_the_lake(self) -> Self:
         if self.engine != HERE and "://" in self.lake:
             raise SettingsError(
-                f"SALESINSIGHTS_ENGINE={self.engine} needs a lake in a folder that its workers reach, and "
+                "SALESINSIGHTS_ENGINE needs a lake in a folder that its workers reach, and "
                 "SALESINSIGHTS_LAKE is an object store: unset SALESINSIGHTS_ENGINE"
             )
         return self

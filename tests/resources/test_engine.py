@@ -9,10 +9,12 @@ import pytest
 from resources import engine
 from resources.engine import EngineError, SparkEngine, engine_of
 from resources.lake_errors import ConcurrentCommitError
+from salesinsights_dagster.demo import free_port
 from tests.resources import engine_tasks
-from tests.resources.spark import CLUSTER, spark_environment
+from tests.resources.spark import CLUSTER, HAS_CONNECT, connect_server, spark_environment
 
 needs_spark = pytest.mark.skipif(not CLUSTER, reason="Apache Spark is missing: run `make spark` to install it")
+needs_connect = pytest.mark.skipif(not HAS_CONNECT, reason="Spark Connect is missing: run `make spark` to install it")
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_setting_there_is_no_engine() -> None:
     assert engine_of("here") is None
     assert engine_of("spark://shop:7077") == SparkEngine("spark://shop:7077")
+    assert "secret" not in repr(engine_of("sc://shop:15002/;token=secret"))
 
 
 def test_no_item_needs_no_cluster() -> None:
@@ -34,9 +37,34 @@ def test_no_item_needs_no_cluster() -> None:
 def test_each_item_is_a_task_whose_answer_comes_in_its_place_though_an_executor_dies(
     environment: None, tmp_path: Path
 ) -> None:
-    answers = SparkEngine(CLUSTER).run(partial(engine_tasks.dying_once, str(tmp_path)), [3, 1, 2])
+    answers_in_place_though_an_executor_dies(SparkEngine(CLUSTER), tmp_path)
 
-    assert (tmp_path / "died").exists()
+
+@needs_connect
+def test_a_spark_connect_server_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect_server(tmp_path) as address:
+        spark = SparkEngine(f"{address}/;user_id=shop")
+        answers_in_place_though_an_executor_dies(spark, tmp_path)
+        what_stops_a_task_is_told(spark, monkeypatch, address)
+        with spark.kept():
+            for number in (1, 2):
+                assert [answer["square"].item() for answer in spark.run(engine_tasks.squared, [number])] == [number**2]
+
+
+@needs_connect
+def test_a_spark_connect_server_that_is_not_there_is_told_at_once_and_without_its_token() -> None:
+    port = free_port(0)
+    with pytest.raises(
+        EngineError, match=rf"^no Spark Connect server listens at sc://127.0.0.1:{port}/: .*Start it"
+    ) as away:
+        SparkEngine(f"sc://127.0.0.1:{port}/;token=secret").run(engine_tasks.squared, [1])
+    assert "secret" not in str(away.value)
+
+
+def answers_in_place_though_an_executor_dies(spark: SparkEngine, folder: Path) -> None:
+    answers = spark.run(partial(engine_tasks.dying_once, str(folder)), [3, 1, 2])
+
+    assert (folder / "died").exists()
     assert [answer.select("number", "square").row(0) for answer in answers] == [(3, 9), (1, 1), (2, 4)]
     assert os.getpid() not in {answer["pid"].item() for answer in answers}
 
@@ -44,18 +72,23 @@ def test_each_item_is_a_task_whose_answer_comes_in_its_place_though_an_executor_
 @needs_spark
 def test_what_stops_a_task_is_told_in_one_line(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks in a thread of Spark's, with Python beside: an executor of its own would change nothing."""
-    spark = SparkEngine("local[1]")
+    what_stops_a_task_is_told(SparkEngine("local[1]"), monkeypatch, "local")
+
+
+def what_stops_a_task_is_told(spark: SparkEngine, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     with pytest.raises(ConcurrentCommitError, match=r"\[1\] came too late"):
         spark.run(engine_tasks.refused, [1])
     with pytest.raises(
-        EngineError, match=r"^Spark at .*: OSError: the disk of a worker is full. Look into its log"
+        EngineError, match=rf"^Spark at {address}.*: OSError: the disk of a worker is full. Look into its log"
     ) as failed:
         spark.run(engine_tasks.failing, [1])
     assert "\n" not in str(failed.value)
+    assert "user_id" not in str(failed.value)
 
-    monkeypatch.setattr(engine, "_release", lambda package: "a release of last year")
-    with pytest.raises(EngineError, match="another release than the driver"):
-        spark.run(engine_tasks.squared, [1])
+    with monkeypatch.context() as other:
+        other.setattr(engine, "_release", lambda package: "a release of last year")
+        with pytest.raises(EngineError, match="another release than the driver"):
+            spark.run(engine_tasks.squared, [1])
 
 
 @needs_spark

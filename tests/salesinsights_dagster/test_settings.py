@@ -139,7 +139,7 @@ def test_home_moves_everything() -> None:
         ({"SALESINSIGHTS_WINDOW_SECONDS": "7000"}, "does not divide a day evenly: choose"),
         ({"SALESINSIGHTS_FIRST_DAY": "2025-13-01"}, "SALESINSIGHTS_FIRST_DAY='2025-13-01' is not a day such as"),
         ({"SALESINSIGHTS_FIRST_DAY": "2018-12-31"}, "unset it to begin with the month of the oldest event"),
-        ({"SALESINSIGHTS_ENGINE": "spark"}, "set spark://HOST:PORT of an Apache Spark cluster, or unset it"),
+        ({"SALESINSIGHTS_ENGINE": "spark"}, "set spark://HOST:PORT of an Apache Spark cluster, sc://HOST"),
         ({"SALESINSIGHTS_POLL_SECONDS": "0"}, "unset it for 30"),
         (
             {"SALESINSIGHTS_CELERY": "amqp://shop:secret@mq"},
