@@ -28,15 +28,29 @@ def marked(silver: LakeTable, days: Collection[date]) -> dict[str, int]:
     return {name: (silver.progress(name) or 0) | bits for name, bits in _bits(days).items()}
 
 
+def can_be_stale(tables: Tables, days: Collection[date], *rebuilt: LakeTable) -> list[date]:
+    """Those of the days that a table of gold, or one of these of silver, has: the others need no mark.
+
+    A mark of a day without a row would be found once the stream brings one, which gold has then.
+    """
+    held = _held(tables).union(*(table.days for table in rebuilt))
+    return [day for day in days if day in held]
+
+
 def unfinished_days(tables: Tables) -> list[date]:
     """The days that were rebuilt in silver, but not yet in gold, sorted."""
     silver = tables.table(SILVER_EVENTS)
     if (silver.progress(REBUILDS) or 0) == (silver.progress(_ALL_IN_GOLD) or 0):
         return []
     # A day that silver no longer has can only be stale if a table after it has it.
-    days = set(silver.days).union(*(tables.table(layout).days for layout in (SILVER_PURCHASES, *DAILY)))
+    days = _held(tables).union(silver.days)
     months = {name: silver.progress(name) or 0 for name in _bits(days)}
     return sorted(day for day in days if months[_month(day)] & _bit(day))
+
+
+def _held(tables: Tables) -> set[date]:
+    """The days of the tables after silver."""
+    return set[date]().union(*(tables.table(layout).days for layout in (SILVER_PURCHASES, *DAILY)))
 
 
 def abandoned_days(lake: Lake) -> list[date]:

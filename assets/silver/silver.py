@@ -18,7 +18,7 @@ from assets.bronze.fences import check_fence
 from assets.progress.added_columns import added_fields
 from assets.progress.batches import BATCH, batch_of
 from assets.progress.changed_days import day_groups, rows_per_day
-from assets.progress.rebuild_marks import marked
+from assets.progress.rebuild_marks import can_be_stale, marked
 from assets.progress.source_fingerprints import rebuilt_again
 from assets.progress.untold_days import untold
 from assets.silver.day_pieces import DayPieces, added_counts, judged_in, pieces_of
@@ -274,7 +274,8 @@ def _take_place(lake: Lake, other: LakeTable, days: Sequence[date], rebuilt: Map
         if _repeats(new, other):
             return False
         other.append(new, {BATCH: covered})
-    exchange(silver, other, days, {BATCH: covered, **rebuilt, **marked(silver, days), **untold(silver, days)})
+    marks = marked(silver, can_be_stale(lake, days, silver, other))
+    exchange(silver, other, days, {BATCH: covered, **rebuilt, **marks, **untold(silver, days)})
     return True
 
 

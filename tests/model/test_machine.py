@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.model.calls import Fault
 from tests.model.deeds import Forget, Rebuild, Run
 from tests.model.known import OLD_DAYS, USERS, Said
 from tests.model.machine import Machine
@@ -74,5 +75,16 @@ def test_a_buyer_buys_once_more_on_an_old_day_while_the_clock_has_gone_back() ->
         machine.do([], Forget(USERS[1]), None)
         machine.happen([], SetTheClock(-90))
         machine.do([(more, 0)], Run(), None)
+    finally:
+        machine.teardown()
+
+
+def test_a_day_without_a_row_is_rebuilt_and_killed_before_its_first_sale_comes() -> None:
+    """Nothing is stale then. The mark was found once the sale was there, in gold too, and the day computed again."""
+    day = OLD_DAYS[0]
+    machine = Machine()
+    try:
+        machine.open_the_shop([])
+        machine.do([(Said(f"{day} 10:00:10 UTC"), 0)], Rebuild((date.fromisoformat(day),)), Fault("crash_before", 12))
     finally:
         machine.teardown()
