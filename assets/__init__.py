@@ -11,3 +11,5 @@
 
 The order is held by import-linter (`pyproject.toml`). Add here: a room. Not here: a module.
 """
+
+import resources  # noqa: F401  # Before Polars, whose memory it sets.
