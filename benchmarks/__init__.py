@@ -2,3 +2,5 @@
 
 Add here: a promise about speed. Not here: whether something is right (`tests`).
 """
+
+import resources  # noqa: F401  # Before Polars, whose memory it sets.

@@ -21,7 +21,7 @@ _QUICK_RUNS = 12
 
 @dataclass(frozen=True)
 class _Run:
-    """Rows in the order of their keys, and how many rows each key has."""
+    """Rows in the order of their keys, and how many rows each key has: KEY, sorted, `len`, and `end`, their sum so far."""
 
     rows: pl.LazyFrame
     counts: pl.DataFrame
@@ -30,9 +30,15 @@ class _Run:
     columns: Sequence[str]
 
     def between(self, first: int, last: int) -> pl.LazyFrame:
-        before = self.counts.filter(pl.col(KEY) < first)["len"].sum()
-        inside = self.counts.filter(pl.col(KEY).is_between(first, last))["len"].sum()
-        return self.rows.slice(int(before), int(inside)).with_columns(self.alike).select(self.columns)
+        inside = self.counts_of(first, last)
+        start, end = (int(inside["end"][0] - inside["len"][0]), int(inside["end"][-1])) if inside.height else (0, 0)
+        return self.rows.slice(start, end - start).with_columns(self.alike).select(self.columns)
+
+    def counts_of(self, first: int | None, last: int | None) -> pl.DataFrame:
+        keys = self.counts[KEY]
+        start = 0 if first is None else int(keys.search_sorted(first, side="left"))
+        end = len(keys) if last is None else int(keys.search_sorted(last, side="right"))
+        return self.counts.slice(start, max(end - start, 0))
 
 
 class SortedRuns:
@@ -75,9 +81,8 @@ class SortedRuns:
         runs = [*self._runs, *self._in_memory()]
         if not runs:
             return
-        counts = pl.concat(run.counts for run in runs).group_by(KEY).agg(pl.col("len").sum()).sort(KEY)
-        known = counts.filter(pl.col(KEY) >= first if first is not None else True)
-        asked = known.filter(pl.col(KEY) <= last if last is not None else True)
+        # A month has a key a second: of all of them only those that are asked for are looked at.
+        asked = pl.concat(run.counts_of(first, last) for run in runs).group_by(KEY).agg(pl.col("len").sum()).sort(KEY)
         before = pl.col("len").cum_sum() - pl.col("len")
         spans = asked.group_by(piece=before // self._rows_at_once).agg(start=pl.col(KEY).min(), end=pl.col(KEY).max())
         for _, start, end in spans.sort("piece").iter_rows():
@@ -105,4 +110,5 @@ def _is_alike(values: pl.Series) -> bool:
 
 def _counts(rows: pl.DataFrame) -> pl.DataFrame:
     runs = rows[KEY].rle().struct.unnest()
-    return runs.select(pl.col("value").alias(KEY), pl.col("len").cast(pl.Int64))
+    lengths = pl.col("len").cast(pl.Int64)
+    return runs.select(pl.col("value").alias(KEY), lengths, lengths.cum_sum().alias("end"))
