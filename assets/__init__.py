@@ -12,4 +12,4 @@
 The order is held by import-linter (`pyproject.toml`). Add here: a room. Not here: a module.
 """
 
-import resources  # noqa: F401  # Before Polars, whose memory it sets.
+import resources  # noqa: F401  # Before Polars, whose memory and threads it sets.

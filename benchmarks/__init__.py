@@ -3,4 +3,4 @@
 Add here: a promise about speed. Not here: whether something is right (`tests`).
 """
 
-import resources  # noqa: F401  # Before Polars, whose memory it sets.
+import resources  # noqa: F401  # Before Polars, whose memory and threads it sets.

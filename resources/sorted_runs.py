@@ -21,7 +21,7 @@ _QUICK_RUNS = 12
 
 @dataclass(frozen=True)
 class _Run:
-    """Rows in the order of their keys, and how many rows each key has: KEY, sorted, `len`, and `end`, their sum so far."""
+    """Rows in the order of their keys. `counts` has a line for each key: KEY, its rows as `len`, their sum as `end`."""
 
     rows: pl.LazyFrame
     counts: pl.DataFrame
