@@ -184,6 +184,11 @@ class Machine(RuleBasedStateMachine):
                 if outcome is not None or isinstance(deed, Load):
                     self._leave(deed)
 
+    @rule(messages=SENT, turn=CALLS)
+    def come_by_two_ways_at_once(self, messages: list[tuple[Said, int]], turn: int) -> None:
+        """A file holds what Kafka has too, and is loaded between two calls of the run that reads it there."""
+        self.race(messages, [(Run(), None), (Load(()), None)], [turn])
+
     @rule(messages=FRESH, what=OUTSIDE)
     def happen(self, messages: list[tuple[Said, int]], what: Outside) -> None:
         self.shop.publish(messages)
