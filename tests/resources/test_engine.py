@@ -97,7 +97,7 @@ def test_what_was_started_once_is_kept_until_the_end_of_the_block(environment: N
 
     def application() -> str | None:
         running = SparkContext._active_spark_context
-        return running and running.applicationId
+        return None if running is None else str(running.applicationId)
 
     spark, applications = SparkEngine("local[1]"), set[str | None]()
     with spark.kept():
