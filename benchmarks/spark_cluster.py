@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from salesinsights_dagster.demo import free_port
+from tests.resources.spark import connect_options
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
-_BINDING = "spark.connect.grpc.binding"
 EXECUTOR = "CoarseGrainedExecutorBackend"
 
 
@@ -74,10 +74,7 @@ class Cluster:
     def connected(self) -> str:
         """The address of a Spark Connect server, started now, whose tasks these workers carry out."""
         port = free_port(0)
-        settings = {"spark.ui.enabled": "false", f"{_BINDING}.address": HOST, f"{_BINDING}.port": str(port)}
-        words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
-        words += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-        self._launch("SparkSubmit", "--master", self.master, *words, "spark-internal")
+        self._launch("SparkSubmit", *connect_options(self.master, port))
         _until(lambda: _listens(port))
         return f"sc://{HOST}:{port}"
 

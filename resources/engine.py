@@ -22,7 +22,7 @@ import polars as pl
 
 from resources.foreseen_error import ForeseenError
 from resources.lake_errors import ConcurrentCommitError
-from resources.spark_applications import CONNECT, Answer, Application, begun
+from resources.spark_applications import CONNECT, Answer, Application, NoServerError, begun
 
 HERE = "here"
 """The setting for no engine."""
@@ -114,7 +114,7 @@ class SparkEngine:
             raise EngineError(
                 f"the engine {self._named} needs Apache Spark's Python: install salesinsights[{self._extra}]"
             ) from missing
-        except OSError as away:
+        except NoServerError as away:
             raise EngineError(f"no Spark Connect server listens at {self._named}: {away}. {remedy}") from away
 
     def _end(self) -> None:

@@ -33,6 +33,10 @@ Task = Callable[[Iterable[int]], Iterator[Answer]]
 """Carries out the work of some numbers, on a worker."""
 
 
+class NoServerError(Exception):
+    """Nobody listens at the address of a Spark Connect server."""
+
+
 class Application(Protocol):
     """What was started on a cluster. Its methods raise errors of Spark's."""
 
@@ -44,8 +48,8 @@ class Application(Protocol):
 
 
 def begun(master: str) -> Application:
-    """An application on the cluster of this address. Raises ImportError without Spark's Python, OSError if nobody
-    listens at a Spark Connect server's address, and errors of Spark's."""
+    """An application on the cluster of this address. Raises ImportError without Spark's Python, NoServerError, and
+    errors of Spark's."""
     return _OverConnect(master) if master.startswith(CONNECT) else _FromHere(master)
 
 
@@ -84,7 +88,10 @@ class _OverConnect:
 
         # Spark's client would try for ten minutes before it says that nobody listens there.
         place = urlsplit(master.partition(";")[0])
-        socket.create_connection((place.hostname or "", place.port or CONNECT_PORT), _CONTACT_SECONDS).close()
+        try:
+            socket.create_connection((place.hostname or "", place.port or CONNECT_PORT), _CONTACT_SECONDS).close()
+        except OSError as away:
+            raise NoServerError(str(away)) from away
         with warnings.catch_warnings():
             # It warns of new versions of pandas, which nothing here uses.
             warnings.simplefilter("ignore", FutureWarning)

@@ -29,9 +29,9 @@ def marked(silver: LakeTable, days: Collection[date]) -> dict[str, int]:
 
 
 def can_be_stale(tables: Tables, days: Collection[date], *rebuilt: LakeTable) -> list[date]:
-    """Those of the days that a table of gold, or one of these of silver, has: the others need no mark.
+    """The days that have rows in a table after silver, or in one of the `rebuilt`: only these need a mark.
 
-    A mark of a day without a row would be found once the stream brings one, which gold has then.
+    A killed rebuild of an empty day would else leave a mark, found with the day's first row, which gold has then.
     """
     held = _held(tables).union(*(table.days for table in rebuilt))
     return [day for day in days if day in held]

@@ -242,6 +242,7 @@ def put_in_silver(
             counts = judged_in(pieces, refuse, lambda rows: other.append(rows, {BATCH: covered}), only)
             until_exchanged(lambda: _take_place(lake, other, days, rebuilt), SILVER_EVENTS)
             return counts
+    # Which days will have rows is not known yet: all of them are marked.
     progress = {BATCH: covered, **rebuilt, **marked(silver, days), **untold(silver, days)}
     return judged_in(pieces, refuse, lambda rows: silver.replace(rows, SILVER_EVENTS.on_days(days), progress), only)
 

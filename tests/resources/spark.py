@@ -39,19 +39,24 @@ HAS_CONNECT = bool(CLUSTER) and all(importlib.util.find_spec(name) for name in (
 _CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 
+def connect_options(master: str, port: int) -> list[str]:
+    """What spark-submit has to be told, to start a Spark Connect server on this machine in front of a cluster."""
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+    }
+    words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    return ["--class", _CONNECT, "--master", master, *words, "spark-internal"]
+
+
 @contextmanager
 def connect_server(folder: Path) -> Iterator[str]:
     """The address of a Spark Connect server with CLUSTER behind it, until the end of the block."""
     import pyspark
 
     home, port = Path(pyspark.__file__).parent, free_port(0)
-    settings = {
-        "spark.ui.enabled": "false",
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
-    }
-    options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
-    command = [str(home / "bin" / "spark-submit"), "--class", _CONNECT, "--master", CLUSTER, *options, "spark-internal"]
+    command = [str(home / "bin" / "spark-submit"), *connect_options(CLUSTER, port)]
     own = {**spark_environment(folder), "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
     with (folder / "connect.log").open("wb") as log:
         server = subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log, cwd=folder)
