@@ -37,6 +37,7 @@ from benchmarks import (
     spark,
     throughput,
     visitors,
+    week,
     workers,
 )
 
@@ -46,7 +47,10 @@ BENCHMARKS = (
     *("latency", "throughput", "backfill", "month", "rebuild", "flatness", "dashboard", "browsers"),
     *("customers", "visitors", "looks", "beside", "runs"),
 )
-LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards", "kills", "spark", "connect", "bulk")
+LONG = (
+    *("workers", "day", "hours", "week", "soak", "seams", "campaign", "model", "guards", "kills"),
+    *("spark", "connect", "bulk"),
+)
 """`make bench` leaves these out, since each takes long or needs what it does not install: run it with `--only`."""
 
 
@@ -58,13 +62,14 @@ LONG = ("workers", "day", "hours", "soak", "seams", "campaign", "model", "guards
 @click.option("--events", default=2_000_000, show_default=True, help="Throughput: events in Kafka; month: lines.")
 @click.option("--rows", default=20_000_000, show_default=True, help="Rows of history, for benchmarks that have one.")
 @click.option("--commits", default=20_000, show_default=True, help="Flatness: micro-batches; runs: runs.")
-@click.option("--minutes", default=60, show_default=True, help="Soak, seams, model, kills: how long.")
+@click.option("--minutes", default=60, show_default=True, help="Soak, seams, model, kills, week: how long.")
 @click.option("--seed", default=1, show_default=True, help="Seams: which clicks are drawn.")
 @click.option("--seeds", default=20, show_default=True, help="Spark: how many times an executor is killed.")
 @click.option(
     "--months", default=5, show_default=True, help="Spark, connect, bulk: over how many months the rows are spread."
 )
 @click.option("--pages", default=50, show_default=True, help="Browsers: open pages.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Week: where its lake stays, to go on there later.")
 def main(
     only: str | None,
     rate: int,
@@ -78,6 +83,7 @@ def main(
     seeds: int,
     months: int,
     pages: int,
+    folder: Path | None,
 ) -> None:
     """Run the benchmarks on this machine. Keep it quiet meanwhile."""
     benchmarks: dict[str, Callable[[], tuple[str, Sequence[Any]]]] = {
@@ -111,6 +117,12 @@ def main(
         "month": lambda: (f"{same_job.SUBJECT}: {events:,} lines", same_job.run(events)),
         "rebuild": lambda: (f"One day of {rows:,} rows, generated without the simulated shop", rebuild.run(rows)),
         "flatness": lambda: ("One batch of 20,000 events on different lakes", flatness.run(rows, commits)),
+        "week": lambda: (
+            f"One batch of {flatness.BATCH:,} events after up to seven days of {flatness.COMMITS_AN_HOUR:,} commits an "
+            "hour, beside one on an empty lake; and a commit, with its share of upkeep, over the last "
+            f"{week.EVERY} hours",
+            week.run(_needed(folder), minutes),
+        ),
         "dashboard": lambda: (
             f"The Live page's figures on {rows:,} rows, computed once for all open pages",
             dashboard.run(rows),
@@ -190,6 +202,12 @@ def main(
         section = f"{subject}. {_circumstances()}\n\n{tables}\n"
         click.echo(section)
         _write(name, section)
+
+
+def _needed(folder: Path | None) -> Path:
+    if folder is None:
+        raise click.UsageError("--only week takes some ten hours: give it a --folder, and it can go on there")
+    return folder
 
 
 def _write(name: str, section: str) -> None:

@@ -19,6 +19,7 @@ from unittest.mock import patch
 import polars as pl
 from rich.progress import track
 
+from assets.bronze.bronze import read_offsets
 from assets.stream.compaction import compact
 from assets.stream.micro_batch import STREAM_TABLES, micro_batches, open_stream
 from assets.stream.run_summary import RunSummary
@@ -69,9 +70,10 @@ class Spent:
 class HandFed(KafkaReader):
     """A topic of one partition that holds only the values that it was given last."""
 
-    def __init__(self) -> None:
+    def __init__(self, lake: Lake) -> None:
         super().__init__(KafkaConnection("none:1"), "shop.events")
         self._end = 0
+        self._end = read_offsets(lake.table(BRONZE_EVENTS), self.topic, self.state())[0]
         self._messages = pl.DataFrame(schema=MESSAGES)
 
     def feed(self, values: list[bytes], now: datetime) -> None:
@@ -89,12 +91,12 @@ class HandFed(KafkaReader):
 
 
 class Bench:
-    """A lake, what feeds it, and the time up to which it has events; the first ones come after `start`."""
+    """A lake, what feeds it, and the time up to which it has events; the next ones come after `start`."""
 
-    def __init__(self, folder: Path, start: datetime = LIVE) -> None:
+    def __init__(self, folder: Path, start: datetime = LIVE, shop: Shop | None = None) -> None:
         self.lake = Lake(str(folder))
-        self._reader = HandFed()
-        self._shop = Shop(seed=2)
+        self._reader = HandFed(self.lake)
+        self._shop = shop or Shop(seed=2)
         self._now = start
 
     def batch(self, events: int, until: datetime | None = None) -> Spent:
@@ -186,16 +188,16 @@ def run(rows: int, commits: int) -> list[dict[str, object]]:
         for bench in (empty, full, old):
             bench.batch(BATCH)
         full.load_history(rows)
-        lines = [_beside(empty, full, f"{rows:,} rows", Path(folder))]
+        lines = [beside(empty, full, f"{rows:,} rows", Path(folder))]
         old.days_before()
-        lines.append(_beside(empty, old, f"after {DAYS_BEFORE} days", Path(folder)))
+        lines.append(beside(empty, old, f"after {DAYS_BEFORE} days", Path(folder)))
         for mark in range(1, MARKS + 1):
             old.live_through(commits // MARKS)
-            lines.append(_beside(empty, old, f"after {mark * (commits // MARKS):,} commits", Path(folder)))
+            lines.append(beside(empty, old, f"after {mark * (commits // MARKS):,} commits", Path(folder)))
         return lines
 
 
-def _beside(empty: Bench, other: Bench, name: str, folder: Path) -> dict[str, object]:
+def beside(empty: Bench, other: Bench, name: str, folder: Path) -> dict[str, object]:
     """The CPU of a batch on twins of two lakes, in turns, so that a noisy moment of the machine affects both."""
     with tempfile.TemporaryDirectory(dir=folder) as apart:
         first, second = empty.twin(Path(apart) / "empty"), other.twin(Path(apart) / "other")

@@ -352,7 +352,8 @@ def _sell(root: str, stop: str) -> None:
 
     Prints how many batches, how many messages, and the seconds of the slowest batch.
     """
-    lake, reader, shop, sent, took = Lake(root), HandFed(), Shop(seed=77), 0, list[float]()
+    lake, shop, sent, took = Lake(root), Shop(seed=77), 0, list[float]()
+    reader = HandFed(lake)
     begun, number = datetime(2019, 10, 3, tzinfo=UTC), 0
     while not Path(stop).exists():
         at = begun + timedelta(days=number % 200, seconds=number)
