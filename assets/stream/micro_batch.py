@@ -20,6 +20,7 @@ from assets.events.message_parser import parse_events
 from assets.gold.gold import advance_gold
 from assets.gold.recounted_days import is_recount_due, mark_recounted
 from assets.gold.unfinished_days import finish_days
+from assets.progress.rebuild_marks import unfinished_days
 from assets.silver.purchases import advance_purchases
 from assets.silver.silver import Outcome, advance_silver, unfinished_batch
 from assets.tables import BRONZE_EVENTS, DAILY, FORGOTTEN_USERS, REFINED
@@ -204,10 +205,12 @@ class Layers:
 
     def finish_days(self) -> None:
         """Bring to gold days that a killed backfill has only rebuilt in silver, or that a new rule counts otherwise."""
-        lake = self._tables.lake
-        if is_due := is_recount_due(self._tables):
-            mark_recounted(lake)
-        if finish_days(lake, self._window_seconds) or is_due:
+        is_due = is_recount_due(self._tables)
+        if is_due:
+            mark_recounted(self._tables.lake)
+        # The open handle tells for nothing whether there are any; another writer's are seen once it is loaded again.
+        if is_due or unfinished_days(self._tables):
+            finish_days(self._tables.lake, self._window_seconds)
             self._tables.refresh(STREAM_TABLES)
 
     def refine(self, batch: Batch, stages: Stages, *, is_last: bool, gold: Sequence[TableLayout] = DAILY) -> Receipt:
