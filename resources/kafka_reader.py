@@ -281,7 +281,6 @@ class _Reading:
         self._largest = _LARGE
         self._reached = dict(start)
         self._end = end
-        self._is_endless = all(last == _ENDLESS for last in end.values())
         self._frames: list[pl.DataFrame] = []
 
     @property
@@ -307,9 +306,11 @@ class _Reading:
                 self._note_end(message)
         partitions, offsets = [event.partition() for event in events], [event.offset() for event in events]
         # The dict keeps the last offset of each partition: its newest.
-        for place, offset in dict(zip(partitions, offsets, strict=True)).items():
-            self._move(cast("int", place), cast("int", offset) + 1)
-        self._keep(_frame(events, partitions, offsets))
+        newest = cast("dict[int, int]", dict(zip(partitions, offsets, strict=True)))
+        for partition, offset in newest.items():
+            self._move(partition, offset + 1)
+        is_inside = all(offset < self._end.get(partition, 0) for partition, offset in newest.items())
+        self._keep(_frame(events, partitions, offsets), is_inside=is_inside)
         done = [partition for partition in self.open if self._reached[partition] >= self._end[partition]]
         self.open.difference_update(done)
         return done
@@ -339,9 +340,9 @@ class _Reading:
         """Note that everything below this offset is read. If a later one is known already, keep that."""
         self._reached[partition] = min(max(self._reached[partition], offset), self._end[partition])
 
-    def _keep(self, frame: pl.DataFrame) -> None:
-        is_inside = pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0)
-        inside = frame if self._is_endless else frame.filter(is_inside)
+    def _keep(self, frame: pl.DataFrame, *, is_inside: bool) -> None:
+        within = pl.col("offset") < pl.col("partition").replace_strict(self._end, default=0)
+        inside = frame if is_inside else frame.filter(within)
         self._frames.append(inside)
         if inside.height:
             ((total, largest),) = inside.select(total=_BYTES.sum(), largest=_BYTES.max()).iter_rows()

@@ -44,8 +44,8 @@ class OffsetsLostError(ForeseenError):
 class Batch:
     """One committed bronze batch: its number, the offsets [start, end) per partition, and its messages.
 
-    `events` has the columns of bronze and what `parse_events` adds. `fence` is bronze's when they were written or read:
-    a user who was forgotten before it is not in them.
+    `events` has the columns of bronze and what `parse_events` adds, each partition in its order. `fence` is bronze's
+    when they were written or read: a user who was forgotten before it is not in them.
     """
 
     number: int

@@ -23,8 +23,8 @@ _KEY = re.compile(r"\w{1,64}", re.ASCII)
 """Keys that may go into a regular expression."""
 _TEXT = r'[^"\\\x00-\x1f\x7f]*'
 _ASCII = r"[ !#-\[\]-~]*"
-"""Much cheaper to match. Machines make the names of visits and events."""
-_OTHER = rf'"{_TEXT}"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|true|false|null'
+"""Much cheaper to match."""
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
 _CAST = ("event_time", "price", *INTEGERS)
 """Fields that may have the right shape, and still no value, such as the 31st of June."""
 _FINE = (pl.lit(None, pl.String).alias("reason"), pl.lit(None, pl.String).alias("detail"))
@@ -40,17 +40,20 @@ class _Layout:
     time_pattern: str
     time_format: str
 
-    @property
-    def pattern(self) -> str:
-        """Matches messages of this layout whose fields are all certainly good; its groups are the fields."""
-        members = (f'"{key}":{self.gap}{self._value(key)}' for key in self.keys)
+    def pattern(self, text: str) -> str:
+        """Matches messages of this layout whose fields are all certainly good, and whose texts are like `text`.
+
+        Its groups are the fields.
+        """
+        members = (f'"{key}":{self.gap}{self._value(key, text)}' for key in self.keys)
         return rf"\A\{{{f',{self.gap}'.join(members)}\}}\z"
 
-    def _value(self, key: str) -> str:
+    def _value(self, key: str, text: str) -> str:
         if key not in FIELDS:
-            return f"(?:{_OTHER})"
+            return f'(?:"{text}"|{_NUMBER}|true|false|null)'
         exact = {"event_time": self.time_pattern, "event_type": EVENT_TYPE, "price": PRICE}
-        texts = {**dict.fromkeys(TEXTS, _TEXT), "user_session": _ASCII, "event_id": _ASCII}
+        # Machines make the names of visits and events.
+        texts = {**dict.fromkeys(TEXTS, text), "user_session": _ASCII, "event_id": _ASCII}
         shape = f"(?<{key}>{({**texts, **dict.fromkeys(INTEGERS, INTEGER), **exact})[key]})"
         value = shape if key in INTEGERS or key == "price" else f'"{shape}"'
         return f"(?:{value}|null)" if key in OPTIONAL else value
@@ -89,7 +92,7 @@ def read_good(messages: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
     layout = _layout(first)
     if layout is None:
         return messages.clear().with_columns(*(pl.lit(None, kind).alias(name) for name, kind in _KINDS.items()), *_FINE)
-    found = texts.str.extract_groups(layout.pattern).struct.unnest()
+    found = _fields_of(texts, layout)
     messages, found = only_where(found["event_type"].is_not_null(), messages, found)
     fields = found.select(_field(layout, name) for name in FIELDS)
     read = pl.concat([messages, fields], how="horizontal")
@@ -97,6 +100,16 @@ def read_good(messages: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
     fits = [fields[name].is_null() == found[name].is_null() for name in _CAST if name in layout.keys]
     (read,) = only_where(functools.reduce(operator.and_, fits, possible), read)
     return read.with_columns(_FINE)
+
+
+def _fields_of(texts: pl.Series, layout: _Layout) -> pl.DataFrame:
+    """The text of each field, in the rows whose fields have the shape of good ones; all null in the others."""
+    found = texts.str.extract_groups(layout.pattern(_ASCII)).struct.unnest()
+    is_left = found["event_type"].is_null()
+    if not is_left.any():
+        return found
+    left = texts.set(~is_left, None).str.extract_groups(layout.pattern(_TEXT)).struct.unnest()
+    return pl.DataFrame([found[name].zip_with(~is_left, left[name]) for name in found.columns])
 
 
 def _field(layout: _Layout, name: str) -> pl.Expr:

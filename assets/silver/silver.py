@@ -136,7 +136,7 @@ def split(batch: Batch, silver: LakeTable) -> Outcome:
     Raises MessagesUnaccountedError if the three do not add up to the batch.
     """
     refused = pl.col("reason").is_not_null()
-    events = batch.events.sort("partition", "offset")
+    events = batch.events.sort("partition", maintain_order=True)
     readable = events.filter(~refused) if events["reason"].null_count() < events.height else events
     judged = judge_duplicates(readable, _stored_copies(readable, silver))
     quarantined = pl.concat([events.filter(refused), judged.filter(refused).drop("is_duplicate")]).with_columns(

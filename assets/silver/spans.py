@@ -23,12 +23,15 @@ _TICK = timedelta(microseconds=1)
 
 def spans_of(events: pl.DataFrame) -> pl.DataFrame:
     """Rows of SPANS that cover the events (`event_date`, `event_time`), cut at the longest silences of each day."""
-    ordered = events.select("event_date", "event_time").sort("event_date", "event_time")
-    silence = pl.col("event_time").diff().over("event_date")
+    # No cut is within a second, so that seconds are cut in place of events: there are fewer.
+    time = pl.col("event_time")
+    grouped = events.group_by("event_date", time.dt.epoch("s").alias("_second"))
+    seconds = grouped.agg(first=time.min(), last=time.max()).sort("event_date", "first")
+    silence = (pl.col("first") - pl.col("last").shift()).over("event_date")
     is_cut = (silence >= LEAST_SILENCE) & (silence.rank("ordinal", descending=True).over("event_date") < MOST_SPANS)
     number = is_cut.fill_null(value=False).cum_sum().over("event_date")
-    grouped = ordered.group_by("event_date", number.alias("_span"))
-    found = grouped.agg(first=pl.col("event_time").min(), end=pl.col("event_time").max() + _TICK)
+    cut = seconds.group_by("event_date", number.alias("_span"))
+    found = cut.agg(pl.col("first").min(), end=pl.col("last").max() + _TICK)
     return found.select(SPANS.names()).sort("first")
 
 

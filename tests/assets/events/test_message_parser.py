@@ -151,13 +151,16 @@ def test_usual_messages_are_read_without_being_judged(
         "product_id": 1,
         "category_id": None,
         "category_code": None,
-        "brand": "l'oréal, 2",
+        "brand": "irisk",
         "price": 9.5,
         "user_id": 7,
         "user_session": "s",
         "page": True,
     }
-    rows: list[Row] = [(json.dumps(event, separators=separators, ensure_ascii=False).encode(), KAFKA_TIMESTAMP)] * 2
+    events = [event, {**event, "brand": "l'oréal, 2", "category_id": 3}, {**event, "brand": None}]
+    rows: list[Row] = [
+        (json.dumps(one, separators=separators, ensure_ascii=False).encode(), KAFKA_TIMESTAMP) for one in events
+    ]
     monkeypatch.setattr(message_parser, "judge_tokens", None)
     assert outcomes(frame_of(rows)) == row_by_row(rows)
 

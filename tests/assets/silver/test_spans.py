@@ -64,6 +64,15 @@ def test_a_late_event_does_not_stretch_the_span_of_its_batch() -> None:
     assert (spans["end"] - spans["first"]).dt.total_seconds().to_list() == [0, 29]
 
 
+@pytest.mark.parametrize(("milliseconds", "spans"), [(59_999, 1), (60_000, 2)])
+def test_a_silence_is_measured_from_event_to_event(milliseconds: int, spans: int) -> None:
+    last = MIDNIGHT + timedelta(milliseconds=1_900)
+    times = [last - timedelta(milliseconds=1), last, last + timedelta(milliseconds=milliseconds)]
+    frame = pl.DataFrame({"event_date": [time.date() for time in times], "event_time": times}, schema=FRAME)
+
+    assert spans_of(frame).height == spans
+
+
 def test_a_day_is_cut_into_few_spans_at_its_longest_silences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans_module, "MOST_SPANS", 3)
 
