@@ -1,4 +1,4 @@
-"""Polars reads its settings when it is first imported: whoever imports it before `resources` loses ours in silence."""
+"""Libraries read settings at their first import: who imports them before `resources` loses ours in silence."""
 
 import os
 import subprocess
@@ -30,6 +30,14 @@ def test_each_package_sets_polars_before_it_is_imported(module: str) -> None:
 
     assert int(threads) == max(1, (os.cpu_count() or 1) // 2)
     assert memory.endswith(",narenas:1,dirty_decay_ms:5000,muzzy_decay_ms:0")
+
+
+def test_linear_algebra_has_one_thread() -> None:
+    counted = "import resources, os, numpy; print(len(os.listdir('/proc/self/task')))"
+    left = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    told = subprocess.run([sys.executable, "-c", counted], env=left, cwd=CHECKOUT, check=True, capture_output=True)
+
+    assert int(told.stdout) == 1
 
 
 def test_what_is_set_outside_wins() -> None:
