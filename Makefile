@@ -49,8 +49,8 @@ celery: $(VENV)/.celery ## install Celery too, for SALESINSIGHTS_CELERY and its 
 demo: setup tools ## run the whole system with a simulated shop; FOR=180 stops after 180 seconds
 	$(BIN)/salesinsights demo $(if $(FOR),--for $(FOR))
 
-test: setup tools servers ## run every test, three files at a time
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: setup tools servers ## run every test, four files at a time
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench: setup tools ## run the benchmarks and print a table
 	$(BIN)/python -m benchmarks

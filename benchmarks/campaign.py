@@ -29,6 +29,7 @@ FILES = (
     "tests/faults/test_every_call.py",
     "tests/faults/test_every_call_of_replicas.py",
     "tests/faults/test_every_request.py",
+    "tests/faults/test_power_cut.py",
     "tests/faults/test_replica_kills.py",
     "tests/salesinsights_dagster/dashboard/test_api.py",
     "tests/salesinsights_dagster/dashboard/test_for_everybody.py",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,8 +74,9 @@ def mock_kafka() -> MockKafka:
 
 @pytest.fixture
 def topic(request: pytest.FixtureRequest) -> str:
-    """A topic of the test's own."""
-    return f"shop.{re.sub('[^a-zA-Z0-9_-]', '-', request.node.name)[:80]}"
+    """A topic of the test's own, also where other processes run tests on the same broker."""
+    name, number = re.sub("[^a-zA-Z0-9_-]", "-", request.node.name)[:80], zlib.crc32(request.node.nodeid.encode())
+    return f"shop.{name}-{number:08x}"
 
 
 @pytest.fixture
@@ -115,18 +117,35 @@ def event(**fields: object) -> bytes:
     return json.dumps({name: value for name, value in {**usual, **fields}.items() if value is not None}).encode()
 
 
+def shared_by_workers(own: Path) -> Path:
+    """The folder for what xdist's workers share, given the temporary folder of this process."""
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+
+
 @pytest.fixture(scope="session")
 def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of Kafka's jars: Maven resolves them once for all of xdist's workers."""
-    own = tmp_path_factory.getbasetemp()
-    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "jars"
+    """The folder of Kafka's jars: Maven resolves them once for all workers."""
+    return shared_by_workers(tmp_path_factory.getbasetemp()) / "jars"
 
 
 @pytest.fixture(scope="session")
-def real_kafka(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[KafkaConnection]:
-    """Apache Kafka itself, for the whole session. Beside much else, its start may take minutes."""
-    broker = LocalBroker(tmp_path_factory.mktemp("kafka") / "home", libs=jars)
+def real_kafka(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> KafkaConnection:
+    """Apache Kafka itself, one for all workers: one that is idle takes a thirtieth of a core too.
+
+    Whoever needs it first starts it. Beside much else, that may take minutes.
+    """
+    broker = LocalBroker(shared_by_workers(tmp_path_factory.getbasetemp()) / "kafka", libs=jars)
     servers = broker.start(wait_seconds=300).bootstrap_servers
     assert servers is not None
-    yield KafkaConnection(servers)
-    broker.stop()
+    return KafkaConnection(servers)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """End the broker that all workers share, once these have ended."""
+    yield
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        base: Path = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        home = shared_by_workers(base) / "kafka"
+        if home.exists():
+            LocalBroker(home).stop()

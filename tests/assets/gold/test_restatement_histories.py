@@ -14,7 +14,7 @@ from tests.assets.gold.histories import Deed, Shop, histories, ledger_of
 from tests.campaign import tries
 from tests.resources.mock_kafka import MockKafka
 
-EXAMPLES = tries(6, 200)
+EXAMPLES = tries(4, 200)
 
 NUMBERS = count()
 
