@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 
+from assets.runs import process_priority
 from assets.stream.stream_assets import Stream
 from resources import object_store
 from resources.kafka_connection import KafkaConnection
@@ -33,6 +34,14 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that run Dagster's daemon come first: they wait longer than they compute, so the others fill the gaps."""
     items.sort(key=lambda item: item.get_closest_marker("daemon") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_priority() -> Iterator[None]:
+    """A run that makes way for the stream would leave its low priority to all later tests of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process_priority, "NICENESS", 0)
+        yield
 
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
