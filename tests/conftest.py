@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def same_priority() -> Iterator[None]:
     """A run that makes way for the stream would leave its low priority to all later tests of this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process_priority, "NICENESS", 0)
+        patch.setattr(process_priority, "NICENESS", os.getpriority(os.PRIO_PROCESS, 0))
         yield
 
 

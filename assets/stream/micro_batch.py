@@ -208,7 +208,7 @@ class Layers:
         is_due = is_recount_due(self._tables)
         if is_due:
             mark_recounted(self._tables.lake)
-        # The open handle tells for nothing whether there are any; another writer's are seen once it is loaded again.
+        # The open handle costs nothing to ask. Days that another writer leaves are seen once it is loaded again.
         if is_due or unfinished_days(self._tables):
             finish_days(self._tables.lake, self._window_seconds)
             self._tables.refresh(STREAM_TABLES)
