@@ -24,12 +24,12 @@ from tests.faults.shop_commands import ARCHIVED, BOUGHT, Command, Shop
 from tests.resources.mock_kafka import MockKafka
 
 STEP: dict[Command, int] = {
-    Shop.ingest: tries(7, 1),
-    Shop.rebuild: tries(36, 1),
-    Shop.load_month: tries(40, 1),
-    Shop.replay: tries(30, 1),
-    Shop.follow_customers: tries(6, 1),
-    Shop.repair: tries(50, 1),
+    Shop.ingest: tries(5, 1),
+    Shop.rebuild: tries(24, 1),
+    Shop.load_month: tries(28, 1),
+    Shop.replay: tries(20, 1),
+    Shop.follow_customers: tries(4, 1),
+    Shop.repair: tries(36, 1),
 }
 """Each of so many places of a command is tried, counted from its second one (the first of `ingest`)."""
 
